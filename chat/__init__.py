@@ -1,0 +1,1 @@
+"""A conversational chat application for vision-language instruct checkpoints, in a terminal."""

@@ -1,0 +1,17 @@
+"""Starts the program: `idefics-chat`, or `python -m chat`."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    # Conversations are private: no file of this process is readable for others, whoever creates it.
+    os.umask(0o077)
+    from chat.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Every error the program raises on purpose.
+
+::
+
+    ChatError                      exit code
+    ├── UsageError                 2   wrong options or arguments
+    ├── InputError                 3   something given to the program cannot be used
+    │   ├── InvalidTurnError           a turn or conversation that may not exist
+    │   ├── ImageError                 a picture that cannot be read
+    │   ├── StoreError                 the database cannot be opened, read or written
+    │   │   └── UnknownSessionError    no such session
+    │   └── TranscriptError            a saved conversation that cannot be read
+    └── ModelError                 4   the model could not be loaded or failed
+        ├── CheckpointError            a checkpoint that cannot be loaded
+        └── GenerationError            a failure while a reply was produced
+
+A message is one line: it names the thing and says what to do about it.
+"""
+
+from typing import ClassVar
+
+
+class ChatError(Exception):
+    """Base of everything this program raises on purpose."""
+
+    exit_code: ClassVar[int] = 3
+    """What the command line exits with when this error ends it."""
+
+
+class UsageError(ChatError):
+    """Wrong options or arguments."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class InputError(ChatError):
+    """Something given to the program cannot be used."""
+
+
+class InvalidTurnError(InputError):
+    """A turn or a conversation that may not exist, such as an empty message."""
+
+
+class ImageError(InputError):
+    """A picture that cannot be read."""
+
+
+class StoreError(InputError):
+    """The database cannot be opened, read or written."""
+
+
+class UnknownSessionError(StoreError):
+    """No session has this id."""
+
+
+class TranscriptError(InputError):
+    """A saved conversation that cannot be read."""
+
+
+class ModelError(ChatError):
+    """The model could not be loaded or failed."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class CheckpointError(ModelError):
+    """A checkpoint that cannot be loaded."""
+
+
+class GenerationError(ModelError):
+    """A failure while a reply was produced."""

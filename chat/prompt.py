@@ -1,0 +1,169 @@
+r"""From a conversation to the prompt a checkpoint was tuned on, as segments.
+
+Control tokens are values of their own type, `Control` and `Picture`; what a person or a model wrote is a value of
+another type, so no text can become a control token, whatever it holds. Pure: no tokenizer, no files, no bytes.
+
+The IDEFICS format is the one its processor builds from the model card's list of strings and pictures:
+`<s>User:<fake_token_around_image><image><fake_token_around_image>TEXT<end_of_utterance>\nAssistant:`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from chat.conversation import Conversation, Image, Role, Text, Turn
+
+BEGIN_OF_SEQUENCE: Final = "<s>"
+END_OF_SEQUENCE: Final = "</s>"
+END_OF_UTTERANCE: Final = "<end_of_utterance>"
+"""Closes every turn; the model emits it when its reply is complete."""
+
+FENCE: Final = "<fake_token_around_image>"
+"""Stands before and after every run of pictures; neighbouring pictures share the one between them."""
+
+IMAGE: Final = "<image>"
+"""Stands for one picture; the text after it attends to that picture until the next one."""
+
+USER_MARKER: Final = "\nUser:"
+"""What a model writes when it forgets to end its utterance and speaks for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control token of the template."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words of the template itself: role names, spaces and line ends."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What somebody wrote. Never a control token, whatever it says."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The place of one picture."""
+
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A reply the model gave, with the ids it gave it in."""
+
+    text: str
+    token_ids: tuple[int, ...]
+
+
+Segment = Control | Label | Words | Picture | Said
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one family of checkpoints writes a conversation."""
+
+    begin: str
+    """The control token every prompt begins with."""
+    has_fences: bool
+    """Whether the template itself fences pictures; other families' fences belong to what a picture expands to."""
+    system_is_turn: bool
+    """Whether a system text is a closed turn of its own, or stands bare before the first turn."""
+
+
+IDEFICS: Final = Dialect(BEGIN_OF_SEQUENCE, has_fences=True, system_is_turn=False)
+"""IDEFICS 9b and 80b, base and instruct; a system text stands as in the IDEFICS playground, bare before the turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is handed to the model: segments in order."""
+
+    segments: tuple[Segment, ...]
+
+    @property
+    def text(self) -> str:
+        """The prompt as one string, as the reference processor would build it."""
+        return "".join(written(segment) for segment in self.segments)
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The prompt's pictures in order, repeats included."""
+        return tuple(segment.image for segment in self.segments if isinstance(segment, Picture))
+
+
+def written(segment: Segment) -> str:
+    """How a segment is written in the prompt's string."""
+    match segment:
+        case Control(token):
+            return token
+        case Picture():
+            return IMAGE
+        case Said(text):
+            return f" {text}"
+        case Label(text) | Words(text):
+            return text
+
+
+def serialize(conversation: Conversation, dialect: Dialect = IDEFICS, *, open_reply: bool = True) -> Prompt:
+    """The prompt of a conversation.
+
+    Args:
+        conversation: What has been said.
+        dialect: Of the checkpoint the prompt is for.
+        open_reply: End with `Assistant:`, so that the model speaks next. Needs the last turn to be the user's.
+    """
+    segments: list[Segment] = [Control(dialect.begin)]
+    line_end = ""
+    if system := conversation.system.strip():
+        if dialect.system_is_turn:
+            segments += [Label("System: "), Words(system), Control(END_OF_UTTERANCE)]
+        else:
+            segments.append(Words(system))
+        line_end = "\n"
+    for turn in conversation.turns:
+        segments.append(Label(f"{line_end}{turn.role.capitalize()}:"))
+        segments.extend(_user_segments(turn, dialect) if turn.role is Role.USER else _assistant_segments(turn))
+        segments.append(Control(END_OF_UTTERANCE))
+        line_end = "\n"
+    if open_reply:
+        segments.append(Label("\nAssistant:"))
+    return Prompt(tuple(segments))
+
+
+def _assistant_segments(turn: Turn) -> Iterator[Segment]:
+    if turn.token_ids:
+        yield Said(turn.text, turn.token_ids)
+    elif turn.text:
+        yield Label(" ")
+        yield Words(turn.text)
+
+
+def _user_segments(turn: Turn, dialect: Dialect) -> Iterator[Segment]:
+    """One space between the label and a text, none before a picture, fences around every run of pictures."""
+    in_pictures = False
+    for number, part in enumerate(turn.parts):
+        match part:
+            case Image():
+                if dialect.has_fences and not in_pictures:
+                    yield Control(FENCE)
+                yield Picture(part)
+                if dialect.has_fences:
+                    yield Control(FENCE)
+                in_pictures = True
+            case Text(text):
+                # The reference processor strips the spaces, and only the spaces, around every text it is given.
+                stripped = text.strip(" ")
+                if stripped:
+                    if number == 0:
+                        yield Label(" ")
+                    yield Words(stripped)
+                    in_pictures = False
