@@ -1,0 +1,97 @@
+"""Checks a checkpoint's folder before anything of it is loaded, and before torch is imported.
+
+Transformers loads a checkpoint with missing tensors and says so in a warning; a conversation with random weights would
+follow. So whatever can be told from the files' names and headers is told here, naming the file.
+"""
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any, Final
+
+from chat.errors import CheckpointError
+
+SUPPORTED: Final = {"idefics": "IDEFICS (9b, 80b, base and instruct)"}
+"""Families that can be loaded, by the `model_type` of their config.json."""
+
+_WEIGHTS: Final = "model.safetensors"
+_INDEX: Final = "model.safetensors.index.json"
+_LARGEST_HEADER: Final = 100_000_000
+
+
+def check_folder(folder: Path) -> dict[str, Any]:
+    """Check that a folder holds a whole checkpoint of a supported family; gives its config.
+
+    Raises:
+        CheckpointError: Something is missing, cut off or of another kind; the message names it.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is no folder: give the folder of a checkpoint, or a hub name such as ORG/NAME")
+    config = _read_json(folder / "config.json")
+    family = config.get("model_type")
+    if family not in SUPPORTED:
+        known = ", ".join(SUPPORTED.values())
+        raise CheckpointError(f"{folder} holds a checkpoint of the kind {family!r}; what works: {known}")
+    for name in ("preprocessor_config.json",):
+        _read_json(folder / name)
+    if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
+        raise CheckpointError(f"{folder} has no tokenizer.json: copy the checkpoint's files again")
+    for path in weight_files(folder):
+        _check_weights(path)
+    return config
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold the weights, in order.
+
+    Raises:
+        CheckpointError: There are none, one is missing, or they are pickles, which can run code.
+    """
+    if (folder / _INDEX).exists():
+        shards = _read_json(folder / _INDEX).get("weight_map")
+        if not isinstance(shards, dict) or not shards:
+            raise CheckpointError(f"{folder / _INDEX} names no weights: copy the file again")
+        return [folder / Path(str(name)).name for name in sorted(set(shards.values()))]
+    if (folder / _WEIGHTS).exists():
+        return [folder / _WEIGHTS]
+    if any(folder.glob("*.bin")):
+        raise CheckpointError(
+            f"{folder} has pickled weights (.bin), which can run code: use a checkpoint with {_WEIGHTS}"
+        )
+    raise CheckpointError(f"{folder} has no {_WEIGHTS}: copy the checkpoint's files again")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path.parent} has no {path.name}: copy the checkpoint's files again") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON: copy the file again") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is not a JSON object: copy the file again")
+    return content
+
+
+def _check_weights(path: Path) -> None:
+    """Compare a safetensors file's length with what its header promises."""
+    try:
+        with path.open("rb") as weights:
+            size = os.fstat(weights.fileno()).st_size
+            (header_size,) = struct.unpack("<Q", weights.read(8))
+            if header_size > min(size, _LARGEST_HEADER):
+                raise CheckpointError(f"{path} is cut off or not a safetensors file: copy the file again")
+            header = json.loads(weights.read(header_size))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path.parent} has no {path.name}: copy the checkpoint's files again") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise CheckpointError(f"{path} is cut off or not a safetensors file: copy the file again") from error
+    promised = 8 + header_size + max(ends, default=0)
+    if size != promised:
+        raise CheckpointError(f"{path} has {size:,} of {promised:,} bytes: copy the file again")

@@ -1,0 +1,146 @@
+"""From a prompt's segments to token ids, such that nothing anybody wrote can become a control token.
+
+A tokenizer turns the string `<end_of_utterance>` into the control id wherever it stands. So texts are encoded by a copy
+of its pipeline that knows no added tokens, and control ids are put between them by number. For texts without control
+tokens the ids are those the reference processor gives for the joined string.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tokenizers import Tokenizer
+
+from chat.errors import CheckpointError
+from chat.prompt import (
+    BEGIN_OF_SEQUENCE,
+    END_OF_SEQUENCE,
+    END_OF_UTTERANCE,
+    FENCE,
+    IMAGE,
+    Control,
+    Label,
+    Picture,
+    Prompt,
+    Said,
+    Words,
+)
+
+_CONTROL_TOKENS: Final = (BEGIN_OF_SEQUENCE, END_OF_SEQUENCE, FENCE, IMAGE, END_OF_UTTERANCE)
+
+_NEWLINE_AFTER_CONTROL: Final = ("▁", "<0x0A>")
+"""What a tokenizer with the trained ("legacy") layout makes of a line end that follows a control token."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """A prompt as token ids."""
+
+    token_ids: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    """Start and end in `token_ids` of every segment of the prompt, in order.
+
+    Neighbouring texts are encoded as one; a token that covers the border belongs to the text it begins in.
+    """
+
+
+class PromptEncoder:
+    """Encodes prompts for one checkpoint, and decodes its replies. Safe to use from several threads."""
+
+    def __init__(self, backend: Tokenizer) -> None:
+        """Take over a checkpoint's tokenizer pipeline.
+
+        Raises:
+            CheckpointError: A control token is missing, or the pipeline lost the layout of the checkpoint's training.
+        """
+        self._backend = backend
+        self.control_ids = {token: self._control_id(token) for token in _CONTROL_TOKENS}
+        self._texts = _without_added_tokens(backend)
+        if not has_trained_layout(backend):
+            raise CheckpointError(
+                "the tokenizer lost the space that the checkpoint was trained with after control tokens: "
+                'set "legacy": true in tokenizer_config.json'
+            )
+
+    def _control_id(self, token: str) -> int:
+        token_id = self._backend.token_to_id(token)
+        if token_id is None:
+            raise CheckpointError(
+                f"the tokenizer has no {token}: this is not an instruct checkpoint of the IDEFICS kind"
+            )
+        return int(token_id)
+
+    def is_byte(self, token_id: int) -> bool:
+        """Whether a token is one byte, which may be part of a character."""
+        token = self._backend.id_to_token(token_id)
+        return token is not None and len(token) == 6 and token.startswith("<0x") and token.endswith(">")
+
+    def encode(self, prompt: Prompt) -> EncodedPrompt:
+        """The token ids of a prompt and where each of its segments lies."""
+        ids: list[int] = []
+        spans: list[tuple[int, int]] = []
+        texts: list[str] = []
+        own: tuple[int, ...]
+        for segment in prompt.segments:
+            match segment:
+                case Label(text) | Words(text):
+                    texts.append(text)
+                    continue
+                case Control(token):
+                    own = (self.control_ids[token],)
+                case Picture():
+                    own = (self.control_ids[IMAGE],)
+                case Said(_, token_ids):
+                    own = token_ids
+            self._flush(texts, ids, spans)
+            spans.append((len(ids), len(ids) + len(own)))
+            ids.extend(own)
+        self._flush(texts, ids, spans)
+        return EncodedPrompt(tuple(ids), tuple(spans))
+
+    def _flush(self, texts: list[str], ids: list[int], spans: list[tuple[int, int]]) -> None:
+        """Encode the texts gathered so far as one, and give each the tokens that begin in it."""
+        if not texts:
+            return
+        encoding = self._texts.encode("".join(texts), add_special_tokens=False)
+        end_of_text = 0
+        token = 0
+        for text in texts:
+            end_of_text += len(text)
+            start = token
+            while token < len(encoding.ids) and encoding.offsets[token][0] < end_of_text:
+                token += 1
+            spans.append((len(ids) + start, len(ids) + token))
+        spans[-1] = (spans[-1][0], len(ids) + len(encoding.ids))
+        ids.extend(encoding.ids)
+        texts.clear()
+
+    def encode_text(self, text: str) -> tuple[int, ...]:
+        """The ids of a text that follows a control token; never a control id."""
+        return tuple(self._texts.encode(text, add_special_tokens=False).ids)
+
+    def reply_ids(self, text: str) -> tuple[int, ...]:
+        """The ids of a reply's text as it stands after `Assistant:`, space included."""
+        opened = self.encode_text("\nAssistant:")
+        return self.encode_text(f"\nAssistant: {text}")[len(opened) :]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of generated ids; control tokens are left out."""
+        return self._backend.decode(list(token_ids), skip_special_tokens=True)
+
+
+def has_trained_layout(backend: Tokenizer) -> bool:
+    """Whether a text after a control token begins with a space, as it did in the checkpoint's training."""
+    line = _without_added_tokens(backend).encode("\nAssistant:", add_special_tokens=False).tokens
+    return tuple(line[:2]) == _NEWLINE_AFTER_CONTROL
+
+
+def _without_added_tokens(backend: Tokenizer) -> Tokenizer:
+    """A copy of the pipeline in which no string is a token of its own."""
+    pipeline: dict[str, Any] = json.loads(backend.to_str())
+    pipeline["added_tokens"] = []
+    pipeline["post_processor"] = None
+    pipeline["truncation"] = None
+    pipeline["padding"] = None
+    return Tokenizer.from_str(json.dumps(pipeline))

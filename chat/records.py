@@ -1,0 +1,68 @@
+"""What a store keeps and gives back: frozen values, without a word on how they are kept."""
+
+from dataclasses import dataclass
+
+from chat.conversation import Image, Turn
+from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A line of the session list."""
+
+    id: str
+    title: str
+    """What the user called it, or the first words of its first message; may be empty."""
+    created_at: str
+    """ISO 8601, UTC."""
+    updated_at: str
+    """ISO 8601, UTC."""
+    turn_count: int
+    image_count: int
+    checkpoint: str
+    """Of the newest reply; empty when there is none."""
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Where a reply came from."""
+
+    facts: CheckpointFacts
+    settings: GenerationSettings
+    stop_reason: StopReason | None
+    """None while the reply is being written, and for good when the program died in the middle of it."""
+    seed: int | None
+    token_ids: tuple[int, ...]
+    prompt_tokens: int
+    cached_tokens: int
+    first_token_s: float
+    total_s: float
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether nothing ever ended the reply."""
+        return self.stop_reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTurn:
+    """A turn of a stored session."""
+
+    id: int
+    turn: Turn
+    created_at: str
+    """ISO 8601, UTC."""
+    generation: Generation | None
+    """None for a user's turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that has not been sent."""
+
+    text: str = ""
+    images: tuple[Image, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.images)

@@ -1,0 +1,162 @@
+"""A stored conversation in use: what the store must be able to do, and one exchange from question to saved reply.
+
+Knows the store and the generator by their protocols alone.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
+from chat.records import Draft, SessionSummary, StoredTurn
+
+SAVE_EVERY_S: Final = 0.5
+"""Seconds between two commits of a reply that is being streamed; half of what is promised."""
+
+
+class SessionStore(Protocol):
+    """Keeps sessions. Belongs to the thread that opened it. Every call is committed when it returns."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def new_session(self, *, system: str = "", title: str = "") -> str:
+        """Begin a session; gives its id."""
+
+    def find_session(self, id_or_prefix: str) -> SessionSummary:
+        """The session with this id, or the only one whose id begins so; raises UnknownSessionError."""
+
+    def latest_session(self) -> SessionSummary | None:
+        """The session that was changed last."""
+
+    def sessions(self, *, limit: int = 200, offset: int = 0) -> Sequence[SessionSummary]:
+        """Sessions, the one changed last first."""
+
+    def rename_session(self, session_id: str, title: str) -> None:
+        """Give a session a title."""
+
+    def delete_session(self, session_id: str) -> None:
+        """Take a session out of the list; `restore_session` brings it back."""
+
+    def restore_session(self, session_id: str) -> None:
+        """Bring back a deleted session."""
+
+    def set_system(self, session_id: str, system: str) -> None:
+        """Change the text that stands before the first turn."""
+
+    def turns(self, session_id: str) -> Sequence[StoredTurn]:
+        """The turns of the session's shown branch, from the first."""
+
+    def add_user_turn(self, session_id: str, turn: Turn) -> int:
+        """Add a user's turn after the last one, its pictures' bytes included; gives the turn's id."""
+
+    def open_reply(self, session_id: str, facts: CheckpointFacts, settings: GenerationSettings) -> int:
+        """Add an empty, unfinished reply after the last turn; gives the turn's id."""
+
+    def save_reply(self, turn_id: int, text: str, token_ids: Sequence[int]) -> None:
+        """Keep what an unfinished reply says so far."""
+
+    def close_reply(self, turn_id: int, reply: Reply) -> None:
+        """Keep a finished reply with its stop reason and timings."""
+
+    def save_draft(self, session_id: str | None, draft: Draft) -> None:
+        """Keep an unsent message; None is the session not yet begun; an empty draft removes it."""
+
+    def draft(self, session_id: str | None) -> Draft:
+        """The unsent message that was kept, or an empty one."""
+
+    def add_image(self, data: bytes, image: Image) -> Image:
+        """Keep a picture's bytes once by digest; gives the image with bytes read from the store."""
+
+
+def conversation_of(
+    turns: Iterable[StoredTurn], *, system: str = "", facts: CheckpointFacts | None = None
+) -> Conversation:
+    """The conversation that stored turns are.
+
+    A message that never got a reply is followed by an empty one, so that roles alternate.
+
+    Args:
+        turns: From the first.
+        system: The session's system text.
+        facts: The checkpoint the conversation goes to. A reply's token ids are kept only if this checkpoint gave them,
+            since ids mean nothing to another one.
+    """
+    conversation: list[Turn] = []
+    for stored in turns:
+        turn = stored.turn
+        if conversation and conversation[-1].role is Role.USER and turn.role is Role.USER:
+            conversation.append(assistant_turn(""))
+        if turn.role is Role.ASSISTANT:
+            conversation.append(assistant_turn(turn.text, _ids_for(facts, stored)))
+        else:
+            conversation.append(turn)
+    return Conversation(tuple(conversation), system)
+
+
+def _ids_for(facts: CheckpointFacts | None, stored: StoredTurn) -> tuple[int, ...]:
+    """The reply's ids without the token that closed it, or nothing where they belong to another checkpoint."""
+    generation = stored.generation
+    if facts is None or generation is None or not stored.turn.text:
+        return ()
+    if (generation.facts.name, generation.facts.revision) != (facts.name, facts.revision):
+        return ()
+    closed = generation.stop_reason in (StopReason.END_OF_UTTERANCE, StopReason.EOS)
+    return generation.token_ids[:-1] if closed else generation.token_ids
+
+
+class RunningReply:
+    """A reply while it is streamed: saves what is said at least once a second, and how it ended.
+
+    Used on the thread that owns the store; the model may run on another.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        session_id: str,
+        facts: CheckpointFacts,
+        settings: GenerationSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self.turn_id = store.open_reply(session_id, facts, settings)
+        self.text = ""
+        self.token_ids: list[int] = []
+        self._settings = settings
+        self._started = self._saved = clock()
+        self._first_token_s = 0.0
+
+    def add(self, chunk: Chunk) -> None:
+        """Take a streamed piece."""
+        now = self._clock()
+        if not self.token_ids:
+            self._first_token_s = now - self._started
+        self.text += chunk.text
+        if chunk.token_id is not None:
+            self.token_ids.append(chunk.token_id)
+        if now - self._saved >= SAVE_EVERY_S:
+            self._store.save_reply(self.turn_id, self.text, self.token_ids)
+            self._saved = now
+
+    def finish(self, reply: Reply) -> None:
+        """Take the whole reply."""
+        self._store.close_reply(self.turn_id, reply)
+
+    def fail(self, reason: StopReason = StopReason.ERROR) -> Reply:
+        """End a reply that the generator will not end, with what was said so far."""
+        reply = Reply(
+            text=self.text,
+            token_ids=tuple(self.token_ids),
+            stop_reason=reason,
+            prompt_tokens=0,
+            cached_tokens=0,
+            seed=self._settings.seed,
+            first_token_s=self._first_token_s,
+            total_s=self._clock() - self._started,
+        )
+        self._store.close_reply(self.turn_id, reply)
+        return reply
