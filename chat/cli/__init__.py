@@ -1,0 +1,1 @@
+"""The command line: reads arguments, puts the parts together, maps errors to exit codes."""

@@ -1,0 +1,202 @@
+"""`idefics-chat ask`: one turn, its reply streamed to stdout."""
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chat.cli.app import INTERRUPTED
+from chat.cli.compose import loader, open_session_store
+from chat.cli.options import (
+    check_session_options,
+    checkpoint_request,
+    db_option,
+    json_option,
+    model_options,
+    session_options,
+    settings,
+)
+from chat.conversation import Image, Turn, user_turn
+from chat.errors import ChatError, GenerationError, UsageError
+from chat.generation import Chunk, GenerationSettings, Reply, StopReason, TextGenerator
+from chat.images import open_image, read_image
+from chat.prompt import serialize
+from chat.safe_text import printable
+from chat.session import RunningReply, SessionStore, conversation_of
+
+
+@click.command()
+@click.argument("text")
+@click.option("-i", "--image", "images", multiple=True, metavar="FILE", help="A picture; - reads it from stdin.")
+@session_options
+@click.option("--system", metavar="TEXT", help="Instructions that stand before the conversation.")
+@model_options
+@db_option
+@json_option
+def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
+    """Ask one question, about pictures or not, and stream the reply.
+
+    TEXT is the question; - reads it from stdin.
+    """
+    check_session_options(options["session_id"], options["continue_latest"])
+    if [text, *images].count("-") > 1:
+        raise UsageError("stdin can be read once: give - for one thing only")
+    request, chosen = checkpoint_request(options), settings(options)
+    turn = _turn(_text(text), images)
+    with contextlib.closing(open_session_store(options["db"])) as store:
+        session_id = _session(store, options)
+        turn_id = store.add_user_turn(session_id, turn)
+        exchange = _Exchange(store, session_id, chosen, quiet=options["as_json"])
+        try:
+            reply = exchange.run(lambda: _loaded(request, exchange.stop))
+        except ChatError as error:
+            raise type(error)(f"{error} (your message is kept as turn {turn_id} of session {session_id})") from error
+        if options["as_json"]:
+            click.echo(json.dumps(exchange.report(reply, turn.images), ensure_ascii=False))
+    if reply.stop_reason is StopReason.CANCELLED:
+        sys.exit(INTERRUPTED)
+
+
+def _text(text: str) -> str:
+    if text != "-":
+        return text
+    read = sys.stdin.buffer.read().decode("utf-8", errors="replace")
+    return read.removesuffix("\n")
+
+
+def _turn(text: str, paths: tuple[str, ...]) -> Turn:
+    """The user's turn, pictures first."""
+    pictures: list[Image] = []
+    for path in paths:
+        if path == "-":
+            pictures.append(read_image(sys.stdin.buffer.read(), "stdin"))
+        else:
+            pictures.append(open_image(Path(path)))
+    return user_turn(*pictures, *([text] if text else []))
+
+
+def _session(store: SessionStore, options: dict[str, Any]) -> str:
+    """The session to go on with, or a new one."""
+    latest = store.latest_session() if options["continue_latest"] else None
+    system = options["system"]
+    if options["session_id"] is not None:
+        session_id = store.find_session(options["session_id"]).id
+    elif latest is not None:
+        session_id = latest.id
+    else:
+        return store.new_session(system=system or "")
+    if system is not None:
+        store.set_system(session_id, system)
+    return session_id
+
+
+def _loaded(request: Any, stop: threading.Event) -> TextGenerator:
+    def tell(progress: Any) -> None:
+        if sys.stderr.isatty():
+            share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
+            click.echo(f"\r\x1b[K{printable(request.name)}: {progress.stage}{share}", err=True, nl=False)
+
+    try:
+        return loader(request)(tell, stop)
+    finally:
+        if sys.stderr.isatty():
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+@dataclass
+class _Exchange:
+    """A question that is stored already, and the reply to it."""
+
+    store: SessionStore
+    session_id: str
+    settings: GenerationSettings
+    quiet: bool
+    load_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.stop = threading.Event()
+        self._generator: TextGenerator | None = None
+        self._running: RunningReply | None = None
+
+    def run(self, load: Any) -> Reply:
+        """Load the checkpoint, stream the reply and store it."""
+        started = time.monotonic()
+        with _stopping(self.stop):
+            self._generator = generator = load()
+            self.load_s = time.monotonic() - started
+            system = self.store.find_session(self.session_id).system
+            conversation = conversation_of(self.store.turns(self.session_id), system=system, facts=generator.facts)
+            self._running = running = RunningReply(self.store, self.session_id, generator.facts, self.settings)
+            try:
+                return self._stream(generator, serialize(conversation, generator.dialect), running)
+            except GenerationError:
+                running.fail()
+                raise
+            except BrokenPipeError:
+                running.fail(StopReason.CANCELLED)
+                raise
+
+    def _stream(self, generator: TextGenerator, prompt: Any, running: RunningReply) -> Reply:
+        for piece in generator.generate(prompt, self.settings, self.stop):
+            if isinstance(piece, Chunk):
+                running.add(piece)
+                if not self.quiet:
+                    sys.stdout.write(printable(piece.text))
+                    sys.stdout.flush()
+            else:
+                running.finish(piece)
+                if not self.quiet:
+                    sys.stdout.write("\n")
+                return piece
+        raise GenerationError("the model ended without a reply: try again")
+
+    def report(self, reply: Reply, images: tuple[Image, ...]) -> dict[str, Any]:
+        """The document that `--json` prints."""
+        if self._generator is None or self._running is None:
+            raise GenerationError("there is no reply to report")
+        return {
+            "session": self.session_id,
+            "turn": self._running.turn_id,
+            "reply": reply.text,
+            "stop_reason": str(reply.stop_reason),
+            "checkpoint": self._generator.facts.name,
+            "images": [
+                {"digest": image.digest, "width": image.width, "height": image.height, "source": image.name}
+                for image in images
+            ],
+            "usage": {
+                "prompt_tokens": reply.prompt_tokens,
+                "cached_tokens": reply.cached_tokens,
+                "new_tokens": len(reply.token_ids),
+            },
+            "timing": {
+                "load_s": round(self.load_s, 4),
+                "first_token_s": round(reply.first_token_s, 4),
+                "total_s": round(reply.total_s, 4),
+            },
+        }
+
+
+@contextlib.contextmanager
+def _stopping(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and a request to end stop the reply and keep what was said; a second Ctrl-C ends the program."""
+
+    def on_signal(number: int, _: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,91 @@
+"""Options that several commands share, and the values they stand for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+BUNDLED: Final = "shapes"
+"""What the bundled checkpoint is called."""
+
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+db_option = click.option(
+    "--db",
+    type=click.Path(path_type=Path),
+    envvar="IDEFICS_CHAT_DB",
+    help="File that keeps the sessions (environment: IDEFICS_CHAT_DB).",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
+
+session_options = _all(
+    click.option(
+        "--session", "session_id", metavar="ID", help="Go on with this session; the first letters are enough."
+    ),
+    click.option("--continue", "continue_latest", is_flag=True, help="Go on with the session used last."),
+)
+
+model_options = _all(
+    click.option(
+        "--checkpoint", metavar="NAME_OR_FOLDER", default=BUNDLED, show_default=True, help="What to talk with."
+    ),
+    click.option("--revision", metavar="COMMIT", help="Branch, tag or commit of a hub checkpoint."),
+    click.option(
+        "--dtype", type=click.Choice(["auto", "float32", "float16", "bfloat16"]), default="auto", help="Of the weights."
+    ),
+    click.option("--quantize", type=click.Choice(["none", "8bit", "4bit"]), default="none", help="Pack the weights."),
+    click.option("--device", default="auto", help="cpu, cuda, mps, xpu; found out when left out."),
+    click.option("--max-new-tokens", type=int, default=256, show_default=True, help="Longest reply."),
+    click.option("--temperature", type=float, default=0.0, show_default=True, help="0 is greedy; above, sampled."),
+    click.option("--top-p", type=float, default=1.0, show_default=True, help="Sample from this share of likelihood."),
+    click.option("--top-k", type=int, default=0, show_default=True, help="Sample from so many tokens; 0 from all."),
+    click.option("--num-beams", type=int, default=1, show_default=True, help="Beam search; cannot be streamed."),
+    click.option("--repetition-penalty", type=float, default=1.0, show_default=True, help="1 is none."),
+    click.option("--seed", type=int, help="Of the sampling; drawn and told when left out."),
+)
+"""Options of every command that uses a model; `checkpoint_request` and `settings` read their values."""
+
+_SETTINGS: Final = ("max_new_tokens", "temperature", "top_p", "top_k", "num_beams", "repetition_penalty", "seed")
+_REQUEST: Final = ("revision", "dtype", "quantize", "device")
+
+
+def check_session_options(session_id: str | None, continue_latest: bool) -> None:
+    """Raise UsageError where both a session and the latest one are asked for."""
+    from chat.errors import UsageError
+
+    if session_id is not None and continue_latest:
+        raise UsageError("--session and --continue were both given: choose one")
+
+
+def settings(values: dict[str, Any]) -> Any:
+    """The `GenerationSettings` among a command's option values."""
+    from chat.generation import GenerationSettings
+
+    return GenerationSettings(**{name: values[name] for name in _SETTINGS})
+
+
+def checkpoint_request(values: dict[str, Any]) -> Any:
+    """The `CheckpointRequest` among a command's option values."""
+    from chat.cli.compose import bundled_folder
+    from chat.models.request import CheckpointRequest
+
+    name = values["checkpoint"]
+    is_bundled = name == BUNDLED
+    return CheckpointRequest(
+        name=name,
+        folder=bundled_folder() if is_bundled else None,
+        is_demonstration=is_bundled,
+        **{option: values[option] for option in _REQUEST},
+    )

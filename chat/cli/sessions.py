@@ -1,0 +1,193 @@
+"""`idefics-chat sessions`: the saved conversations, without a model."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chat.cli.compose import open_session_store
+from chat.cli.options import db_option, json_option
+from chat.conversation import Image, Role
+from chat.records import SessionSummary, StoredTurn
+from chat.safe_text import printable
+from chat.session import SessionStore
+
+
+@click.group()
+def sessions() -> None:
+    """List, show, rename, delete, restore, export and import saved sessions."""
+
+
+@contextlib.contextmanager
+def _store(db: Path | None) -> Iterator[SessionStore]:
+    with contextlib.closing(open_session_store(db)) as store:
+        yield store
+
+
+def _say(text: str) -> None:
+    """Print a line that may hold anything."""
+    click.echo(printable(text))
+
+
+def _print_json(document: object) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
+@sessions.command("list")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
+@db_option
+@json_option
+def list_sessions(limit: int, db: Path | None, as_json: bool) -> None:
+    """List the sessions, the one used last first."""
+    with _store(db) as store:
+        found = store.sessions(limit=limit)
+    if as_json:
+        _print_json([_summary_object(session) for session in found])
+    elif not found:
+        _say("No sessions yet. `idefics-chat` begins one.")
+    for session in () if as_json else found:
+        title = printable(session.title or "(no title)", multiline=False)
+        _say(f"{session.id}  {session.updated_at[:16].replace('T', ' ')}  {_counted(session)}  {title}")
+
+
+def _counted(session: SessionSummary) -> str:
+    return f"{session.turn_count:3} turns {session.image_count:2} pictures"
+
+
+def _summary_object(session: SessionSummary) -> dict[str, object]:
+    return {
+        "session": session.id,
+        "title": session.title,
+        "created_at": session.created_at,
+        "updated_at": session.updated_at,
+        "turns": session.turn_count,
+        "images": session.image_count,
+        "checkpoint": session.checkpoint,
+        "system": session.system,
+    }
+
+
+@sessions.command()
+@click.argument("session")
+@db_option
+@json_option
+def show(session: str, db: Path | None, as_json: bool) -> None:
+    """Show a session's conversation. SESSION is its id or the beginning of it."""
+    with _store(db) as store:
+        summary = store.find_session(session)
+        turns = store.turns(summary.id)
+    if as_json:
+        _print_json({**_summary_object(summary), "turns": [_turn_object(turn) for turn in turns]})
+        return
+    _say(summary.title or "(no title)")
+    for stored in turns:
+        _say(f"\n{_who(stored)}: {_said(stored)}{_how_it_ended(stored)}")
+
+
+def _who(stored: StoredTurn) -> str:
+    if stored.turn.role is Role.USER or stored.generation is None:
+        return "You"
+    return stored.generation.facts.short_name
+
+
+def _said(stored: StoredTurn) -> str:
+    """A turn in words: its texts, and its pictures by name and size."""
+    return " ".join(
+        f"[picture: {part.name}, {part.width}x{part.height}]" if isinstance(part, Image) else part.text
+        for part in stored.turn.parts
+    )
+
+
+def _how_it_ended(stored: StoredTurn) -> str:
+    """What is to be said of a reply that did not end by itself."""
+    generation = stored.generation
+    if generation is None:
+        return ""
+    if generation.stop_reason is None:
+        return " (interrupted)"
+    return f" ({generation.stop_reason})" if generation.stop_reason.is_cut else ""
+
+
+def _turn_object(stored: StoredTurn) -> dict[str, Any]:
+    turn: dict[str, Any] = {
+        "turn": stored.id,
+        "role": str(stored.turn.role),
+        "created_at": stored.created_at,
+        "parts": [
+            {"image": part.digest, "name": part.name, "width": part.width, "height": part.height}
+            if isinstance(part, Image)
+            else {"text": part.text}
+            for part in stored.turn.parts
+        ],
+    }
+    if stored.generation is not None:
+        turn["checkpoint"] = stored.generation.facts.name
+        turn["stop_reason"] = stored.generation.stop_reason
+        turn["is_interrupted"] = stored.generation.is_interrupted
+    return turn
+
+
+@sessions.command()
+@click.argument("session")
+@click.argument("title")
+@db_option
+def rename(session: str, title: str, db: Path | None) -> None:
+    """Give a session a title."""
+    with _store(db) as store:
+        store.rename_session(store.find_session(session).id, title)
+
+
+@sessions.command()
+@click.argument("session")
+@db_option
+def delete(session: str, db: Path | None) -> None:
+    """Take a session out of the list; `restore` brings it back."""
+    with _store(db) as store:
+        summary = store.find_session(session)
+        store.delete_session(summary.id)
+    _say(f"deleted {summary.id}; `idefics-chat sessions restore {summary.id}` brings it back")
+
+
+@sessions.command()
+@click.argument("session")
+@db_option
+def restore(session: str, db: Path | None) -> None:
+    """Bring back a deleted session."""
+    with _store(db) as store:
+        store.restore_session(session)
+
+
+@sessions.command("export")
+@click.argument("session")
+@click.option("--format", "form", type=click.Choice(["json"]), default="json", help="The project's own format.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where to.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
+@db_option
+def export_command(session: str, form: str, output: Path, overwrite: bool, db: Path | None) -> None:
+    """Save a session as a file, with its pictures beside it."""
+    from chat.session_files import export_session
+    from chat.transcript import save_transcript
+
+    with _store(db) as store:
+        save_transcript(output, export_session(store, session), overwrite=overwrite)
+
+
+@sessions.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@db_option
+@json_option
+def import_command(file: Path, db: Path | None, as_json: bool) -> None:
+    """Keep a saved conversation as a new session."""
+    from chat.session_files import import_transcript
+    from chat.transcript import load_transcript
+
+    transcript = load_transcript(file)
+    with _store(db) as store:
+        session_id = import_transcript(store, transcript)
+    if as_json:
+        _print_json({"session": session_id})
+    else:
+        _say(f"imported as session {session_id}: `idefics-chat --session {session_id}` goes on with it")

@@ -1,0 +1,1 @@
+"""The bundled checkpoint: its world, its language, its training and its measurement."""

@@ -1,0 +1,339 @@
+"""Trains the bundled checkpoint from scratch: `python -m chat.shapes.train --out FOLDER`.
+
+First sight, then speech. The vision tower and the resampler learn to say, through throw-away heads, what lies where:
+each of eight latents answers for one place or one kind of shape. Then the whole model learns to talk about pictures,
+with two lessons beside: sight goes on, and the fence after a picture must hold in the text stream what the picture
+shows, since later turns can look at an earlier picture only through the text. A run can be stopped at any time; the
+same command goes on where it was.
+"""
+
+import argparse
+import dataclasses
+import json
+import math
+import random
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import IdeficsForVisionText2Text
+
+from chat.models.tokens import PromptEncoder
+from chat.prompt import IMAGE
+from chat.shapes.architecture import (
+    HIDDEN_SIZE,
+    IMAGE_SIZE,
+    LATENTS,
+    PATCH_SIZE,
+    VISION_WIDTH,
+    new_model,
+    shapes_config,
+)
+from chat.shapes.batches import IMAGE_MEAN, IMAGE_STD, Album, Batch, batches, normalise
+from chat.shapes.dialogues import MOST_PICTURES
+from chat.shapes.scenes import Colour, Kind
+from chat.shapes.tokenizer import build_tokenizer
+
+_FIRST, _SECOND = len(Kind) + 1, len(Colour) + 1
+_SLOTS = 8
+"""Latents that answer for something: four places, then four kinds."""
+
+_MEMORY_LAYER = 2
+"""The decoder layer after which a fence must hold its picture: the layers behind it can still read it from there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything a training run depends on."""
+
+    seed: int = 7
+    album: int = 20_000
+    sight_steps: int = 1200
+    sight_rows: int = 128
+    speech_steps: int = 4500
+    speech_rows: int = 32
+    learning_rate: float = 1.5e-3
+    sight_weight: float = 0.5
+    """Weight of the sight lesson beside the language loss."""
+    memory_weight: float = 0.5
+    """Weight of the memory lesson beside the language loss."""
+
+
+class Heads(nn.Module):
+    """Throw-away heads that ask the latents, the patches and the text stream what lies where."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latents = nn.Linear(VISION_WIDTH, _FIRST + _SECOND)
+        self.patches = nn.Linear(VISION_WIDTH, _FIRST + _SECOND)
+        self.memory = nn.Linear(HIDDEN_SIZE, _SLOTS * (_FIRST + _SECOND))
+        side = IMAGE_SIZE // PATCH_SIZE
+        half = side // 2
+        cells = [(row // half) * 2 + column // half for row in range(side) for column in range(side)]
+        self.cell_of_patch = torch.tensor(cells)
+
+    def sight_loss(self, patches: Tensor, latents: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of what lies where, asked of the latents and the patches.
+
+        Args:
+            patches: (P, patches + 1, width), the vision tower's output with its class token.
+            latents: (P, latents, width).
+            labels: (P, 16), see `scene_labels`.
+        """
+        slots = _pair_loss(self.latents(latents[:, :_SLOTS]), labels[:, 0::2], labels[:, 1::2])
+        cells = self.cell_of_patch
+        dense = _pair_loss(self.patches(patches[:, 1:]), labels[:, 0:8:2][:, cells], labels[:, 1:8:2][:, cells])
+        return slots + dense
+
+    def memory_loss(self, fences: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of what lies where, asked of the fences behind pictures.
+
+        Args:
+            fences: (P, hidden), the text stream after the memory layer.
+            labels: (P, 16), see `scene_labels`.
+        """
+        answers = self.memory(fences).unflatten(-1, (_SLOTS, _FIRST + _SECOND))
+        return _pair_loss(answers, labels[:, 0::2], labels[:, 1::2])
+
+    @torch.no_grad()
+    def all_right(self, latents: Tensor, labels: Tensor) -> float:
+        """The share of pictures of which every slot is right."""
+        answers = self.latents(latents[:, :_SLOTS])
+        first = answers[..., :_FIRST].argmax(-1) == labels[:, 0::2]
+        second = answers[..., _FIRST:].argmax(-1) == labels[:, 1::2]
+        return float((first & second).all(1).float().mean())
+
+
+def _pair_loss(answers: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return F.cross_entropy(answers[..., :_FIRST].flatten(0, 1), first.flatten()) + F.cross_entropy(
+        answers[..., _FIRST:].flatten(0, 1), second.flatten()
+    )
+
+
+class Trainee:
+    """The model in training, its heads and its optimizer: all that a stopped run needs to go on."""
+
+    def __init__(self, recipe: Recipe, vocab_size: int) -> None:
+        self.model: IdeficsForVisionText2Text = new_model(shapes_config(vocab_size), recipe.seed)
+        self.model.train()
+        self.heads = Heads()
+        self.parameters = [*self.model.parameters(), *self.heads.parameters()]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
+        self.step = 0
+        self._stream = torch.empty(0)
+        self.model.model.layers[_MEMORY_LAYER].register_forward_hook(self._keep_stream)
+
+    def _keep_stream(self, _: nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
+        self._stream = output if isinstance(output, Tensor) else output[0]
+
+    def fences(self, batch: Batch, image_id: int) -> Tensor:
+        """The text stream (P, hidden) at the fence behind every picture of the batch that was computed last."""
+        rows, columns = torch.nonzero(batch.token_ids == image_id, as_tuple=True)
+        return self._stream[rows, columns + 1]
+
+    def look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches (P, patches + 1, width) and latents (P, latents, width) of pictures given as bytes."""
+        patches = self.model.model.vision_model(pixel_values=normalise(pixels)).last_hidden_state
+        return patches, self.model.model.perceiver_resampler(patches)
+
+    def logits(self, batch: Batch, latents: Tensor) -> Tensor:
+        """Logits (answers' tokens, vocabulary) for the tokens of every answer in the batch."""
+        rows = batch.token_ids.shape[0]
+        embeddings = latents.new_zeros(rows * MOST_PICTURES, LATENTS, VISION_WIDTH)
+        embeddings = embeddings.index_copy(0, batch.places, latents)
+        hidden = self.model.model(
+            input_ids=batch.token_ids,
+            attention_mask=batch.attention_mask,
+            perceiver_embeddings=embeddings.view(rows, MOST_PICTURES, LATENTS, VISION_WIDTH),
+            image_attention_mask=batch.image_attention_mask,
+            use_cache=False,
+        ).last_hidden_state
+        logits: Tensor = self.model.lm_head(hidden[:, :-1][batch.is_answer[:, 1:]])
+        return logits
+
+    def learn(self, loss: Tensor, rate: float) -> None:
+        """One optimizer step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.step += 1
+
+    def save(self, path: Path) -> None:
+        """Write the state next to `path` and move it there, so that a stop in between loses nothing."""
+        state = {
+            "model": self.model.state_dict(),
+            "heads": self.heads.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+        }
+        fresh = path.with_suffix(".new")
+        torch.save(state, fresh)
+        fresh.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a saved state."""
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.heads.load_state_dict(state["heads"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+
+
+def learning_rate(step: int, steps: int, highest: float, warm_up: int = 150) -> float:
+    """Linear warm-up, then half a cosine down to a fiftieth."""
+    if step < warm_up:
+        return highest * (step + 1) / warm_up
+    fallen = 0.5 + 0.5 * math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))
+    return highest * max(0.02, fallen)
+
+
+def teach_sight(trainee: Trainee, recipe: Recipe, album: Album, log: Callable[..., None]) -> None:
+    """One step of the first lesson: what lies where."""
+    step = trainee.step
+    rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+    numbers = torch.randint(0, len(album), (recipe.sight_rows,), generator=rng)
+    patches, latents = trainee.look(album.pixels[numbers])
+    labels = album.labels[numbers]
+    loss = trainee.heads.sight_loss(patches, latents, labels)
+    trainee.learn(loss, learning_rate(step, recipe.sight_steps, recipe.learning_rate))
+    if trainee.step % 100 == 0:
+        log(lesson="sight", step=trainee.step, loss=loss.item(), all_right=trainee.heads.all_right(latents, labels))
+
+
+def teach_speech(
+    trainee: Trainee, recipe: Recipe, album: Album, batch: Batch, image_id: int
+) -> tuple[float, float, float]:
+    """One step of the second lesson: language, with sight and memory beside. Gives the three losses."""
+    step = trainee.step - recipe.sight_steps
+    patches, latents = trainee.look(album.pixels[batch.pictures])
+    labels = album.labels[batch.pictures]
+    speech = F.cross_entropy(trainee.logits(batch, latents), batch.token_ids[:, 1:][batch.is_answer[:, 1:]])
+    sight = trainee.heads.sight_loss(patches, latents, labels)
+    memory = trainee.heads.memory_loss(trainee.fences(batch, image_id), labels)
+    loss = speech + recipe.sight_weight * sight + recipe.memory_weight * memory
+    trainee.learn(loss, learning_rate(step, recipe.speech_steps, recipe.learning_rate))
+    return speech.item(), sight.item(), memory.item()
+
+
+@torch.no_grad()
+def right_by_topic(trainee: Trainee, album: Album, held_out: list[Batch]) -> dict[str, tuple[int, int]]:
+    """Answers exactly right and asked, by topic, with the right answers before them given (teacher-forced)."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for batch in held_out:
+        _, latents = trainee.look(album.pixels[batch.pictures])
+        is_right = torch.zeros_like(batch.is_answer)
+        predicted = trainee.logits(batch, latents).argmax(-1)
+        is_right[:, 1:][batch.is_answer[:, 1:]] = predicted == batch.token_ids[:, 1:][batch.is_answer[:, 1:]]
+        for topic, row, start, end in batch.answers:
+            counts[topic][0] += int(is_right[row, start:end].all())
+            counts[topic][1] += 1
+    return {topic: (right, asked) for topic, (right, asked) in sorted(counts.items())}
+
+
+def write_checkpoint(model: IdeficsForVisionText2Text, tokenizer_files: Path, out: Path) -> None:
+    """Write the checkpoint's files, those of the real instruct checkpoints."""
+    out.mkdir(parents=True, exist_ok=True)
+    for path in tokenizer_files.iterdir():
+        shutil.copy(path, out / path.name)
+    model.save_pretrained(out)
+    preprocessor = {
+        "image_num_channels": 3,
+        "image_mean": IMAGE_MEAN,
+        "image_processor_type": "IdeficsImageProcessor",
+        "image_size": IMAGE_SIZE,
+        "image_std": IMAGE_STD,
+        "processor_class": "IdeficsProcessor",
+    }
+    (out / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n")
+
+
+class Run:
+    """A training run in a folder: its state, its log, its result."""
+
+    def __init__(self, recipe: Recipe, work: Path) -> None:
+        self._recipe = recipe
+        self._state = work / "state.pt"
+        self._log_file = work / "log.jsonl"
+        self.tokenizer_files = work / "tokenizer"
+        self.tokenizer_files.mkdir(parents=True, exist_ok=True)
+        self._encoder = PromptEncoder(build_tokenizer(self.tokenizer_files, recipe.seed).backend_tokenizer)
+        vocab_size = self._encoder.control_ids[IMAGE] - 1
+        self.trainee = Trainee(recipe, vocab_size)
+        if self._state.exists():
+            self.trainee.load(self._state)
+        self._started = time.monotonic()
+
+    def log(self, **facts: object) -> None:
+        """Add a line to the run's log and show it."""
+        line = json.dumps({"seconds": round(time.monotonic() - self._started), **facts})
+        print(line, flush=True)
+        with self._log_file.open("a") as log_file:
+            log_file.write(line + "\n")
+
+    def _held_out(self) -> tuple[Album, list[Batch]]:
+        album = Album(1000, self._recipe.seed + 1)
+        source = batches(random.Random(self._recipe.seed + 2), album, self._encoder, 50)
+        return album, [next(source) for _ in range(8)]
+
+    def train(self, minutes: float) -> bool:
+        """Train until the end of the recipe or of the time given; True when the recipe is done."""
+        recipe, trainee = self._recipe, self.trainee
+        deadline = self._started + minutes * 60
+        # A run that goes on sees other pictures and conversations than it did before it was stopped.
+        album = Album(recipe.album, recipe.seed + 100 + trainee.step)
+        while trainee.step < recipe.sight_steps and time.monotonic() < deadline:
+            teach_sight(trainee, recipe, album, self.log)
+            album.refresh(8)
+        trainee.save(self._state)
+        image_id = self._encoder.control_ids[IMAGE]
+        last_step = recipe.sight_steps + recipe.speech_steps
+        held_out_album, held_out = self._held_out()
+        rng = random.Random(recipe.seed + 200 + trainee.step)
+        source = batches(rng, album, self._encoder, recipe.speech_rows, fresh=128)
+        while trainee.step < last_step and time.monotonic() < deadline:
+            speech, sight, memory = (
+                round(loss, 4) for loss in teach_speech(trainee, recipe, album, next(source), image_id)
+            )
+            if trainee.step % 50 == 0:
+                self.log(lesson="speech", step=trainee.step, speech=speech, sight=sight, memory=memory)
+            if trainee.step % 250 == 0 or trainee.step == last_step:
+                right = right_by_topic(trainee, held_out_album, held_out)
+                self.log(step=trainee.step, right={topic: f"{good}/{asked}" for topic, (good, asked) in right.items()})
+                trainee.save(self._state)
+        trainee.save(self._state)
+        return trainee.step >= last_step
+
+
+def main() -> None:
+    """Train, or go on training, and write the checkpoint."""
+    parser = argparse.ArgumentParser(description="Train the bundled checkpoint, or go on training it.")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the finished checkpoint")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the run's state and log")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after this long; the state is kept")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to torch")
+    for field in dataclasses.fields(Recipe):
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default, help=argparse.SUPPRESS
+        )
+    options = vars(parser.parse_args())
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    recipe = Recipe(**{field.name: options[field.name] for field in dataclasses.fields(Recipe)})
+    run = Run(recipe, options["work"])
+    done = run.train(options["minutes"])
+    write_checkpoint(run.trainee.model.eval(), run.tokenizer_files, options["out"])
+    run.log(step=run.trainee.step, done=done, written=str(options["out"]))
+
+
+if __name__ == "__main__":
+    main()
