@@ -1,0 +1,69 @@
+"""What a person dropped on the terminal: the paths that pasted text stands for. Opens no file, asks no network."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from chat.images import PICTURE_SUFFIXES
+
+_MOST_CHARACTERS: Final = 100_000
+"""A longer text is a text, whatever it holds."""
+
+
+def dropped_paths(text: str) -> list[Path]:
+    """The files that a text names, when it names existing files and does nothing else.
+
+    Terminals paste a dropped file as its plain path, in quotes, with a backslash before each space, or as a `file:`
+    URI; several stand one after another or line by line. Ordinary words give an empty list, even where a file is
+    called so: a name counts when it is absolute, begins with `~/`, `./` or `../`, or ends like a picture's.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        return []
+    paths: list[Path] = []
+    for line in filter(None, (line.strip() for line in text.split("\n"))):
+        found = _paths_of_line(line)
+        if not found:
+            return []
+        paths += found
+    return paths
+
+
+def _paths_of_line(line: str) -> list[Path]:
+    if whole := _existing_file(line):
+        return [whole]
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        # An apostrophe in prose is a quote that nobody closes.
+        return []
+    paths: list[Path] = []
+    for word in words:
+        path = _existing_file(word)
+        if path is None:
+            return []
+        paths.append(path)
+    return paths
+
+
+def _existing_file(word: str) -> Path | None:
+    path = _path_of_uri(word) if word.startswith("file:") else word
+    if path.startswith("~/"):
+        path = os.path.expanduser(path)
+    if path.startswith(("//", "\\\\")):
+        # On Windows, and on others by an automounter, this would be the name of another machine.
+        return None
+    is_meant = os.path.isabs(path) or path.startswith(("./", "../")) or path.lower().endswith(PICTURE_SUFFIXES)
+    return Path(path) if is_meant and os.path.isfile(path) else None
+
+
+def _path_of_uri(uri: str) -> str:
+    """The path in a `file:` URI of this machine; an empty one where it names another machine."""
+    rest = uri.removeprefix("file:")
+    if rest.startswith("//"):
+        machine, _, rest = rest[2:].partition("/")
+        if machine not in ("", "localhost"):
+            return ""
+        rest = f"/{rest}"
+    return os.fsdecode(unquote_to_bytes(rest))

@@ -1,0 +1,244 @@
+"""Pictures: the only reader of image bytes.
+
+Everything is checked before it is trusted: what kind of file it is, how many bytes, how many pixels, and that it
+decodes. Knows nothing of models, stores or screens.
+"""
+
+import hashlib
+import io
+import os
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from chat.conversation import Image
+from chat.errors import ImageError
+from chat.files import byte_size, read_file
+from chat.safe_text import printable, short_line
+
+# Commands without a picture, such as those that list sessions, need not wait for Pillow: functions import it.
+if TYPE_CHECKING:
+    import PIL.Image
+
+MOST_BYTES: Final = 20 * 2**20
+MOST_PIXELS: Final = 50_000_000
+MOST_SIDE: Final = 20_000
+
+PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif")
+"""How the names of files that can be read end as a rule; what a file is, its bytes alone decide."""
+
+UNKNOWN_MEDIA_TYPE: Final = "application/octet-stream"
+
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF")
+_SIGNATURES: Final = (
+    ("image/png", re.compile(rb"\x89PNG\r\n\x1a\n")),
+    ("image/jpeg", re.compile(rb"\xff\xd8\xff")),
+    ("image/webp", re.compile(rb"RIFF....WEBP", re.DOTALL)),
+    ("image/gif", re.compile(rb"GIF8[79]a")),
+    ("image/bmp", re.compile(rb"BM")),
+    ("image/avif", re.compile(rb"....ftyp(?:....){0,16}?avi[fs]", re.DOTALL)),
+)
+
+_MOST_SCANS: Final = 50
+"""Passes over the picture that a progressive JPEG may take; cameras and programs write about ten.
+
+A scan of nothing costs a hundred bytes of the file and as much time as a full one.
+"""
+
+_ORIENTATION_TAG: Final = 0x0112
+
+# What Pillow and its decoders raise on bytes that are no picture: nearly everything, so it is listed and not guessed.
+_DECODER_ERRORS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+def open_image(path: str | Path) -> Image:
+    """The picture in a file; `~` stands for the home folder.
+
+    Raises:
+        ImageError: The file cannot be read, or holds no picture that can be used.
+    """
+    expanded = os.path.expanduser(path)
+    return read_image(read_file(expanded, most_bytes=MOST_BYTES, error=ImageError), Path(expanded).name)
+
+
+def read_image(data: bytes, name: str) -> Image:
+    """The picture that these bytes are, decoded once to be sure of it.
+
+    Args:
+        data: A whole file; the image gives exactly these bytes back.
+        name: What a person would call it; marks take the place of characters that no terminal should get.
+
+    Raises:
+        ImageError: The bytes are no picture of a known kind, damaged, or too large.
+    """
+    shown = printable(name, multiline=False) or "picture"
+    width, height = _decoded(data, shown).size
+    return Image(hashlib.sha256(data).hexdigest(), width, height, shown, lambda: data)
+
+
+def decode(image: Image) -> "PIL.Image.Image":
+    """The picture in RGB as a viewer would show it.
+
+    Turned the way its file asks for, the first frame of an animation, what is transparent laid on white, deeper greys
+    brought to 8 bits.
+
+    Raises:
+        ImageError: The bytes are no longer a picture.
+    """
+    return _decoded(image.read(), image.name)
+
+
+def thumbnail(image: Image, width: int, height: int) -> "PIL.Image.Image":
+    """The picture in RGB, made small enough for a box of pixels; never enlarged, never without area."""
+    from PIL.Image import Resampling
+
+    picture = decode(image)
+    scale = min(width / picture.width, height / picture.height, 1)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture if size == picture.size else picture.resize(size, Resampling.BOX)
+
+
+def media_type(data: bytes) -> str:
+    """The media type that the first bytes of a file tell, `application/octet-stream` for no picture we read."""
+    return next((kind for kind, signature in _SIGNATURES if signature.match(data)), UNKNOWN_MEDIA_TYPE)
+
+
+def to_rgb(picture: "PIL.Image.Image") -> "PIL.Image.Image":
+    """A picture of any mode in RGB: what is transparent laid on white, deeper greys brought to 8 bits."""
+    import PIL.Image
+
+    if picture.mode.startswith(("I", "F")):
+        picture = _eight_bit_grey(picture)
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    # A conversion to the mode a picture has already is a copy, which for a large picture is too dear.
+    colours = picture if picture.mode in ("RGBA", "LA") else picture.convert("RGBA")
+    on_white = PIL.Image.new("RGB", picture.size, "white")
+    on_white.paste(colours, mask=colours)
+    return on_white
+
+
+def _decoded(data: bytes, name: str) -> "PIL.Image.Image":
+    # Pillow warns of damaged metadata and of sizes that our own limits refuse; on a terminal a warning spoils the
+    # screen. A filter that stays is safe with threads, which `warnings.catch_warnings` is not.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    with _decoder_errors(data, short_line(name)):
+        _check_bytes(data)
+        # The picture as the file has it is let go before a second copy is made to turn it.
+        upright = _upright(*_pixels(data))
+        # Whoever turns pictures by their metadata must not turn this one again.
+        upright.info.clear()
+        return upright
+
+
+def _pixels(data: bytes) -> tuple["PIL.Image.Image", object]:
+    """The picture in RGB as it lies in the file, and the orientation the file asks for."""
+    import PIL.Image
+
+    with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        _check_size(*picture.size)
+        picture.load()
+        return to_rgb(picture), _orientation(picture)
+
+
+@contextmanager
+def _decoder_errors(data: bytes, name: str) -> Iterator[None]:
+    """Turn what a decoder raises into an ImageError, and put the picture's name before our own."""
+    from PIL.Image import DecompressionBombError
+
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error
+    except DecompressionBombError as error:
+        raise ImageError(f"{name}: {_too_large('hundreds of millions of')}") from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: the memory left is too small for it: make a smaller copy") from error
+    except _DECODER_ERRORS as error:
+        # The decoder's own words are not shown: they may hold addresses of objects, and name no cure.
+        raise ImageError(f"{name}: {_what_is_wrong(data, str(error))}") from error
+
+
+def _what_is_wrong(data: bytes, reason: str) -> str:
+    if media_type(data) == UNKNOWN_MEDIA_TYPE:
+        return "is no PNG, JPEG, WebP, GIF, BMP or AVIF picture: save it as one of these"
+    if "truncated" in reason.lower():
+        return "the file is cut off: copy it again"
+    return "the file is damaged or cut off: copy it again or save it anew"
+
+
+def _check_bytes(data: bytes) -> None:
+    if not data:
+        raise ImageError("the file is empty: copy it again")
+    if len(data) > MOST_BYTES:
+        raise ImageError(f"is larger than {byte_size(MOST_BYTES)}: make a smaller copy")
+    # The marker of a scan cannot occur in a JPEG's compressed pixels.
+    if media_type(data) == "image/jpeg" and data.count(b"\xff\xda") > _MOST_SCANS:
+        raise ImageError(f"is drawn in more than {_MOST_SCANS} passes: save it anew")
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise ImageError(_too_large(f"{width * height:,}"))
+    if max(width, height) > MOST_SIDE:
+        raise ImageError(f"has a side of {max(width, height):,} pixels, the most is {MOST_SIDE:,}: make a smaller copy")
+
+
+def _too_large(pixels: str) -> str:
+    return f"has {pixels} pixels, the most is {MOST_PIXELS:,}: make a smaller copy"
+
+
+def _eight_bit_grey(picture: "PIL.Image.Image") -> "PIL.Image.Image":
+    """Grey of 16 or 32 bits brought to 8, where a plain conversion would turn all but the darkest into white."""
+    white = 65535.0
+    if not picture.mode.startswith("I;16"):
+        # These modes do not say what white is: the smallest usual white that no pixel exceeds.
+        _, highest = picture.getextrema()
+        white = next((top for top in (1.0, 255.0, 65535.0) if float(str(highest)) <= top), float(str(highest)))
+    scale = 255 / white
+    grey = picture.point(lambda level: level * scale + 0.5).convert("L")
+    if "transparency" in picture.info:
+        grey.info["transparency"] = round(picture.info["transparency"] * scale)
+    return grey
+
+
+def _orientation(picture: "PIL.Image.Image") -> object:
+    try:
+        return picture.getexif().get(_ORIENTATION_TAG)
+    except _DECODER_ERRORS:
+        # Damaged metadata takes nothing from the pixels.
+        return None
+
+
+def _upright(picture: "PIL.Image.Image", orientation: object) -> "PIL.Image.Image":
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    turn = turns.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
