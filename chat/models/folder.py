@@ -12,7 +12,11 @@ from typing import Any, Final
 
 from chat.errors import CheckpointError
 
-SUPPORTED: Final = {"idefics": "IDEFICS (9b, 80b, base and instruct)"}
+SUPPORTED: Final = {
+    "idefics": "IDEFICS (9b, 80b, base and instruct)",
+    "idefics3": "Idefics3 and SmolVLM",
+    "smolvlm": "SmolVLM2",
+}
 """Families that can be loaded, by the `model_type` of their config.json."""
 
 _WEIGHTS: Final = "model.safetensors"

@@ -15,12 +15,12 @@ from chat.errors import GenerationError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.models.decoding import ReplyText
 from chat.models.sampling import Sampler
-from chat.models.state import KeptState, Key
-from chat.models.tokens import PromptEncoder
+from chat.models.state import KeptState
+from chat.models.tokens import Key, PromptEncoder
 from chat.prompt import Dialect, Prompt
 
 PREFILL_CHUNK: Final = 256
-"""Tokens computed between two looks at whether to stop."""
+"""Tokens computed between two looks at whether to stop; more only where a picture's tokens would be parted."""
 
 
 class Engine(Protocol):
@@ -32,16 +32,18 @@ class Engine(Protocol):
     dialect: Dialect
     utterance_id: int
     """Id of the token that closes a turn."""
-    eos_id: int
-    """Id of the token that closes a text."""
+    eos_ids: frozenset[int]
+    """Ids of the tokens that close a text."""
     banned_ids: tuple[int, ...]
     """Ids that may never be generated."""
-
-    def keys(self, prompt: Prompt) -> list[Key]:
-        """The prompt's tokens."""
+    image_size: int
+    """Side of the square that a picture is squashed to, in pixels."""
 
     def compute(self, state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> Tensor:
-        """Compute tokens after those in the state and add them to it; gives the last one's logits (vocabulary,)."""
+        """Compute tokens after those in the state and add them to it; gives the last one's logits (vocabulary,).
+
+        All tokens of a picture come in one call.
+        """
 
     def generate_inputs(self, keys: Sequence[Key], images: Mapping[str, Image]) -> dict[str, Tensor]:
         """The arguments of transformers' own `generate` for a whole prompt."""
@@ -67,7 +69,7 @@ class ModelGenerator:
 
     def count_tokens(self, prompt: Prompt) -> int:
         """How many tokens a prompt takes."""
-        return len(self._engine.keys(prompt))
+        return len(self._engine.encoder.encode(prompt).token_ids)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of generated ids."""
@@ -114,7 +116,7 @@ class _Writing:
         self._state = state
         self._stop = stop
         self._settings = settings
-        self._keys = engine.keys(prompt)
+        self._keys = engine.encoder.keys(prompt)
         self._images = {image.digest: image for image in prompt.images}
         self._room = facts.context_length - len(self._keys)
         if self._room < 1:
@@ -145,10 +147,13 @@ class _Writing:
     def _prefill(self, keys: Sequence[Key]) -> Tensor | None:
         """Compute the prompt's tokens in parts; None when stopped on the way."""
         logits = None
-        for start in range(0, len(keys), PREFILL_CHUNK):
+        start = 0
+        while start < len(keys):
             if self._stop.is_set():
                 return None
-            logits = self._engine.compute(self._state, keys[start : start + PREFILL_CHUNK], self._images)
+            end = chunk_end(keys, start)
+            logits = self._engine.compute(self._state, keys[start:end], self._images)
+            start = end
         return logits
 
     def _take(self, token_id: int) -> tuple[str, StopReason | None]:
@@ -158,7 +163,7 @@ class _Writing:
         self._ids.append(token_id)
         if token_id == self._engine.utterance_id:
             return "", StopReason.END_OF_UTTERANCE
-        if token_id == self._engine.eos_id:
+        if token_id in self._engine.eos_ids:
             return "", StopReason.EOS
         text = self._text.add(token_id)
         if self._text.has_turn_marker:
@@ -178,7 +183,7 @@ class _Writing:
             num_beams=settings.num_beams,
             max_new_tokens=min(settings.max_new_tokens, self._room),
             repetition_penalty=settings.repetition_penalty,
-            eos_token_id=[self._engine.utterance_id, self._engine.eos_id],
+            eos_token_id=[self._engine.utterance_id, *self._engine.eos_ids],
             bad_words_ids=[[token_id] for token_id in self._engine.banned_ids],
             stopping_criteria=StoppingCriteriaList([_Stopped(self._stop)]),
             **({**sampling, "top_k": settings.top_k} if settings.temperature > 0 else {"do_sample": False}),
@@ -209,6 +214,14 @@ class _Writing:
             first_token_s=self._first_token_s,
             total_s=time.monotonic() - self._started,
         )
+
+
+def chunk_end(keys: Sequence[Key], start: int) -> int:
+    """Where the part of a prompt that begins at `start` ends: never between two tokens of one picture."""
+    end = min(start + PREFILL_CHUNK, len(keys))
+    while end < len(keys) and keys[end - 1][1] and keys[end][1]:
+        end += 1
+    return end
 
 
 class _Stopped(StoppingCriteria):

@@ -4,7 +4,6 @@ A text token of IDEFICS attends to the latents of the newest picture before it, 
 So a picture's latents are computed once, and a forward pass is given only the pictures that its own tokens attend to.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,9 +13,10 @@ from transformers import IdeficsForVisionText2Text
 
 from chat.conversation import Image
 from chat.images import decode
-from chat.models.state import KeptState, Key
-from chat.models.tokens import PromptEncoder
-from chat.prompt import END_OF_SEQUENCE, END_OF_UTTERANCE, FENCE, IDEFICS, IMAGE, Prompt
+from chat.models.features import KeptFeatures
+from chat.models.state import KeptState
+from chat.models.tokens import Key, PromptEncoder
+from chat.prompt import END_OF_SEQUENCE, END_OF_UTTERANCE, FENCE, IDEFICS, IMAGE
 
 _LATENTS_KEPT: Final = 256
 """Pictures whose latents are kept; those of the largest checkpoint take 160 kB each in half precision."""
@@ -39,36 +39,21 @@ class IdeficsEngine:
         self.encoder = encoder
         self._image_processor = image_processor
         ids = encoder.control_ids
-        self._image_id = ids[IMAGE]
         self.utterance_id = ids[END_OF_UTTERANCE]
-        self.eos_id = ids[END_OF_SEQUENCE]
+        self.eos_ids = frozenset((ids[END_OF_SEQUENCE],))
         self.banned_ids: tuple[int, ...] = (ids[IMAGE], ids[FENCE])
-        self._latents: OrderedDict[str, Tensor] = OrderedDict()
+        self.image_size = int(image_processor.size["height"])
+        self._latents = KeptFeatures(self._look, _LATENTS_KEPT)
 
-    def keys(self, prompt: Prompt) -> list[Key]:
-        """The prompt's tokens."""
-        digests = iter(image.digest for image in prompt.images)
-        return [
-            (token_id, next(digests) if token_id == self._image_id else "")
-            for token_id in self.encoder.encode(prompt).token_ids
-        ]
-
-    @torch.inference_mode()
-    def look(self, image: Image) -> Tensor:
-        """The latents of a picture, (latents, width); computed once per digest."""
-        known = self._latents.get(image.digest)
-        if known is None:
-            processed = self._image_processor([decode(image)], return_tensors="pt")
-            pixels = processed if isinstance(processed, Tensor) else processed["pixel_values"]
-            pixels = pixels.to(self.model.device, self.model.dtype).reshape(1, *pixels.shape[-3:])
-            known = self.model.model.vision_model(pixel_values=pixels).last_hidden_state
-            if self.model.config.use_resampler:
-                known = self.model.model.perceiver_resampler(known)
-            self._latents[image.digest] = known = known[0]
-            if len(self._latents) > _LATENTS_KEPT:
-                self._latents.popitem(last=False)
-        self._latents.move_to_end(image.digest)
-        return known
+    def _look(self, image: Image) -> Tensor:
+        """The latents of a picture, (latents, width)."""
+        processed = self._image_processor([decode(image)], return_tensors="pt")
+        pixels = processed if isinstance(processed, Tensor) else processed["pixel_values"]
+        pixels = pixels.to(self.model.device, self.model.dtype).reshape(1, *pixels.shape[-3:])
+        latents: Tensor = self.model.model.vision_model(pixel_values=pixels).last_hidden_state
+        if self.model.config.use_resampler:
+            latents = self.model.model.perceiver_resampler(latents)
+        return latents[0]
 
     @torch.inference_mode()
     def compute(self, state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> Tensor:
@@ -115,7 +100,7 @@ class IdeficsEngine:
         order = list(dict.fromkeys(digest for digest in newest if digest))
         if not order:
             return self._no_picture(), torch.zeros(1, len(keys), 1, dtype=torch.long, device=device)
-        latents = torch.stack([self.look(images[digest]) for digest in order])
+        latents = torch.stack([self._latents.of(images[digest]) for digest in order])
         columns = torch.tensor([order.index(digest) if digest else -1 for digest in newest], device=device)
         mask = columns[:, None] == torch.arange(len(order), device=device)
         return latents[None], mask[None].long()

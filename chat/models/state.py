@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from transformers import DynamicCache, PretrainedConfig
 
-Key = tuple[int, str]
-"""A token as the cache knows it: its id, and for a picture's token the picture's digest, else an empty string."""
+from chat.models.tokens import Key
 
 
 class KeptState:

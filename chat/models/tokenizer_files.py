@@ -15,7 +15,17 @@ _CONTROL_PIECES: Final = frozenset((UNKNOWN, BEGIN_OF_SEQUENCE, END_OF_SEQUENCE)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer pipeline of a checkpoint folder.
+    """The tokenizer pipeline of an IDEFICS checkpoint's folder, with the layout of the checkpoint's training.
+
+    Raises:
+        CheckpointError: There are no tokenizer files, or they cannot be read.
+    """
+    backend = read_tokenizer(folder)
+    return backend if has_trained_layout(backend) else _with_prefix_space(backend)
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer pipeline of a checkpoint's folder as its files have it.
 
     Raises:
         CheckpointError: There are no tokenizer files, or they cannot be read.
@@ -33,8 +43,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         raise CheckpointError(
             f"{folder} has no tokenizer.json and no tokenizer.model: copy the checkpoint's files again"
         )
-    backend = _with_added_tokens(backend, folder / "added_tokens.json")
-    return backend if has_trained_layout(backend) else _with_prefix_space(backend)
+    return _with_added_tokens(backend, folder / "added_tokens.json")
 
 
 def _from_sentencepiece(path: Path) -> Tokenizer:

@@ -27,7 +27,8 @@ from chat.prompt import (
     Words,
 )
 
-_CONTROL_TOKENS: Final = (BEGIN_OF_SEQUENCE, END_OF_SEQUENCE, FENCE, IMAGE, END_OF_UTTERANCE)
+Key = tuple[int, str]
+"""A token as a model's state knows it: its id, and for a picture's token the picture's digest, else an empty string."""
 
 _NEWLINE_AFTER_CONTROL: Final = ("▁", "<0x0A>")
 """What a tokenizer with the trained ("legacy") layout makes of a line end that follows a control token."""
@@ -45,19 +46,44 @@ class EncodedPrompt:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """How the tokenizers of one family of checkpoints write what is not text."""
+
+    control_tokens: tuple[str, ...]
+    """What a prompt's control segments may be; a tokenizer without one of them is refused."""
+    picture: tuple[Control | Label, ...]
+    """What stands for one picture."""
+    is_legacy: bool
+    """Whether a space is put before every text that follows a control token, as Llama's first tokenizers do.
+
+    Decoding takes it off again, and with it the space between `Assistant:` and the reply.
+    """
+
+
+IDEFICS_NOTATION: Final = Notation(
+    (BEGIN_OF_SEQUENCE, END_OF_SEQUENCE, FENCE, IMAGE, END_OF_UTTERANCE), picture=(Control(IMAGE),), is_legacy=True
+)
+
+
 class PromptEncoder:
     """Encodes prompts for one checkpoint, and decodes its replies. Safe to use from several threads."""
 
-    def __init__(self, backend: Tokenizer) -> None:
+    def __init__(self, backend: Tokenizer, notation: Notation = IDEFICS_NOTATION) -> None:
         """Take over a checkpoint's tokenizer pipeline.
 
         Raises:
             CheckpointError: A control token is missing, or the pipeline lost the layout of the checkpoint's training.
         """
         self._backend = backend
-        self.control_ids = {token: self._control_id(token) for token in _CONTROL_TOKENS}
+        self._is_legacy = notation.is_legacy
         self._texts = _without_added_tokens(backend)
-        if not has_trained_layout(backend):
+        self.control_ids = {token: self._control_id(token) for token in notation.control_tokens}
+        self.picture_ids = tuple(token_id for part in notation.picture for token_id in self._part_ids(part))
+        """The ids that stand for one picture."""
+        self.added_ids = frozenset(backend.get_added_tokens_decoder())
+        """The ids of every token that is not made of text, those of `control_ids` and others."""
+        if notation.is_legacy and not has_trained_layout(backend):
             raise CheckpointError(
                 "the tokenizer lost the space that the checkpoint was trained with after control tokens: "
                 'set "legacy": true in tokenizer_config.json'
@@ -70,6 +96,9 @@ class PromptEncoder:
                 f"the tokenizer has no {token}: this is not an instruct checkpoint of the IDEFICS kind"
             )
         return int(token_id)
+
+    def _part_ids(self, part: Control | Label) -> tuple[int, ...]:
+        return (self.control_ids[part.token],) if isinstance(part, Control) else self.encode_text(part.text)
 
     def is_byte(self, token_id: int) -> bool:
         """Whether a token is one byte, which may be part of a character."""
@@ -90,7 +119,7 @@ class PromptEncoder:
                 case Control(token):
                     own = (self.control_ids[token],)
                 case Picture():
-                    own = (self.control_ids[IMAGE],)
+                    own = self.picture_ids
                 case Said(_, token_ids):
                     own = token_ids
             self._flush(texts, ids, spans)
@@ -98,6 +127,17 @@ class PromptEncoder:
             ids.extend(own)
         self._flush(texts, ids, spans)
         return EncodedPrompt(tuple(ids), tuple(spans))
+
+    def keys(self, prompt: Prompt) -> list[Key]:
+        """The tokens of a prompt; of those that stand for a picture, every `<image>` carries its digest."""
+        encoded = self.encode(prompt)
+        keys = [(token_id, "") for token_id in encoded.token_ids]
+        for segment, (start, end) in zip(prompt.segments, encoded.spans, strict=True):
+            if isinstance(segment, Picture):
+                for place in range(start, end):
+                    if keys[place][0] == self.control_ids[IMAGE]:
+                        keys[place] = (keys[place][0], segment.image.digest)
+        return keys
 
     def _flush(self, texts: list[str], ids: list[int], spans: list[tuple[int, int]]) -> None:
         """Encode the texts gathered so far as one, and give each the tokens that begin in it."""
@@ -126,8 +166,9 @@ class PromptEncoder:
         return self.encode_text(f"\nAssistant: {text}")[len(opened) :]
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of generated ids; control tokens are left out."""
-        return self._backend.decode(list(token_ids), skip_special_tokens=True)
+        """The text of a reply's ids, without control tokens and without the space that parts it from `Assistant:`."""
+        text = self._backend.decode(list(token_ids), skip_special_tokens=True)
+        return text if self._is_legacy else text.removeprefix(" ")
 
 
 def has_trained_layout(backend: Tokenizer) -> bool:

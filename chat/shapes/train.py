@@ -55,7 +55,7 @@ class Recipe:
     album: int = 20_000
     sight_steps: int = 1200
     sight_rows: int = 128
-    speech_steps: int = 4500
+    speech_steps: int = 3500
     speech_rows: int = 32
     learning_rate: float = 1.5e-3
     sight_weight: float = 0.5
@@ -299,7 +299,7 @@ class Run:
         last_step = recipe.sight_steps + recipe.speech_steps
         held_out_album, held_out = self._held_out()
         rng = random.Random(recipe.seed + 200 + trainee.step)
-        source = batches(rng, album, self._encoder, recipe.speech_rows, fresh=128)
+        source = batches(rng, album, self._encoder, recipe.speech_rows, fresh=64)
         while trainee.step < last_step and time.monotonic() < deadline:
             speech, sight, memory = (
                 round(loss, 4) for loss in teach_speech(trainee, recipe, album, next(source), image_id)

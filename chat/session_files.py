@@ -1,0 +1,63 @@
+"""Stored sessions to and from transcripts: the use cases behind export and import."""
+
+from chat.conversation import Role, assistant_turn
+from chat.generation import Reply
+from chat.records import StoredTurn
+from chat.session import SessionStore
+from chat.transcript import UNKNOWN_GENERATION, Transcript
+
+
+def export_session(store: SessionStore, session_id: str) -> Transcript:
+    """The transcript of a session's shown branch.
+
+    A message that never got a reply is followed by an empty one without a generation, so that roles alternate.
+
+    Args:
+        store: Where the session is kept.
+        session_id: The session's id, or the beginning of it.
+    """
+    summary = store.find_session(session_id)
+    turns: list[StoredTurn] = []
+    for stored in store.turns(summary.id):
+        if turns and turns[-1].turn.role is stored.turn.role is Role.USER:
+            turns.append(StoredTurn(len(turns) + 1, assistant_turn(""), stored.created_at, None))
+        turns.append(StoredTurn(len(turns) + 1, stored.turn, stored.created_at, stored.generation))
+    return Transcript(summary.title, summary.system, tuple(turns))
+
+
+def import_transcript(store: SessionStore, transcript: Transcript) -> str:
+    """Keep a transcript as a new session; gives its id.
+
+    Replies keep their text and where they came from; the times are those of the import. Where it ends in the middle,
+    by an error or by the user, what was imported is deleted again.
+    """
+    session_id = store.new_session(system=transcript.system, title=transcript.title)
+    try:
+        for stored in transcript.turns:
+            if stored.turn.role is Role.USER:
+                store.add_user_turn(session_id, stored.turn)
+            elif stored.generation is not None or stored.turn.text:
+                _add_reply(store, session_id, stored)
+    except BaseException:
+        store.delete_session(session_id)
+        raise
+    return session_id
+
+
+def _add_reply(store: SessionStore, session_id: str, stored: StoredTurn) -> None:
+    generation = stored.generation or UNKNOWN_GENERATION
+    turn_id = store.open_reply(session_id, generation.facts, generation.settings)
+    if generation.stop_reason is None:
+        store.save_reply(turn_id, stored.turn.text, generation.token_ids)
+        return
+    reply = Reply(
+        text=stored.turn.text,
+        token_ids=generation.token_ids,
+        stop_reason=generation.stop_reason,
+        prompt_tokens=generation.prompt_tokens,
+        cached_tokens=generation.cached_tokens,
+        seed=generation.seed,
+        first_token_s=generation.first_token_s,
+        total_s=generation.total_s,
+    )
+    store.close_reply(turn_id, reply)

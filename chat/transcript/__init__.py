@@ -1,0 +1,17 @@
+"""Conversations as files. Knows nothing of databases, models or screens."""
+
+from chat.transcript.folder import load_transcript, save_transcript
+from chat.transcript.json_text import FORMAT, VERSION, from_json, picture_files, to_json
+from chat.transcript.values import UNKNOWN_GENERATION, Transcript
+
+__all__ = [
+    "FORMAT",
+    "UNKNOWN_GENERATION",
+    "VERSION",
+    "Transcript",
+    "from_json",
+    "load_transcript",
+    "picture_files",
+    "save_transcript",
+    "to_json",
+]

@@ -1,0 +1,101 @@
+"""From parsed JSON to dataclasses, by their annotations: nothing missing, nothing unknown, every type as declared."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+from chat.errors import ChatError, TranscriptError
+from chat.safe_text import short_line
+
+_T = TypeVar("_T")
+
+_WORDS: Final[Mapping[type, str]] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    NoneType: "null",
+}
+
+_LARGEST_INT: Final = 2**63 - 1
+"""What a database can keep."""
+
+
+def read_as(kind: type[_T], value: object, where: str, defaults: Mapping[type, object] | None = None) -> _T:
+    """The dataclass that a JSON value stands for.
+
+    Args:
+        kind: A dataclass whose fields are scalars, enums, tuples, dataclasses, or one of these or None.
+        value: What `json.loads` gave.
+        where: How to name the value in an error.
+        defaults: For dataclasses, an instance whose fields stand in for keys that are missing.
+
+    Raises:
+        TranscriptError: The value is not of this kind; the message names the place.
+    """
+    result: _T = _read(kind, value, where, defaults or {})
+    return result
+
+
+def _read(kind: Any, value: object, where: str, defaults: Mapping[type, object]) -> Any:
+    if isinstance(kind, UnionType):
+        present = next(option for option in get_args(kind) if option is not NoneType)
+        return None if value is None else _read(present, value, where, defaults)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise TranscriptError(f"{where} is not a list")
+        return tuple(
+            _read(get_args(kind)[0], item, f"{where}[{number}]", defaults) for number, item in enumerate(value)
+        )
+    if is_dataclass(kind):
+        return _read_dataclass(kind, value, where, defaults)
+    if issubclass(kind, Enum):
+        return _read_enum(kind, value, where)
+    return _read_scalar(kind, value, where)
+
+
+def _read_dataclass(kind: Any, value: object, where: str, defaults: Mapping[type, object]) -> Any:
+    if not isinstance(value, dict):
+        raise TranscriptError(f"{where} is not an object")
+    hints = get_type_hints(kind)
+    prefix = f"{where}." if where else ""
+    for key in value:
+        if key not in hints:
+            raise TranscriptError(f"unknown key {prefix}{short_line(key, 60)}")
+    arguments: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name in value:
+            arguments[field.name] = _read(hints[field.name], value[field.name], f"{prefix}{field.name}", defaults)
+        elif kind in defaults:
+            arguments[field.name] = getattr(defaults[kind], field.name)
+        elif field.default is MISSING:
+            raise TranscriptError(f"{prefix}{field.name} is missing")
+    try:
+        return kind(**arguments)
+    except ChatError as error:
+        raise TranscriptError(f"{where}: {error}" if where else str(error)) from error
+
+
+def _read_enum(kind: type[Enum], value: object, where: str) -> Enum:
+    try:
+        return kind(value)
+    except ValueError as error:
+        names = ", ".join(str(member.value) for member in kind)
+        raise TranscriptError(f"{where} is none of {names}") from error
+
+
+def _read_scalar(kind: type, value: object, where: str) -> object:
+    # To Python, true is a whole number.
+    if kind is not bool and isinstance(value, bool):
+        raise TranscriptError(f"{where} is not {_WORDS[kind]}")
+    if kind is float and isinstance(value, int) and abs(value) <= _LARGEST_INT:
+        return float(value)
+    if not isinstance(value, kind):
+        raise TranscriptError(f"{where} is not {_WORDS[kind]}")
+    is_int_too_large = isinstance(value, int) and abs(value) > _LARGEST_INT
+    if is_int_too_large or (isinstance(value, float) and not math.isfinite(value)):
+        raise TranscriptError(f"{where} is too large a number")
+    return value

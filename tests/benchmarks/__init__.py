@@ -1,0 +1,1 @@
+"""What speed is promised, measured as ratios side by side in one run: `python -m tests.benchmarks`."""

@@ -1,0 +1,62 @@
+"""Runs two things by turns and compares their medians, so that whatever else the machine does touches both alike."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Ours beside what it is compared with."""
+
+    name: str
+    ours_s: float
+    other_s: float
+    limit: float
+    """The largest ratio that keeps the promise."""
+
+    @property
+    def value(self) -> float:
+        """Ours over the other."""
+        return self.ours_s / self.other_s
+
+    def row(self) -> str:
+        """A line of the Markdown table."""
+        verdict = "kept" if self.value <= self.limit else "**missed**"
+        return (
+            f"| {self.name} | {self.ours_s * 1000:,.0f} ms | {self.other_s * 1000:,.0f} ms | "
+            f"{self.value:.2f}x | {self.limit:g}x | {verdict} |"
+        )
+
+
+HEADER = "| what | ours | compared with | ratio | at most | |\n|---|---|---|---|---|---|"
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """How long a call takes."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def compare(
+    name: str, ours: Callable[[], float], other: Callable[[], float], *, limit: float, runs: int
+) -> Ratio:
+    """Measure both by turns, after one run of each that does not count.
+
+    Args:
+        name: What is compared.
+        ours: Gives the seconds of one run of ours.
+        other: Gives the seconds of one run of the other.
+        limit: The largest ratio that keeps the promise.
+        runs: How many runs of each; their medians are compared.
+    """
+    ours(), other()
+    pairs = [(ours(), other()) for _ in range(runs)]
+    return Ratio(
+        name,
+        statistics.median(pair[0] for pair in pairs),
+        statistics.median(pair[1] for pair in pairs),
+        limit,
+    )
