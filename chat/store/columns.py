@@ -1,0 +1,102 @@
+"""Values as the tables hold them, and back."""
+
+import json
+import sqlite3
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+
+from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+from chat.records import Generation, SessionSummary
+
+Column = str | bytes | int | float | None
+
+
+def now() -> str:
+    """The time as the tables hold it: in UTC, all of one length, so that sorting the text sorts the times."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def to_text(text: str) -> str | bytes:
+    """A text for a column: as bytes where it holds lone surrogates, which SQLite's UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def text_from(column: str | bytes) -> str:
+    """The text that `to_text` was given."""
+    return column if isinstance(column, str) else column.decode("utf-8", "surrogatepass")
+
+
+def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> dict[str, Column]:
+    """The columns of a reply that begins."""
+    return {
+        "checkpoint": to_text(facts.name),
+        "revision": None if facts.revision is None else to_text(facts.revision),
+        "family": to_text(facts.family),
+        "device": to_text(facts.device),
+        "dtype": to_text(facts.dtype),
+        "quantization": to_text(facts.quantization),
+        "context_length": facts.context_length,
+        "image_size": facts.image_size,
+        "is_demonstration": facts.is_demonstration,
+        "settings": json.dumps(asdict(settings)),
+        "seed": settings.seed,
+        "token_ids": "[]",
+        "prompt_tokens": 0,
+        "cached_tokens": 0,
+        "first_token_s": 0.0,
+        "total_s": 0.0,
+        "started_at": now(),
+    }
+
+
+def generation_from(row: sqlite3.Row) -> Generation:
+    """The generation of a row of `generations`."""
+    return Generation(
+        facts=_facts_from(row),
+        settings=_settings_from(row["settings"]),
+        stop_reason=StopReason(row["stop_reason"]) if row["stop_reason"] is not None else None,
+        seed=row["seed"],
+        token_ids=tuple(json.loads(row["token_ids"])),
+        prompt_tokens=row["prompt_tokens"],
+        cached_tokens=row["cached_tokens"],
+        first_token_s=row["first_token_s"],
+        total_s=row["total_s"],
+    )
+
+
+def _facts_from(row: sqlite3.Row) -> CheckpointFacts:
+    return CheckpointFacts(
+        name=text_from(row["checkpoint"]),
+        revision=None if row["revision"] is None else text_from(row["revision"]),
+        family=text_from(row["family"]),
+        device=text_from(row["device"]),
+        dtype=text_from(row["dtype"]),
+        quantization=text_from(row["quantization"]),
+        context_length=row["context_length"],
+        image_size=row["image_size"],
+        is_demonstration=bool(row["is_demonstration"]),
+    )
+
+
+def _settings_from(column: str) -> GenerationSettings:
+    # A setting of another version is passed over, one it did not have takes its default.
+    known = {field.name for field in fields(GenerationSettings)}
+    return GenerationSettings(**{name: value for name, value in json.loads(column).items() if name in known})
+
+
+def summary_from(row: sqlite3.Row) -> SessionSummary:
+    """The summary of a row that `chat.store.queries.SUMMARIES` gives."""
+    return SessionSummary(
+        id=row["id"],
+        title=text_from(row["title"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        turn_count=row["turn_count"],
+        image_count=row["image_count"],
+        checkpoint=text_from(row["checkpoint"]),
+        system=text_from(row["system"]),
+    )

@@ -1,0 +1,35 @@
+"""Messages that have not been sent, one for each session and one for the session not yet begun."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+from chat.conversation import Image
+from chat.records import Draft
+from chat.store.columns import text_from, to_text
+from chat.store.pictures import image_from
+
+
+def replace(connection: sqlite3.Connection, session_id: str | None, draft: Draft) -> None:
+    """Keep a draft in place of the one before; the bytes of its pictures are kept already."""
+    connection.execute("DELETE FROM drafts WHERE session_id IS ?", (session_id,))
+    if draft:
+        listed = [{"digest": image.digest, "name": image.name} for image in draft.images]
+        # Unescaped: reading JSON would make one character of two escaped surrogates.
+        images = to_text(json.dumps(listed, ensure_ascii=False))
+        connection.execute("INSERT INTO drafts VALUES (?, ?, ?)", (session_id, to_text(draft.text), images))
+
+
+def find(connection: sqlite3.Connection, path: Path, session_id: str | None) -> Draft:
+    """The draft that was kept, or an empty one."""
+    row = connection.execute("SELECT text, images FROM drafts WHERE session_id IS ?", (session_id,)).fetchone()
+    return Draft(text_from(row["text"]), _images(connection, path, text_from(row["images"]))) if row else Draft()
+
+
+def _images(connection: sqlite3.Connection, path: Path, listed: str) -> tuple[Image, ...]:
+    """The pictures of a draft, in its order; one that somebody took out of the database by hand is left out."""
+    query = "SELECT digest AS image_digest, ? AS image_name, width, height FROM images WHERE digest = ?"
+    found = (
+        connection.execute(query, (to_text(entry["name"]), entry["digest"])).fetchone() for entry in json.loads(listed)
+    )
+    return tuple(image_from(row, path) for row in found if row)

@@ -1,0 +1,79 @@
+"""Where the database lies, who may read it, and the backups beside it."""
+
+import sqlite3
+import stat
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from chat.errors import StoreError
+from chat.store.faults import ANOTHER_FILE
+
+KEPT_BACKUPS: Final = 3
+
+
+def default_path() -> Path:
+    """The database in the folder where this platform keeps a user's data."""
+    # Not needed where the user names a file.
+    from platformdirs import user_data_path
+
+    return user_data_path("idefics-chat") / "sessions.db"
+
+
+def make_private(path: Path) -> None:
+    """Make sure that there is a file only its owner can read, in a folder that is so too where it has to be made.
+
+    Raises:
+        StoreError: Something that is no file has this name.
+        OSError: The file or its folder cannot be made.
+    """
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o700)
+    if not path.exists():
+        # Another process may be faster.
+        with suppress(FileExistsError):
+            create_private(path)
+    _tighten(path)
+
+
+def create_private(path: Path) -> None:
+    """Create an empty file that only its owner can read, under any umask; raises FileExistsError."""
+    path.touch(mode=0o600, exist_ok=False)
+    path.chmod(0o600)
+
+
+def _tighten(path: Path) -> None:
+    """Take a file from the eyes of others; one that is not ours to change is left as it is."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise StoreError(f"{path} is a folder: give a file with --db")
+    if not stat.S_ISREG(mode):
+        raise StoreError(f"{path} is not a plain file: {ANOTHER_FILE}")
+    if mode & 0o077:
+        with suppress(OSError):
+            path.chmod(stat.S_IMODE(mode) & 0o700)
+
+
+def back_up(path: Path) -> None:
+    """Copy a database beside itself, as a whole or not at all, and drop all but the newest copies.
+
+    The caller holds the database's write lock.
+    """
+    unfinished = path.with_name(f"{path.name}.unfinished-backup")
+    unfinished.unlink(missing_ok=True)
+    create_private(unfinished)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as copy:
+        # A journal on the disk could outlive this process and be taken for that of the next copy.
+        copy.execute("PRAGMA journal_mode = MEMORY")
+        source.backup(copy)
+    unfinished.replace(path.with_name(f"{path.name}.backup-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"))
+    for outdated in backups(path)[:-KEPT_BACKUPS]:
+        outdated.unlink()
+
+
+def backups(path: Path) -> list[Path]:
+    """The copies made of a database, the oldest first."""
+    beginning = f"{path.name}.backup-"
+    return sorted(entry for entry in path.parent.iterdir() if entry.name.startswith(beginning))

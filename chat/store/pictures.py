@@ -1,0 +1,69 @@
+"""Pictures in the database: their bytes once by digest, read when they are asked for."""
+
+import dataclasses
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from chat.conversation import Image
+from chat.errors import StoreError
+from chat.images import media_type
+from chat.store.columns import now, text_from
+from chat.store.faults import BUSY_S, store_errors
+
+
+def check(image: Image, data: bytes) -> bytes:
+    """The bytes, if they are the image's; raises StoreError."""
+    if sha256(data).hexdigest() != image.digest:
+        raise StoreError(f"picture {image.digest[:8]} does not have the bytes it is known by: attach it again")
+    return data
+
+
+def missing(connection: sqlite3.Connection, images: Iterable[Image]) -> tuple[Image, ...]:
+    """The images whose bytes are not kept yet, each once."""
+    known = "SELECT 1 FROM images WHERE digest = ?"
+    return tuple(image for image in set(images) if not connection.execute(known, (image.digest,)).fetchone())
+
+
+def insert(connection: sqlite3.Connection, image: Image, data: bytes) -> None:
+    """Keep an image's checked bytes; nothing happens where they are kept already."""
+    connection.execute(
+        "INSERT INTO images (digest, width, height, media_type, byte_count, created_at, data)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+        (image.digest, image.width, image.height, media_type(data), len(data), now(), data),
+    )
+
+
+def image_from(row: sqlite3.Row, path: Path) -> Image:
+    """The image of a row with `image_digest`, `image_name`, `width` and `height`."""
+    digest = row["image_digest"]
+    return Image(digest, row["width"], row["height"], text_from(row["image_name"]), partial(read, path, digest))
+
+
+def kept(image: Image, path: Path) -> Image:
+    """The image, with its bytes read from the database."""
+    return dataclasses.replace(image, read=partial(read, path, image.digest))
+
+
+def read(path: Path, digest: str) -> bytes:
+    """A picture's bytes, from any thread: the connection lives no longer than this call.
+
+    Raises:
+        StoreError: The picture is gone or its bytes have changed.
+    """
+    with store_errors(path), closing(_reader(path)) as connection:
+        row = connection.execute("SELECT data FROM images WHERE digest = ?", (digest,)).fetchone()
+    if row is None or sha256(row[0]).hexdigest() != digest:
+        raise StoreError(f"{path} no longer holds picture {digest[:8]} as it was: attach the picture again")
+    data: bytes = row[0]
+    return data
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    # Opened for writing but told not to write: only so can SQLite first undo what a process that died left half done.
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_S)
+    connection.execute("PRAGMA query_only = ON")
+    return connection

@@ -1,0 +1,159 @@
+"""The tables, and how a database of an earlier version is brought to them."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from chat.errors import StoreError
+from chat.store.connection import APPLICATION_ID, transaction
+from chat.store.faults import ANOTHER_FILE
+from chat.store.files import back_up
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_MIGRATION_SET: Final = "idefics-chat"
+
+_M001: Final = (
+    """
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY NOT NULL,
+        title TEXT NOT NULL,
+        title_is_own INTEGER NOT NULL, -- 1: the user gave it; 0: the first words of the first message
+        system TEXT NOT NULL, -- instructions before the first turn, or empty
+        created_at TEXT NOT NULL, -- ISO 8601 in UTC, as every time here
+        updated_at TEXT NOT NULL, -- when its turns or its system text changed last
+        deleted_at TEXT, -- not null: out of the list, and can be restored
+        head_turn_id INTEGER REFERENCES turns (id) -- last turn of the branch that is shown
+    )
+    """,
+    "CREATE INDEX sessions_shown ON sessions (updated_at) WHERE deleted_at IS NULL",
+    # A parent is older than its children, so no walk from a turn to the root can go in circles.
+    """
+    CREATE TABLE turns (
+        id INTEGER PRIMARY KEY,
+        session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+        parent_id INTEGER REFERENCES turns (id) CHECK (parent_id < id), -- turn before this one; null for the first
+        role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+        created_at TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX turns_of_session ON turns (session_id)",
+    # The bytes stand last, so that the other columns are read without them.
+    """
+    CREATE TABLE images (
+        digest TEXT PRIMARY KEY NOT NULL, -- sha256 of data, hexadecimal
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        media_type TEXT, -- application/octet-stream where the bytes do not tell
+        byte_count INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        data BLOB NOT NULL -- the picture file as it was given
+    )
+    """,
+    """
+    CREATE TABLE parts (
+        turn_id INTEGER NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL, -- from 0
+        kind TEXT NOT NULL CHECK (kind IN ('text', 'image')),
+        text TEXT, -- a blob where it holds lone surrogates, which UTF-8 cannot
+        image_digest TEXT REFERENCES images (digest),
+        image_name TEXT,
+        PRIMARY KEY (turn_id, position),
+        CHECK ((kind = 'text') = (text IS NOT NULL)),
+        CHECK ((kind = 'image') = (image_digest IS NOT NULL AND image_name IS NOT NULL))
+    )
+    """,
+    """
+    CREATE TABLE generations (
+        turn_id INTEGER PRIMARY KEY REFERENCES turns (id) ON DELETE CASCADE, -- the reply; its words are in parts
+        checkpoint TEXT NOT NULL, -- as the user gave it
+        revision TEXT,
+        family TEXT NOT NULL,
+        device TEXT NOT NULL,
+        dtype TEXT NOT NULL,
+        quantization TEXT NOT NULL,
+        context_length INTEGER NOT NULL,
+        image_size INTEGER NOT NULL,
+        is_demonstration INTEGER NOT NULL,
+        settings TEXT NOT NULL, -- JSON object
+        seed INTEGER, -- null: greedy decoding
+        token_ids TEXT NOT NULL, -- JSON array
+        stop_reason TEXT, -- null: being written, or the program died
+        prompt_tokens INTEGER NOT NULL,
+        cached_tokens INTEGER NOT NULL,
+        first_token_s REAL NOT NULL,
+        total_s REAL NOT NULL,
+        started_at TEXT NOT NULL,
+        finished_at TEXT
+    )
+    """,
+    """
+    CREATE TABLE drafts (
+        session_id TEXT REFERENCES sessions (id) ON DELETE CASCADE, -- null: a session not yet begun
+        text TEXT NOT NULL,
+        images TEXT NOT NULL -- JSON array of {"digest", "name"}
+    )
+    """,
+    "CREATE UNIQUE INDEX drafts_of_session ON drafts (coalesce(session_id, ''))",
+)
+
+
+def m001_sessions(db: "Database") -> None:
+    """Every table of the first version."""
+    for statement in _M001:
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions,)
+"""From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a database to the present tables, however many processes do so at once.
+
+    A database that has sessions is copied first; see `chat.store.files.back_up`.
+
+    Raises:
+        StoreError: The database was written by a newer version of the program.
+    """
+    if not _pending(connection, path):
+        return
+    with transaction(connection):
+        # Another process may have done it while this one waited for the lock.
+        if not _pending(connection, path):
+            return
+        if _applied(connection):
+            back_up(path)
+        _apply(connection)
+
+
+def _pending(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the database lacks a migration."""
+    known = {migration.__name__ for migration in MIGRATIONS}
+    applied = _applied(connection)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if applied - known or version > len(MIGRATIONS):
+        raise StoreError(f"{path} is from a newer idefics-chat: update the program, or {ANOTHER_FILE}")
+    return applied != known
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
+        return set()
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (_MIGRATION_SET,))
+    return {row["name"] for row in rows}
+
+
+def _apply(connection: sqlite3.Connection) -> None:
+    """Take the steps that are left, inside the open transaction."""
+    # Takes 0.1 s, because it looks for numpy, and is needed only when the tables change.
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations(_MIGRATION_SET)
+    for migration in MIGRATIONS:
+        migrations()(migration)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    migrations.apply(Database(connection, execute_plugins=False))
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

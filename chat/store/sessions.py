@@ -1,0 +1,192 @@
+"""The store of sessions: each method is one transaction."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chat.conversation import Image, Role, Turn
+from chat.errors import InvalidTurnError
+from chat.generation import CheckpointFacts, GenerationSettings, Reply
+from chat.records import Draft, SessionSummary, StoredTurn
+from chat.store import drafts, ids, pictures, replies, turns
+from chat.store.columns import Column, now, summary_from, to_text
+from chat.store.connection import Database, connect
+from chat.store.faults import store_errors
+from chat.store.files import make_private
+from chat.store.queries import NEWEST_FIRST, SUMMARIES
+from chat.store.schema import prepare
+from chat.store.titles import title_of
+
+
+def open_store(path: Path) -> "SqliteStore":
+    """Open the store in a file, which is created where there is none, for the calling thread.
+
+    A file that may not be written opens all the same; then every change raises.
+
+    Raises:
+        StoreError: The file cannot be used: it is no database, another program's, a newer version's, or damaged.
+    """
+    path = path.absolute()
+    with store_errors(path):
+        make_private(path)
+        connection = connect(path)
+        try:
+            prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return SqliteStore(Database(path, connection))
+
+
+class SqliteStore:
+    """Keeps sessions in one SQLite file; see `chat.session.SessionStore` for what each method promises.
+
+    Belongs to the thread that opened it, save for the `read` of its images, which works in any. A deleted session is
+    out of every list and is not found, but whoever knows its id can still add to it, so that two windows on one session
+    lose nothing. Every method may raise `StoreError`, and `UnknownSessionError` where it takes a session's id.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; a second time does nothing."""
+        self._database.close()
+
+    def new_session(self, *, system: str = "", title: str = "") -> str:
+        """Begin a session; gives its id."""
+        own_title = title if title.strip() else ""
+        time = now()
+        with self._database.writing() as connection:
+            session_id = ids.random_id()
+            while connection.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchall():
+                session_id = ids.random_id()
+            connection.execute(
+                "INSERT INTO sessions (id, title, title_is_own, system, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (session_id, to_text(own_title), bool(own_title), to_text(system), time, time),
+            )
+        return session_id
+
+    def find_session(self, id_or_prefix: str) -> SessionSummary:
+        """The session with this id, or the only one whose id begins so."""
+        prefix = id_or_prefix.lower()
+        if not ids.is_prefix(prefix):
+            raise ids.unknown(id_or_prefix)
+        found = self._summaries("AND id GLOB ? || '*'", prefix, limit=2)
+        if not found:
+            raise ids.unknown(id_or_prefix)
+        if len(found) > 1:
+            raise ids.ambiguous(id_or_prefix)
+        return found[0]
+
+    def latest_session(self) -> SessionSummary | None:
+        """The session whose turns or system text changed last."""
+        return next(iter(self.sessions(limit=1)), None)
+
+    def sessions(self, *, limit: int = 200, offset: int = 0) -> list[SessionSummary]:
+        """Sessions, the one whose turns or system text changed last first."""
+        return self._summaries(limit=limit, offset=offset)
+
+    def rename_session(self, session_id: str, title: str) -> None:
+        """Give a session a title; a blank one gives it back the one of its first message."""
+        with self._database.writing() as connection:
+            is_own = bool(title.strip())
+            if not is_own:
+                branch = turns.shown_branch(connection, self._database.path, session_id)
+                title = title_of(branch[0].turn) if branch else ""
+            turns.update_session(connection, session_id, title=to_text(title), title_is_own=is_own)
+
+    def delete_session(self, session_id: str) -> None:
+        """Take a session out of the list; `restore_session` brings it back."""
+        self._update_session(session_id, deleted_at=now())
+
+    def restore_session(self, session_id: str) -> None:
+        """Bring back a deleted session."""
+        self._update_session(session_id, deleted_at=None)
+
+    def set_system(self, session_id: str, system: str) -> None:
+        """Change the text that stands before the first turn."""
+        self._update_session(session_id, system=to_text(system), updated_at=now())
+
+    def turns(self, session_id: str) -> list[StoredTurn]:
+        """The turns of the session's shown branch, from the first; no picture's bytes are read."""
+        with self._database.reading() as connection:
+            return turns.shown_branch(connection, self._database.path, session_id)
+
+    def add_user_turn(self, session_id: str, turn: Turn) -> int:
+        """Add a user's turn after the last one, its pictures' bytes included; gives the turn's id."""
+        if turn.role is not Role.USER:
+            raise InvalidTurnError("an assistant's turn is added as a reply")
+        new_pictures = self._read_missing(turn.images)
+        with self._database.writing() as connection:
+            for image, data in new_pictures:
+                pictures.insert(connection, image, data)
+            turn_id = turns.append(connection, session_id, Role.USER)
+            turns.insert_parts(connection, turn_id, turn.parts)
+            if not turns.require_session(connection, session_id)["title"]:
+                turns.update_session(connection, session_id, title=to_text(title_of(turn)))
+        return turn_id
+
+    def open_reply(self, session_id: str, facts: CheckpointFacts, settings: GenerationSettings) -> int:
+        """Add an empty, unfinished reply after the last turn, which has to be the user's; gives the turn's id."""
+        with self._database.writing() as connection:
+            return replies.open_reply(connection, session_id, facts, settings)
+
+    def save_reply(self, turn_id: int, text: str, token_ids: Sequence[int]) -> None:
+        """Keep what an unfinished reply says so far."""
+        with self._database.writing() as connection:
+            replies.save_reply(connection, turn_id, text, token_ids)
+
+    def close_reply(self, turn_id: int, reply: Reply) -> None:
+        """Keep a finished reply with its stop reason and timings; from then on it cannot change."""
+        with self._database.writing() as connection:
+            replies.close_reply(connection, turn_id, reply)
+
+    def save_draft(self, session_id: str | None, draft: Draft) -> None:
+        """Keep an unsent message; None is the session not yet begun; an empty draft removes it."""
+        new_pictures = self._read_missing(draft.images)
+        with self._database.writing() as connection:
+            if session_id is not None:
+                turns.require_session(connection, session_id)
+            for image, data in new_pictures:
+                pictures.insert(connection, image, data)
+            drafts.replace(connection, session_id, draft)
+
+    def draft(self, session_id: str | None) -> Draft:
+        """The unsent message that was kept, or an empty one."""
+        with self._database.reading() as connection:
+            if session_id is not None:
+                turns.require_session(connection, session_id)
+            return drafts.find(connection, self._database.path, session_id)
+
+    def add_image(self, data: bytes, image: Image) -> Image:
+        """Keep a picture's bytes once by digest; gives the image with bytes read from the store."""
+        pictures.check(image, data)
+        with self._database.writing() as connection:
+            pictures.insert(connection, image, data)
+        return pictures.kept(image, self._database.path)
+
+    def _summaries(self, condition: str = "", *values: str, limit: int, offset: int = 0) -> list[SessionSummary]:
+        query = f"{SUMMARIES} {condition} {NEWEST_FIRST}"
+        with self._database.reading() as connection:
+            return [summary_from(row) for row in connection.execute(query, (*values, limit, offset))]
+
+    def _update_session(self, session_id: str, **columns: Column) -> None:
+        with self._database.writing() as connection:
+            turns.update_session(connection, session_id, **columns)
+
+    def _read_missing(self, images: Iterable[Image]) -> list[tuple[Image, bytes]]:
+        """The bytes of the pictures that are not kept yet, read before the database is locked for writing."""
+        with self._database.reading() as connection:
+            new = pictures.missing(connection, images)
+        return [(image, pictures.check(image, image.read())) for image in new]

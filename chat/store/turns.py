@@ -1,0 +1,76 @@
+"""The tree of turns: each names the turn before it, and a session names the last one of the branch it shows."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from chat.conversation import Part, Role, Text, Turn
+from chat.records import StoredTurn
+from chat.store.columns import Column, generation_from, now, text_from, to_text
+from chat.store.ids import unknown
+from chat.store.pictures import image_from
+from chat.store.queries import BRANCH_PARTS, BRANCH_TURNS
+
+
+def require_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
+    """The row of a session, deleted or not; raises UnknownSessionError."""
+    rows = connection.execute("SELECT * FROM sessions WHERE id = ?", (to_text(session_id),)).fetchall()
+    if not rows:
+        raise unknown(session_id)
+    row: sqlite3.Row = rows[0]
+    return row
+
+
+def update_session(connection: sqlite3.Connection, session_id: str, **columns: Column) -> None:
+    """Change columns of a session, deleted or not; raises UnknownSessionError."""
+    require_session(connection, session_id)
+    assignments = ", ".join(f"{name} = :{name}" for name in columns)
+    connection.execute(f"UPDATE sessions SET {assignments} WHERE id = :id", {**columns, "id": session_id})
+
+
+def append(connection: sqlite3.Connection, session_id: str, role: Role) -> int:
+    """Add a turn without parts after the last one, and make it the last; gives its id."""
+    parent = require_session(connection, session_id)["head_turn_id"]
+    time = now()
+    rows = connection.execute(
+        "INSERT INTO turns (session_id, parent_id, role, created_at) VALUES (?, ?, ?, ?) RETURNING id",
+        (session_id, parent, role, time),
+    ).fetchall()
+    turn_id: int = rows[0]["id"]
+    update_session(connection, session_id, head_turn_id=turn_id, updated_at=time)
+    return turn_id
+
+
+def insert_parts(connection: sqlite3.Connection, turn_id: int, parts: Iterable[Part]) -> None:
+    """Give a turn its parts; the bytes of its pictures are kept already."""
+    for position, part in enumerate(parts):
+        connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", (turn_id, position, *_part_columns(part)))
+
+
+def shown_branch(connection: sqlite3.Connection, path: Path, session_id: str) -> list[StoredTurn]:
+    """The turns from the first to the session's last one; raises UnknownSessionError."""
+    require_session(connection, session_id)
+    parts: dict[int, list[Part]] = defaultdict(list)
+    for row in connection.execute(BRANCH_PARTS, (session_id,)):
+        parts[row["turn_id"]].append(_part_from(row, path))
+    return [_turn_from(row, parts[row["turn_id"]]) for row in connection.execute(BRANCH_TURNS, (session_id,))]
+
+
+def _part_columns(part: Part) -> tuple[Column, ...]:
+    if isinstance(part, Text):
+        return ("text", to_text(part.text), None, None)
+    return ("image", None, part.digest, to_text(part.name))
+
+
+def _part_from(row: sqlite3.Row, path: Path) -> Part:
+    return Text(text_from(row["text"])) if row["kind"] == "text" else image_from(row, path)
+
+
+def _turn_from(row: sqlite3.Row, parts: Iterable[Part]) -> StoredTurn:
+    return StoredTurn(
+        id=row["turn_id"],
+        turn=Turn(Role(row["role"]), tuple(parts)),
+        created_at=row["created_at"],
+        generation=generation_from(row) if row["checkpoint"] is not None else None,
+    )
