@@ -5,6 +5,7 @@ another type, so no text can become a control token, whatever it holds. Pure: no
 
 The IDEFICS format is the one its processor builds from the model card's list of strings and pictures:
 `<s>User:<fake_token_around_image><image><fake_token_around_image>TEXT<end_of_utterance>\nAssistant:`.
+That of its successors is their chat template's: `<|im_start|>User:<image>TEXT<end_of_utterance>\nAssistant:`.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,10 @@ FENCE: Final = "<fake_token_around_image>"
 """Stands before and after every run of pictures; neighbouring pictures share the one between them."""
 
 IMAGE: Final = "<image>"
-"""Stands for one picture; the text after it attends to that picture until the next one."""
+"""Stands for one picture, or for a part of one where a family spreads a picture over several tokens."""
+
+GLOBAL_IMAGE: Final = "<global-img>"
+"""Announces, in families that can cut a picture into tiles, a picture seen as a whole."""
 
 USER_MARKER: Final = "\nUser:"
 """What a model writes when it forgets to end its utterance and speaks for the user."""
@@ -77,10 +81,18 @@ class Dialect:
     """Whether the template itself fences pictures; other families' fences belong to what a picture expands to."""
     system_is_turn: bool
     """Whether a system text is a closed turn of its own, or stands bare before the first turn."""
+    strips_texts: bool
+    """Whether the spaces around a user's text are left out, as the reference processor of IDEFICS does."""
 
 
-IDEFICS: Final = Dialect(BEGIN_OF_SEQUENCE, has_fences=True, system_is_turn=False)
+IDEFICS: Final = Dialect(BEGIN_OF_SEQUENCE, has_fences=True, system_is_turn=False, strips_texts=True)
 """IDEFICS 9b and 80b, base and instruct; a system text stands as in the IDEFICS playground, bare before the turns."""
+
+IDEFICS3: Final = Dialect("<|begin_of_text|>", has_fences=False, system_is_turn=True, strips_texts=False)
+"""Idefics3, whose language model is a Llama 3."""
+
+SMOLVLM: Final = Dialect("<|im_start|>", has_fences=False, system_is_turn=True, strips_texts=False)
+"""SmolVLM and SmolVLM2, whose language model is a SmolLM2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +173,9 @@ def _user_segments(turn: Turn, dialect: Dialect) -> Iterator[Segment]:
                 in_pictures = True
             case Text(text):
                 # The reference processor strips the spaces, and only the spaces, around every text it is given.
-                stripped = text.strip(" ")
-                if stripped:
+                words = text.strip(" ") if dialect.strips_texts else text
+                if words:
                     if number == 0:
                         yield Label(" ")
-                    yield Words(stripped)
+                    yield Words(words)
                     in_pictures = False

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from chat.models.loading import load_generator
 from chat.models.request import CheckpointRequest
 
 
-def load(folder: Path | str, stop: threading.Event | None = None, **options: str) -> list[LoadProgress]:
+def load(folder: Path | str, stop: threading.Event | None = None, **options: Any) -> list[LoadProgress]:
     progress: list[LoadProgress] = []
     load_generator(CheckpointRequest(str(folder), **options), progress.append, stop or threading.Event())
     return progress
@@ -45,6 +46,11 @@ def drop_tensor(folder: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     del tensors["model.layers.0.mlp.up_proj.weight"]
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def drop_tokenizer(folder: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer.model"):
+        (folder / name).unlink()
 
 
 def promise_missing_shard(folder: Path) -> None:
@@ -75,7 +81,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "another size": (lambda f: edit_json(f / "config.json", intermediate_size=360), "cannot be loaded|lacks"),
     "a missing shard": (promise_missing_shard, "has no model-00002-of-00002.safetensors"),
     "no tokenizer": (
-        lambda f: [(f / name).unlink() for name in ("tokenizer.json", "tokenizer.model")],
+        drop_tokenizer,
         "has no tokenizer.json",
     ),
     "a cut tokenizer": (lambda f: cut(f / "tokenizer.json", 1000), "tokenizer.json cannot be read"),
@@ -170,3 +176,24 @@ def test_packed_weights_answer(shapes_folder: Path, quantize: str) -> None:
     assert isinstance(reply, Reply)
     assert reply.token_ids
     assert generator.facts.quantization == quantize
+
+
+@pytest.mark.parametrize("quantize", ["8bit", "4bit"])
+def test_what_sees_and_what_chooses_words_is_never_packed(shapes_folder: Path, quantize: str) -> None:
+    import torch
+
+    from chat.models.families import family_of
+    from chat.models.weights import read_model
+
+    family = family_of("idefics")
+    request = CheckpointRequest("shapes", folder=shapes_folder, quantize=quantize)
+    model = read_model(
+        request, shapes_folder, family.model_class, family.whole_modules, device="cpu", dtype=torch.bfloat16
+    )
+    packed = {
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and type(module).__name__ in ("Linear4bit", "Linear8bitLt")
+    }
+    assert any(".layers." in name for name in packed)
+    assert not any(name.startswith(("lm_head", "model.vision_model", "model.perceiver_resampler")) for name in packed)
