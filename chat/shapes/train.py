@@ -55,7 +55,7 @@ class Recipe:
     album: int = 20_000
     sight_steps: int = 1200
     sight_rows: int = 128
-    speech_steps: int = 3500
+    speech_steps: int = 4500
     speech_rows: int = 32
     learning_rate: float = 1.5e-3
     sight_weight: float = 0.5
@@ -326,6 +326,8 @@ def main() -> None:
             f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default, help=argparse.SUPPRESS
         )
     options = vars(parser.parse_args())
+    # Gradients of what is learnt already are too small for normal numbers, and processors are slow with others.
+    torch.set_flush_denormal(True)
     if options["threads"]:
         torch.set_num_threads(options["threads"])
     recipe = Recipe(**{field.name: options[field.name] for field in dataclasses.fields(Recipe)})

@@ -14,9 +14,7 @@ def main(checkpoint: str, picture: str, question: str) -> None:
     inputs = processor(text=prompts, add_end_of_utterance_token=False, return_tensors="pt")
     exit_condition = processor.tokenizer("<end_of_utterance>", add_special_tokens=False).input_ids
     bad_words_ids = processor.tokenizer(["<image>", "<fake_token_around_image>"], add_special_tokens=False).input_ids
-    generated = model.generate(
-        **inputs, eos_token_id=exit_condition, bad_words_ids=bad_words_ids, max_new_tokens=256
-    )
+    generated = model.generate(**inputs, eos_token_id=exit_condition, bad_words_ids=bad_words_ids, max_new_tokens=256)
     print(processor.batch_decode(generated, skip_special_tokens=True)[0])
 
 

@@ -40,9 +40,7 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def compare(
-    name: str, ours: Callable[[], float], other: Callable[[], float], *, limit: float, runs: int
-) -> Ratio:
+def compare(name: str, ours: Callable[[], float], other: Callable[[], float], *, limit: float, runs: int) -> Ratio:
     """Measure both by turns, after one run of each that does not count.
 
     Args:

@@ -1,0 +1,110 @@
+"""Prints the table of ratios: `python -m tests.benchmarks [--runs N]`."""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from chat.cli.compose import SAMPLES, bundled_folder
+from tests.benchmarks.ratio import HEADER, Ratio, compare, seconds
+from tests.benchmarks.terminal import Terminal, echo_times, first_frame_s
+
+EMPTY_APP = "from textual.app import App; App().run()"
+QUESTION = "What is in the picture?"
+
+
+def process(*command: str | Path, **environment: str) -> Callable[[], float]:
+    """Gives the seconds that a whole process takes."""
+
+    def run() -> None:
+        subprocess.run(
+            [sys.executable, *map(str, command)],
+            env={**os.environ, **environment},
+            check=True,
+            capture_output=True,
+        )
+
+    return lambda: seconds(run)
+
+
+def help_ratio(runs: int) -> Ratio:
+    """The list of commands beside the library that reads the arguments."""
+    return compare(
+        "--help, beside `import click`",
+        process("-m", "chat", "--help"),
+        process("-c", "import click"),
+        limit=1.5,
+        runs=runs,
+    )
+
+
+def first_frame_ratio(folder: Path, runs: int) -> Ratio:
+    """The first frame beside an empty Textual app's."""
+    python = sys.executable
+    return compare(
+        "first frame of the UI, beside an empty Textual app's",
+        lambda: first_frame_s([python, "-m", "chat", "--db", str(folder / "frames.db")], {}),
+        lambda: first_frame_s([python, "-c", EMPTY_APP], {}),
+        limit=1.5,
+        runs=runs,
+    )
+
+
+def ask_ratio(folder: Path, runs: int) -> Ratio:
+    """One question beside the guide's recipe in a bare script."""
+    picture = bundled_folder().parent / "samples" / SAMPLES[0]
+    recipe = Path(__file__).parent / "guide_recipe.py"
+    return compare(
+        "`ask`, beside the guide's recipe",
+        process("-m", "chat", "ask", QUESTION, "-i", picture, "--db", folder / "asked.db"),
+        process(recipe, bundled_folder(), picture, QUESTION),
+        limit=1.25,
+        runs=runs,
+    )
+
+
+def echo_ratio(folder: Path) -> Ratio:
+    """Keys while the model writes beside keys while it rests; 99 of 100 are no slower than this."""
+    # At this temperature the demonstration never finds the end of its utterance, so that it writes long enough.
+    options = ["--temperature", "30", "--max-new-tokens", "900", "--seed", "1"]
+    terminal = Terminal([sys.executable, "-m", "chat", "--db", str(folder / "keys.db"), *options], {})
+    try:
+        terminal.wait_for(lambda output: b"ready" in output)
+        terminal.read_for(1.0)
+        idle = echo_times(terminal, 100, 0.03)
+        terminal.send("\r")
+        terminal.wait_for(lambda output: b"writing" in output)
+        writing = echo_times(terminal, 100, 0.03)
+    finally:
+        terminal.close()
+    return Ratio(
+        "a key's echo while the model writes (99th percentile), beside idle (99th percentile)",
+        statistics.quantiles(writing, n=100)[98],
+        statistics.quantiles(idle, n=100)[98],
+        limit=2.0,
+    )
+
+
+def main() -> None:
+    """Measure everything and print a Markdown table."""
+    parser = argparse.ArgumentParser(description="Measure the promised ratios.")
+    parser.add_argument("--runs", type=int, default=10, help="runs of each side")
+    runs = parser.parse_args().runs
+    print(HEADER, flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for measure in (
+            lambda: help_ratio(runs),
+            lambda: first_frame_ratio(folder, runs),
+            lambda: ask_ratio(folder, runs),
+            lambda: echo_ratio(folder),
+        ):
+            print(measure().row(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
