@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chat.shapes import language
+from chat.shapes import language, phrases
 from chat.shapes.language import Topic
 from chat.shapes.outside import outside_question
 from chat.shapes.scenes import Colour, Kind, Scene
@@ -56,9 +56,9 @@ class _Talk:
             return self._small_talk()
         scene = self._seen[-1]
         if new_pictures > 1 and rng.random() < 0.6:
-            return Topic.BOTH, rng.choice(language.BOTH_QUESTIONS), language.both(*self._seen[-2:])
+            return Topic.BOTH, rng.choice(phrases.BOTH_QUESTIONS), language.both(*self._seen[-2:])
         if new_pictures and self._last is Topic.CAPTION and rng.random() < 0.3:
-            return Topic.CAPTION, rng.choice(language.NEXT_CAPTION_QUESTIONS), language.caption(scene)
+            return Topic.CAPTION, rng.choice(phrases.NEXT_CAPTION_QUESTIONS), language.caption(scene)
         if len(self._seen) > 1 and rng.random() < 0.22:
             return Topic.RECALL, *self._recall()
         if not new_pictures and self._last in (Topic.COLOUR, Topic.WHERE) and rng.random() < 0.25:
@@ -71,7 +71,7 @@ class _Talk:
     def _follow_up(self, topic: Topic, scene: Scene) -> tuple[Topic, str, str]:
         """A question that is whole only with the one before it: "And the star?"."""
         kind = self._rng.choice(scene.shapes).kind
-        question = self._rng.choice(language.NEXT_KIND_QUESTIONS).format(kind=kind)
+        question = self._rng.choice(phrases.NEXT_KIND_QUESTIONS).format(kind=kind)
         answer = language.colour(scene, kind) if topic is Topic.COLOUR else language.where(scene, kind)
         return topic, question, answer
 
@@ -86,9 +86,9 @@ class _Talk:
         rng = self._rng
         topic = rng.choice((Topic.GREETING, Topic.ABILITY, Topic.OUTSIDE, Topic.OUTSIDE))
         if topic is Topic.GREETING:
-            return topic, rng.choice(language.GREETINGS), language.GREETING_REPLY
+            return topic, rng.choice(phrases.GREETINGS), language.GREETING_REPLY
         if topic is Topic.ABILITY:
-            return topic, rng.choice(language.ABILITY_QUESTIONS), language.ABILITY_REPLY
+            return topic, rng.choice(phrases.ABILITY_QUESTIONS), language.ABILITY_REPLY
         return topic, outside_question(rng), language.OUTSIDE_REPLY
 
     def _ask_without_picture(self) -> tuple[Topic, str, str]:
