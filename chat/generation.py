@@ -3,10 +3,11 @@
 Nothing here knows torch; the generators that do live in `chat.models`.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -32,6 +33,11 @@ class StopReason(StrEnum):
         """Whether the reply ended before the model had finished it."""
         return self not in (StopReason.END_OF_UTTERANCE, StopReason.EOS, StopReason.TURN_MARKER)
 
+    @property
+    def has_closing_token(self) -> bool:
+        """Whether the reply's last token closed it and says nothing."""
+        return self in (StopReason.END_OF_UTTERANCE, StopReason.EOS)
+
 
 @dataclass(frozen=True, slots=True)
 class GenerationSettings:
@@ -51,8 +57,10 @@ class GenerationSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.max_new_tokens <= MOST_NEW_TOKENS:
             raise UsageError(f"max-new-tokens is {self.max_new_tokens}: give a number from 1 to {MOST_NEW_TOKENS:,}")
-        if not 0 <= self.temperature <= 100:
-            raise UsageError(f"temperature is {self.temperature}: give 0 for greedy decoding, or a number up to 100")
+        if self.temperature != 0 and not 0.001 <= self.temperature <= 100:
+            raise UsageError(
+                f"temperature is {self.temperature}: give 0 for greedy decoding, or a number from 0.001 to 100"
+            )
         if not 0 < self.top_p <= 1:
             raise UsageError(f"top-p is {self.top_p}: give a number above 0, up to 1")
         if self.top_k < 0:
@@ -63,6 +71,12 @@ class GenerationSettings:
             raise UsageError(f"repetition-penalty is {self.repetition_penalty}: give a number above 0; 1 is none")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise UsageError(f"seed is {self.seed}: give a number from 0 to 2**63 - 1")
+
+    def seeded(self) -> "GenerationSettings":
+        """These settings with a seed, drawn now where sampling has none: a reply that is cut keeps its seed, too."""
+        if self.temperature == 0 or self.seed is not None:
+            return self
+        return replace(self, seed=secrets.randbelow(2**31))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,11 @@ class Reply:
     """Seconds from the call to the first token."""
     total_s: float
     """Seconds from the call to the end."""
+
+    @property
+    def spoken_ids(self) -> tuple[int, ...]:
+        """The ids that are the text: without the token that closed it."""
+        return self.token_ids[:-1] if self.stop_reason.has_closing_token else self.token_ids
 
     @property
     def tokens_per_s(self) -> float:

@@ -40,6 +40,12 @@ class Generation:
     total_s: float
 
     @property
+    def spoken_ids(self) -> tuple[int, ...]:
+        """The ids that are the text: without the token that closed it."""
+        is_closed = self.stop_reason is not None and self.stop_reason.has_closing_token
+        return self.token_ids[:-1] if is_closed else self.token_ids
+
+    @property
     def is_interrupted(self) -> bool:
         """Whether nothing ever ended the reply."""
         return self.stop_reason is None

@@ -75,7 +75,8 @@ def conversation_of(
 ) -> Conversation:
     """The conversation that stored turns are.
 
-    A message that never got a reply is followed by an empty one, so that roles alternate.
+    A message that never got a reply is followed by an empty one, so that roles alternate. A message that the model
+    failed on before its first word is left out with its reply: it may be what made the model fail.
 
     Args:
         turns: From the first.
@@ -88,11 +89,17 @@ def conversation_of(
         turn = stored.turn
         if conversation and conversation[-1].role is Role.USER and turn.role is Role.USER:
             conversation.append(assistant_turn(""))
-        if turn.role is Role.ASSISTANT:
+        if turn.role is Role.ASSISTANT and _is_failure(stored):
+            conversation.pop()
+        elif turn.role is Role.ASSISTANT:
             conversation.append(assistant_turn(turn.text, _ids_for(facts, stored)))
         else:
             conversation.append(turn)
     return Conversation(tuple(conversation), system)
+
+
+def _is_failure(stored: StoredTurn) -> bool:
+    return not stored.turn.text and stored.generation is not None and stored.generation.stop_reason is StopReason.ERROR
 
 
 def _ids_for(facts: CheckpointFacts | None, stored: StoredTurn) -> tuple[int, ...]:
@@ -102,8 +109,7 @@ def _ids_for(facts: CheckpointFacts | None, stored: StoredTurn) -> tuple[int, ..
         return ()
     if (generation.facts.name, generation.facts.revision) != (facts.name, facts.revision):
         return ()
-    closed = generation.stop_reason in (StopReason.END_OF_UTTERANCE, StopReason.EOS)
-    return generation.token_ids[:-1] if closed else generation.token_ids
+    return generation.spoken_ids
 
 
 class RunningReply:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def stored(tmp_path: Path, query: str) -> list[Any]:
-    with sqlite3.connect(tmp_path / "sessions.db") as database:
+    with closing(sqlite3.connect(tmp_path / "sessions.db")) as database:
         return database.execute(query).fetchall()
 
 
@@ -102,7 +103,11 @@ def test_everything_about_a_reply_is_kept(run: Run, picture: Path, tmp_path: Pat
 
 BAD = {
     "a missing picture": (["ask", "Hi", "-i", "nowhere.png"], 3, "nowhere.png"),
-    "a directory": (["ask", "Hi", "-i", "."], 3, "."),
+    "a directory": (["ask", "Hi", "-i", "."], 3, "folder"),
+    "a very long checkpoint name": (["ask", "Hi", "--checkpoint", "./" + "a" * 300], 4, "is no folder"),
+    "an unknown home": (["ask", "Hi", "--checkpoint", "~nosuchuser/x"], 4, "is no folder"),
+    "a revision of a folder": (["ask", "Hi", "--revision", "main"], 2, "--revision is for checkpoints of the hub"),
+    "a temperature too near to nothing": (["ask", "Hi", "--temperature", "1e-9"], 2, "temperature is 1e-09"),
     "an endless device": (["ask", "Hi", "-i", "/dev/zero"], 3, "/dev/zero"),
     "an empty question": (["ask", "  "], 3, "the message is empty"),
     "an unknown session": (["ask", "Hi", "--session", "zzz"], 3, "zzz"),
@@ -123,11 +128,96 @@ def test_bad_input_is_one_line_and_the_right_exit_code(run: Run, name: str) -> N
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [["ask"], ["ask", "Hi", "--nonsense"], ["sessions", "nonsense"]])
+@pytest.mark.parametrize(
+    "arguments", [["ask"], ["ask", "Hi", "--nonsense"], ["sessions", "nonsense"], ["ask", "Hi", "a\x1b]0;evil\x07"]]
+)
 def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert "Usage:" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_options_before_a_command_are_wrong_usage(run: Run) -> None:
+    done = run("--max-new-tokens", "4", "ask", "Hi")
+    assert (done.returncode, "ask comes first" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", [["sessions", "list"], ["ask", "Hello"]])
+def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, command: list[str]) -> None:
+    script = f"{sys.executable} -m chat {' '.join(command)} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db")},
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_an_output_that_is_full_is_one_line(run: Run, tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "chat", "sessions", "list", "--db", str(tmp_path / "sessions.db")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "idefics-chat: the output: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_that_knows_ascii_alone_is_told_numbers(run: Run) -> None:
+    run("ask", "naïve ☃", "--checkpoint", "./nowhere")
+    done = run("sessions", "list", PYTHONIOENCODING="ascii")
+    assert (done.returncode, "na\\xefve \\u2603" in done.stdout) == (0, True)
+
+
+def test_a_question_that_is_no_text_is_answered_all_the_same(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "chat", "ask", b"\xff hello", "--db", str(tmp_path / "sessions.db")],
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_endless_picture_from_stdin_is_refused(tmp_path: Path) -> None:
+    with open("/dev/zero", "rb") as endless:
+        done = subprocess.run(
+            [sys.executable, "-m", "chat", "ask", "Hi", "-i", "-", "--db", str(tmp_path / "sessions.db")],
+            stdin=endless,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert "stdin gives more than" in done.stderr
+
+
+def test_a_message_that_does_not_fit_is_kept_and_spoils_nothing(run: Run, picture: Path) -> None:
+    done = run("ask", "red " * 1200, "-i", picture)
+    assert done.returncode == 4
+    assert "room for 1,024" in told(done)
+    assert run("ask", "How many shapes are there?", "-i", picture, "--continue").stdout == "There are two shapes.\n"
+
+
+def test_ctrl_c_while_loading_exits_with_130(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chat", "ask", "Hello", "--db", str(tmp_path / "sessions.db")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    while not (tmp_path / "sessions.db").exists() or not stored(tmp_path, "select name from sqlite_master"):
+        time.sleep(0.05)
+    while not stored(tmp_path, "select id from turns"):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output, errors) == (130, b"", b"")
 
 
 def test_a_picture_that_cannot_be_read_leaves_no_session_behind(run: Run, tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 Nothing heavy is imported before a command needs it: `--help` must be quick.
 """
 
+import contextlib
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -65,37 +68,72 @@ def with_default_command(arguments: Sequence[str]) -> list[str]:
     first = arguments[0] if arguments else ""
     if first in COMMANDS or first in ("-h", "--help", "--version"):
         return list(arguments)
+    if first.startswith("-"):
+        for later in arguments:
+            if later in COMMANDS:
+                raise click.UsageError(f"{later} comes first, its options after it: idefics-chat {later} ...")
     return ["chat", *arguments]
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the program; gives its exit code."""
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
+    """Run the program; gives its exit code. Whatever goes wrong is one line on stderr, unless `--debug` is given."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character shows its number.
+            stream.reconfigure(errors="backslashreplace")
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in options
+    if debug:
+        arguments = [argument for place, argument in enumerate(arguments) if place != options.index("--debug")]
     try:
-        code = idefics_chat.main(with_default_command(arguments), prog_name="idefics-chat", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as exit_request:
-        return exit_request.exit_code
-    except click.ClickException as error:
-        if debug:
-            raise
-        error.show()
-        return error.exit_code
-    except ChatError as error:
+        return _run(arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Exception as error:
         if debug:
             raise
         return _told(error)
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        code = idefics_chat.main(with_default_command(arguments), prog_name="idefics-chat", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as exit_request:
+        return exit_request.exit_code
+    except SystemExit as end:
+        # click ends the program itself, with 1, when nobody reads its output any more; 1 means something else here.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _closed_pipe()
+        raise
     except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter must not try to flush the rest.
-        sys.stdout = None
-        return 0
+        return _closed_pipe()
 
 
-def _told(error: ChatError) -> int:
+def _closed_pipe() -> int:
+    """Whoever read the output has seen enough; the interpreter must not try to write the rest."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return 0
+
+
+def _told(error: Exception) -> int:
+    """Tell what went wrong, in one line but for wrong usage, which shows how it is used; gives the exit code."""
     from chat.safe_text import printable
 
-    click.echo(f"idefics-chat: {printable(str(error), multiline=False)}", err=True)
-    return error.exit_code
+    if isinstance(error, click.ClickException):
+        usage = error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
+        click.echo(f"{printable(usage)}idefics-chat: {printable(error.format_message(), multiline=False)}", err=True)
+        return error.exit_code
+    if isinstance(error, ChatError):
+        words, code = str(error), error.exit_code
+    elif isinstance(error, OSError):
+        words, code = f"{error.filename or 'the output'}: {error.strerror}", 3
+    else:
+        first_line = (str(error).splitlines() or [""])[0]
+        words, code = f"an error of the program: {type(error).__name__}: {first_line} (--debug shows where)", 4
+    with contextlib.suppress(OSError):
+        click.echo(f"idefics-chat: {printable(words, multiline=False)}", err=True)
+    return code

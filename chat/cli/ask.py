@@ -25,9 +25,10 @@ from chat.cli.options import (
     settings,
 )
 from chat.conversation import Image, Turn, user_turn
-from chat.errors import ChatError, GenerationError, UsageError
+from chat.errors import ChatError, GenerationError, InputError, UsageError
+from chat.files import byte_size
 from chat.generation import Chunk, GenerationSettings, Reply, StopReason, TextGenerator
-from chat.images import open_image, read_image
+from chat.images import MOST_BYTES, open_image, read_image
 from chat.prompt import serialize
 from chat.safe_text import printable
 from chat.session import RunningReply, SessionStore, conversation_of
@@ -54,10 +55,12 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
     with contextlib.closing(open_session_store(options["db"])) as store:
         session_id = _session(store, options)
         turn_id = store.add_user_turn(session_id, turn)
-        exchange = _Exchange(store, session_id, chosen, quiet=options["as_json"])
+        exchange = _Exchange(store, session_id, chosen.seeded(), quiet=options["as_json"])
         try:
             reply = exchange.run(lambda: _loaded(request, exchange.stop))
         except ChatError as error:
+            if exchange.stop.is_set():
+                sys.exit(INTERRUPTED)
             raise type(error)(f"{error} (your message is kept as turn {turn_id} of session {session_id})") from error
         if options["as_json"]:
             click.echo(json.dumps(exchange.report(reply, turn.images), ensure_ascii=False))
@@ -68,8 +71,14 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
 def _text(text: str) -> str:
     if text != "-":
         return text
-    read = sys.stdin.buffer.read().decode("utf-8", errors="replace")
-    return read.removesuffix("\n")
+    return _stdin().decode("utf-8", errors="replace").removesuffix("\n")
+
+
+def _stdin() -> bytes:
+    read = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(read) > MOST_BYTES:
+        raise InputError(f"stdin gives more than {byte_size(MOST_BYTES)}: give less")
+    return read
 
 
 def _turn(text: str, paths: tuple[str, ...]) -> Turn:
@@ -77,7 +86,7 @@ def _turn(text: str, paths: tuple[str, ...]) -> Turn:
     pictures: list[Image] = []
     for path in paths:
         if path == "-":
-            pictures.append(read_image(sys.stdin.buffer.read(), "stdin"))
+            pictures.append(read_image(_stdin(), "stdin"))
         else:
             pictures.append(open_image(Path(path)))
     return user_turn(*pictures, *([text] if text else []))
@@ -102,7 +111,9 @@ def _loaded(request: Any, stop: threading.Event) -> TextGenerator:
     def tell(progress: Any) -> None:
         if sys.stderr.isatty():
             share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
-            click.echo(f"\r\x1b[K{printable(request.name)}: {progress.stage}{share}", err=True, nl=False)
+            click.echo(
+                f"\r\x1b[K{printable(f'{request.name}: {progress.stage}', multiline=False)}{share}", err=True, nl=False
+            )
 
     try:
         return loader(request)(tell, stop)
@@ -137,10 +148,11 @@ class _Exchange:
             self._running = running = RunningReply(self.store, self.session_id, generator.facts, self.settings)
             try:
                 return self._stream(generator, serialize(conversation, generator.dialect), running)
-            except GenerationError:
+            except ChatError:
                 running.fail()
                 raise
-            except BrokenPipeError:
+            except OSError:
+                # The output cannot be written: nobody is left to speak to.
                 running.fail(StopReason.CANCELLED)
                 raise
 

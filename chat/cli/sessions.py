@@ -46,15 +46,17 @@ def list_sessions(limit: int, db: Path | None, as_json: bool) -> None:
         found = store.sessions(limit=limit)
     if as_json:
         _print_json([_summary_object(session) for session in found])
-    elif not found:
+        return
+    if not found:
         _say("No sessions yet. `idefics-chat` begins one.")
-    for session in () if as_json else found:
-        title = printable(session.title or "(no title)", multiline=False)
-        _say(f"{session.id}  {session.updated_at[:16].replace('T', ' ')}  {_counted(session)}  {title}")
+    for session in found:
+        _say(_line(session))
 
 
-def _counted(session: SessionSummary) -> str:
-    return f"{session.turn_count:3} turns {session.image_count:2} pictures"
+def _line(session: SessionSummary) -> str:
+    title = printable(session.title or "(no title)", multiline=False)
+    changed = session.updated_at[:16].replace("T", " ")
+    return f"{session.id}  {changed}  {session.turn_count:3} turns {session.image_count:2} pictures  {title}"
 
 
 def _summary_object(session: SessionSummary) -> dict[str, object]:
@@ -88,9 +90,9 @@ def show(session: str, db: Path | None, as_json: bool) -> None:
 
 
 def _who(stored: StoredTurn) -> str:
-    if stored.turn.role is Role.USER or stored.generation is None:
+    if stored.turn.role is Role.USER:
         return "You"
-    return stored.generation.facts.short_name
+    return (stored.generation.facts.short_name if stored.generation else "") or "assistant"
 
 
 def _said(stored: StoredTurn) -> str:
@@ -134,30 +136,45 @@ def _turn_object(stored: StoredTurn) -> dict[str, Any]:
 @click.argument("session")
 @click.argument("title")
 @db_option
-def rename(session: str, title: str, db: Path | None) -> None:
+@json_option
+def rename(session: str, title: str, db: Path | None, as_json: bool) -> None:
     """Give a session a title."""
     with _store(db) as store:
-        store.rename_session(store.find_session(session).id, title)
+        session_id = store.find_session(session).id
+        store.rename_session(session_id, title)
+    _done({"session": session_id, "title": title}, as_json, f"{session_id} is now called {title}")
+
+
+def _done(document: dict[str, object], as_json: bool, words: str) -> None:
+    """Tell what was done, to a program or to a person."""
+    if as_json:
+        _print_json(document)
+    else:
+        _say(words)
 
 
 @sessions.command()
 @click.argument("session")
 @db_option
-def delete(session: str, db: Path | None) -> None:
+@json_option
+def delete(session: str, db: Path | None, as_json: bool) -> None:
     """Take a session out of the list; `restore` brings it back."""
     with _store(db) as store:
         summary = store.find_session(session)
         store.delete_session(summary.id)
-    _say(f"deleted {summary.id}; `idefics-chat sessions restore {summary.id}` brings it back")
+    words = f"deleted {summary.id}; `idefics-chat sessions restore {summary.id}` brings it back"
+    _done({"session": summary.id}, as_json, words)
 
 
 @sessions.command()
 @click.argument("session")
 @db_option
-def restore(session: str, db: Path | None) -> None:
-    """Bring back a deleted session."""
+@json_option
+def restore(session: str, db: Path | None, as_json: bool) -> None:
+    """Bring back a deleted session; its whole id is needed."""
     with _store(db) as store:
         store.restore_session(session)
+    _done({"session": session}, as_json, f"{session} is back")
 
 
 @sessions.command("export")
@@ -166,13 +183,16 @@ def restore(session: str, db: Path | None) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where to.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
 @db_option
-def export_command(session: str, form: str, output: Path, overwrite: bool, db: Path | None) -> None:
+@json_option
+def export_command(session: str, form: str, output: Path, overwrite: bool, db: Path | None, as_json: bool) -> None:
     """Save a session as a file, with its pictures beside it."""
     from chat.session_files import export_session
     from chat.transcript import save_transcript
 
     with _store(db) as store:
-        save_transcript(output, export_session(store, session), overwrite=overwrite)
+        session_id = store.find_session(session).id
+        save_transcript(output, export_session(store, session_id), overwrite=overwrite)
+    _done({"session": session_id, "file": str(output)}, as_json, f"saved {session_id} as {output}")
 
 
 @sessions.command("import")
@@ -187,7 +207,5 @@ def import_command(file: Path, db: Path | None, as_json: bool) -> None:
     transcript = load_transcript(file)
     with _store(db) as store:
         session_id = import_transcript(store, transcript)
-    if as_json:
-        _print_json({"session": session_id})
-    else:
-        _say(f"imported as session {session_id}: `idefics-chat --session {session_id}` goes on with it")
+    words = f"imported as session {session_id}: `idefics-chat --session {session_id}` goes on with it"
+    _done({"session": session_id}, as_json, words)

@@ -32,17 +32,22 @@ def check_folder(folder: Path) -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder: give the folder of a checkpoint, or a hub name such as ORG/NAME")
+    config = check_family(folder)
+    _read_json(folder / "preprocessor_config.json")
+    if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
+        raise CheckpointError(f"{folder} has no tokenizer.json: copy the checkpoint's files again")
+    for path in weight_files(folder):
+        _check_weights(path)
+    return config
+
+
+def check_family(folder: Path) -> dict[str, Any]:
+    """Check that the checkpoint in a folder is of a supported family; gives its config. Raises CheckpointError."""
     config = _read_json(folder / "config.json")
     family = config.get("model_type")
     if family not in SUPPORTED:
         known = ", ".join(SUPPORTED.values())
         raise CheckpointError(f"{folder} holds a checkpoint of the kind {family!r}; what works: {known}")
-    for name in ("preprocessor_config.json",):
-        _read_json(folder / name)
-    if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
-        raise CheckpointError(f"{folder} has no tokenizer.json: copy the checkpoint's files again")
-    for path in weight_files(folder):
-        _check_weights(path)
     return config
 
 
@@ -89,7 +94,7 @@ def _check_weights(path: Path) -> None:
             if header_size > min(size, _LARGEST_HEADER):
                 raise CheckpointError(f"{path} is cut off or not a safetensors file: copy the file again")
             header = json.loads(weights.read(header_size))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+            ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
     except FileNotFoundError as error:
         raise CheckpointError(f"{path.parent} has no {path.name}: copy the checkpoint's files again") from error
     except OSError as error:

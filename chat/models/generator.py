@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from chat.conversation import Image
-from chat.errors import GenerationError
+from chat.errors import ChatError, GenerationError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.models.decoding import ReplyText
 from chat.models.sampling import Sampler
@@ -87,12 +87,14 @@ def _own_errors(state: KeptState) -> Iterator[None]:
     """Whatever fails or breaks off in a forward pass leaves nothing that could change a later reply."""
     try:
         yield
-    except GenerationError:
+    except ChatError:
+        state.forget()
         raise
     except torch.OutOfMemoryError as error:
         state.forget()
         raise GenerationError("out of memory: use fewer pictures, a shorter conversation or --quantize 4bit") from error
-    except (RuntimeError, ValueError, IndexError) as error:
+    # Nobody lists what a forward pass may raise.
+    except Exception as error:
         state.forget()
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise GenerationError(f"the model failed: {reason}") from error

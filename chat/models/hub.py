@@ -1,12 +1,15 @@
 """Finds a checkpoint's folder: one on this machine, or one from the hub, fetched only when the user named it."""
 
+import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from chat.errors import CheckpointError
+from chat.errors import CheckpointError, UsageError
 from chat.generation import LoadProgress
+from chat.models.folder import check_family, weight_files
 from chat.models.request import CheckpointRequest
 
 _FILES: Final = ["*.json", "*.safetensors", "tokenizer.model"]
@@ -21,54 +24,88 @@ def find_folder(
     Raises:
         CheckpointError: There is no such folder, or the hub has no such checkpoint or cannot be reached.
     """
-    if request.folder is not None:
-        return request.folder, request.revision
-    name = request.name
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    folder = request.folder or _local(request.name)
+    if folder is not None:
+        if request.revision is not None:
+            raise UsageError(f"--revision is for checkpoints of the hub: leave it out, {request.name} is a folder here")
         return folder, None
-    if name.startswith((".", "/", "~")) or name.count("/") != 1 or folder.exists():
+    if request.name.startswith((".", "/", "~")) or request.name.count("/") != 1:
         raise CheckpointError(
-            f"{name} is no folder: give the folder of a checkpoint, a hub name such as ORG/NAME, or shapes"
+            f"{request.name} is no folder: give the folder of a checkpoint, a hub name such as ORG/NAME, or shapes"
         )
-    snapshot = _cached(name, request.revision) or _fetched(name, request.revision, progress, stop)
+    snapshot = _cached(request) or _fetched(request, progress, stop)
     return snapshot, snapshot.name
 
 
-def _cached(name: str, revision: str | None) -> Path | None:
-    """The folder of a checkpoint that was fetched before and is whole."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    from chat.models.folder import check_folder
-
+def _local(name: str) -> Path | None:
+    """The folder of this name, if there is one."""
     try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES, local_files_only=True))
-        check_folder(folder)
-    except HFValidationError as error:
-        raise CheckpointError(f"{name} is no hub name: give ORG/NAME, a folder, or shapes") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, CheckpointError, OSError):
+        folder = Path(name).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):
+        # Too long a name, an unknown user's home, a zero byte.
         return None
-    return folder
 
 
-def _fetched(name: str, revision: str | None, progress: Callable[[LoadProgress], None], stop: threading.Event) -> Path:
+def _cached(request: CheckpointRequest) -> Path | None:
+    """The folder of a checkpoint that was fetched before; None where something of it is missing."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    progress(LoadProgress(f"fetching {name}"))
     try:
-        return Path(
-            snapshot_download(
-                name, revision=revision, allow_patterns=_FILES, tqdm_class=_reporting_bar(name, progress, stop)
-            )
+        folder = Path(
+            snapshot_download(request.name, revision=request.revision, allow_patterns=_FILES, local_files_only=True)
         )
+        return folder if all(path.exists() for path in weight_files(folder)) else None
+    except HFValidationError as error:
+        raise CheckpointError(f"{request.name} is no hub name: give ORG/NAME, a folder, or shapes") from error
+    except (LocalEntryNotFoundError, OSError, CheckpointError):
+        return None
+
+
+def _fetched(request: CheckpointRequest, progress: Callable[[LoadProgress], None], stop: threading.Event) -> Path:
+    """Fetch a checkpoint: its config first, so that nothing large comes of one that cannot be loaded."""
+    from huggingface_hub import snapshot_download
+
+    progress(LoadProgress(f"fetching {request.name}"))
+    bar = _reporting_bar(request.name, progress, stop)
+    with _hub_errors(request):
+        outline = snapshot_download(
+            request.name, revision=request.revision, allow_patterns=["config.json"], tqdm_class=bar
+        )
+        check_family(Path(outline))
+        return Path(snapshot_download(request.name, revision=request.revision, allow_patterns=_FILES, tqdm_class=bar))
+
+
+@contextmanager
+def _hub_errors(request: CheckpointRequest) -> Iterator[None]:
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    name = request.name
+    try:
+        yield
+    except GatedRepoError as error:
+        raise CheckpointError(f"{name} must be asked for on the hub: accept its terms there and log in") from error
+    except RevisionNotFoundError as error:
+        raise CheckpointError(f"{name} has no revision {request.revision}: check --revision") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise CheckpointError(f"the hub has no checkpoint {name}: check the name") from error
-    except (HfHubHTTPError, OSError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{name} is not on this machine and the hub cannot be reached: connect and try again, or give a folder"
-        ) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise CheckpointError(f"the disk is full while fetching {name}: free some space and try again") from error
+        raise CheckpointError(_unreachable(name)) from error
+    except (HfHubHTTPError, ValueError, RuntimeError) as error:
+        raise CheckpointError(_unreachable(name)) from error
+
+
+def _unreachable(name: str) -> str:
+    return f"{name} is not on this machine and the hub cannot be reached: connect and try again, or give a folder"
 
 
 def _reporting_bar(name: str, progress: Callable[[LoadProgress], None], stop: threading.Event) -> Any:

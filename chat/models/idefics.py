@@ -16,7 +16,7 @@ from chat.images import decode
 from chat.models.features import KeptFeatures
 from chat.models.state import KeptState
 from chat.models.tokens import Key, PromptEncoder
-from chat.prompt import END_OF_SEQUENCE, END_OF_UTTERANCE, FENCE, IDEFICS, IMAGE
+from chat.prompt import END_OF_SEQUENCE, END_OF_UTTERANCE, IDEFICS
 
 _LATENTS_KEPT: Final = 256
 """Pictures whose latents are kept; those of the largest checkpoint take 160 kB each in half precision."""
@@ -41,7 +41,7 @@ class IdeficsEngine:
         ids = encoder.control_ids
         self.utterance_id = ids[END_OF_UTTERANCE]
         self.eos_ids = frozenset((ids[END_OF_SEQUENCE],))
-        self.banned_ids: tuple[int, ...] = (ids[IMAGE], ids[FENCE])
+        self.banned_ids = tuple(sorted(encoder.added_ids - {self.utterance_id} - self.eos_ids))
         self.image_size = int(image_processor.size["height"])
         self._latents = KeptFeatures(self._look, _LATENTS_KEPT)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chat.errors import CheckpointError
+from chat.errors import ChatError, CheckpointError
 from chat.generation import CheckpointFacts, LoadProgress, TextGenerator
 from chat.models.folder import check_folder
 from chat.models.hub import find_folder
@@ -33,7 +33,14 @@ def load_generator(request: CheckpointRequest, progress: Report, stop: threading
     config = check_folder(folder)
     _go_on(request, stop)
     progress(LoadProgress("starting torch", 0.1))
-    return _with_torch(request, folder, revision, config, progress, stop)
+    try:
+        return _with_torch(request, folder, revision, config, progress, stop)
+    except ChatError:
+        raise
+    # Nobody lists what files that fit together badly make the libraries raise.
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise CheckpointError(f"{folder} cannot be loaded: {type(error).__name__}: {reason}") from error
 
 
 def _go_on(request: CheckpointRequest, stop: threading.Event) -> None:
@@ -90,7 +97,9 @@ def _device(wanted: str) -> str:
 
     if wanted != "auto":
         try:
-            return str(torch.empty(0, device=wanted).device)
+            # To the device and back: one that only pretends to compute gives nothing back.
+            torch.zeros(1, device=wanted).cpu()
+            return wanted
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise CheckpointError(f"this machine has no device {wanted!r}: use cpu, or leave --device out") from error
     if torch.cuda.is_available():

@@ -1,6 +1,5 @@
 """Chooses the next token from logits, as transformers' `generate` does with the same settings and seed."""
 
-import secrets
 from collections.abc import Sequence
 
 import torch
@@ -35,8 +34,8 @@ class Sampler:
         """What sampling was seeded with; None for greedy decoding."""
         self._random: torch.Generator | None = None
         if settings.temperature > 0:
-            self.seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-            self._random = torch.Generator(device=device).manual_seed(self.seed)
+            self.seed = settings.seeded().seed
+            self._random = torch.Generator(device=device).manual_seed(self.seed or 0)
             self._add_warpers(settings)
 
     def _add_warpers(self, settings: GenerationSettings) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from chat.errors import CheckpointError
 from chat.prompt import (
@@ -25,6 +25,7 @@ from chat.prompt import (
     Prompt,
     Said,
     Words,
+    written,
 )
 
 Key = tuple[int, str]
@@ -120,13 +121,25 @@ class PromptEncoder:
                     own = (self.control_ids[token],)
                 case Picture():
                     own = self.picture_ids
-                case Said(_, token_ids):
+                case Said(text, token_ids) if self._are_those_of(token_ids, text):
                     own = token_ids
+                case Said():
+                    texts.append(written(segment))
+                    continue
             self._flush(texts, ids, spans)
             spans.append((len(ids), len(ids) + len(own)))
             ids.extend(own)
         self._flush(texts, ids, spans)
         return EncodedPrompt(tuple(ids), tuple(spans))
+
+    def _are_those_of(self, token_ids: Sequence[int], text: str) -> bool:
+        """Whether ids say nothing but this text: those of a file may be anything, control tokens too."""
+        size = self._backend.get_vocab_size()
+        return (
+            all(0 <= token_id < size for token_id in token_ids)
+            and self.added_ids.isdisjoint(token_ids)
+            and self.decode(token_ids) == text
+        )
 
     def keys(self, prompt: Prompt) -> list[Key]:
         """The tokens of a prompt; of those that stand for a picture, every `<image>` carries its digest."""
@@ -143,7 +156,7 @@ class PromptEncoder:
         """Encode the texts gathered so far as one, and give each the tokens that begin in it."""
         if not texts:
             return
-        encoding = self._texts.encode("".join(texts), add_special_tokens=False)
+        encoding = self._encoded("".join(texts))
         end_of_text = 0
         token = 0
         for text in texts:
@@ -158,7 +171,11 @@ class PromptEncoder:
 
     def encode_text(self, text: str) -> tuple[int, ...]:
         """The ids of a text that follows a control token; never a control id."""
-        return tuple(self._texts.encode(text, add_special_tokens=False).ids)
+        return tuple(self._encoded(text).ids)
+
+    def _encoded(self, text: str) -> Encoding:
+        # A lone surrogate, which no tokenizer takes, stands for a byte that was no character.
+        return self._texts.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False)
 
     def reply_ids(self, text: str) -> tuple[int, ...]:
         """The ids of a reply's text as it stands after `Assistant:`, space included."""

@@ -35,6 +35,7 @@ from chat.shapes.dialogues import (
     random_completion,
     random_dialogue,
 )
+from chat.shapes.language import Topic
 from chat.shapes.scenes import Colour, Kind, Place, Scene, draw, random_scene
 
 IMAGE_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
@@ -144,6 +145,8 @@ class Example:
     answers: tuple[tuple[str, int, int], ...]
     """Topic, start and end of every answer in `token_ids`, its closing token included."""
     scenes: tuple[Scene, ...]
+    about: tuple[Scene | None, ...]
+    """For every answer, the scene that it is about or begins with."""
 
 
 class Examples:
@@ -168,7 +171,7 @@ class Examples:
             (str(exchange.topic), start, end + 1) for exchange, (start, end) in zip(dialogue, spans, strict=True)
         )
         scenes = tuple(scene for exchange in dialogue for scene in exchange.scenes)
-        return Example(encoded.token_ids, answers, scenes)
+        return Example(encoded.token_ids, answers, scenes, tuple(exchange.about for exchange in dialogue))
 
     def of_completion(self, completion: Completion) -> Example:
         """A prompt without turns and where its completion lies."""
@@ -184,7 +187,7 @@ class Examples:
         space = " " if isinstance(completion.parts[-1], str) else ""
         whole = self._encoder.encode(Prompt((*segments, Words(space + completion.completion)))).token_ids
         closed = (*whole, self._encoder.control_ids[END_OF_SEQUENCE])
-        return Example(closed, ((COMPLETION, len(opened), len(closed)),), tuple(scenes))
+        return Example(closed, ((COMPLETION, len(opened), len(closed)),), tuple(scenes), (scenes[-1],))
 
     @staticmethod
     def _few_shot_texts(part: str) -> list[Segment]:
@@ -202,6 +205,8 @@ class Batch:
     is_answer: Tensor  # (B, T): this token belongs to an answer or closes it
     answers: tuple[tuple[str, int, int, int], ...]
     """Topic, row, start and end of every answer."""
+    recollections: Tensor  # (R, 3): row and column of the token before an answer, and what it is about in the album
+    answering: Tensor  # (A, 3): the same of every token that an answer's next token follows from
     pictures: Tensor  # (P,): numbers in the album
     places: Tensor  # (P,): row * N + column of every picture
 
@@ -212,13 +217,18 @@ def collate(examples: list[Example], album: Album, image_id: int) -> Batch:
     token_ids = torch.zeros(rows, length, dtype=torch.long)
     attention_mask = torch.zeros(rows, length, dtype=torch.long)
     is_answer = torch.zeros(rows, length, dtype=torch.bool)
-    answers, pictures, places = [], [], []
+    answers, recollections, answering, pictures, places = [], [], [], [], []
     for row, example in enumerate(examples):
         token_ids[row, : len(example.token_ids)] = torch.tensor(example.token_ids)
         attention_mask[row, : len(example.token_ids)] = 1
-        for topic, start, end in example.answers:
+        for (topic, start, end), about in zip(example.answers, example.about, strict=True):
             is_answer[row, start:end] = True
             answers.append((topic, row, start, end))
+            if about is not None:
+                recollections.append((row, start - 1, album.number(about)))
+                # An answer about two pictures goes on to the second one on its way.
+                last = start if topic == Topic.BOTH else end - 1
+                answering += [(row, column, album.number(about)) for column in range(start - 1, last)]
         for column, scene in enumerate(example.scenes):
             pictures.append(album.number(scene))
             places.append(row * MOST_PICTURES + column)
@@ -230,6 +240,8 @@ def collate(examples: list[Example], album: Album, image_id: int) -> Batch:
         image_attention_mask,
         is_answer,
         tuple(answers),
+        torch.tensor(recollections, dtype=torch.long).view(-1, 3),
+        torch.tensor(answering, dtype=torch.long).view(-1, 3),
         torch.tensor(pictures, dtype=torch.long),
         torch.tensor(places, dtype=torch.long),
     )
@@ -242,6 +254,7 @@ def batches(
     rows: int,
     *,
     fresh: int = 0,
+    recall: float = 0.22,
     completions: float = 0.12,
 ) -> Iterator[Batch]:
     """Endless batches of random examples; neighbours in length share a batch, so that little of it is padding.
@@ -252,6 +265,7 @@ def batches(
         encoder: Of the checkpoint's tokenizer.
         rows: Examples in a batch.
         fresh: How many of the album's scenes to replace before every fourth batch.
+        recall: Share of questions about an earlier picture, where there is one.
         completions: Share of examples that are prompts without turns.
     """
     examples = Examples(encoder)
@@ -264,12 +278,12 @@ def batches(
                 drawn.append(examples.of_completion(random_completion(rng, album.any_scene, album.any_single)))
             else:
                 system = rng.choice(_SYSTEM_TEXTS) if rng.random() < 0.06 else ""
-                drawn.append(examples.of_dialogue(random_dialogue(rng, album.any_scene), system))
+                drawn.append(examples.of_dialogue(random_dialogue(rng, album.any_scene, recall=recall), system))
         drawn.sort(key=lambda example: len(example.token_ids))
         starts = list(range(0, len(drawn), rows))
         rng.shuffle(starts)
         for start in starts:
-            yield collate(drawn[start : start + rows], album, image_id)
-
-
-__all__ = ["Album", "Batch", "Examples", "batches", "collate", "normalise", "preprocess"]
+            batch = collate(drawn[start : start + rows], album, image_id)
+            # The lessons about pictures have no loss where there are none.
+            if len(batch.pictures) and len(batch.recollections):
+                yield batch

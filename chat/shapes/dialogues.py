@@ -25,6 +25,8 @@ class Exchange:
     """The new pictures of this turn."""
     pictures_first: bool = True
     """Whether the pictures stand before the question or after it."""
+    about: Scene | None = None
+    """What the answer is about, or begins with; None where no picture is needed for it."""
 
 
 Dialogue = tuple[Exchange, ...]
@@ -33,8 +35,9 @@ Dialogue = tuple[Exchange, ...]
 class _Talk:
     """A conversation while it is made up: what has been shown and what was asked last."""
 
-    def __init__(self, rng: random.Random, new_scene: Callable[[], Scene]) -> None:
+    def __init__(self, rng: random.Random, new_scene: Callable[[], Scene], recall: float) -> None:
         self._rng = rng
+        self._recall_share = recall
         self._new_scene = new_scene
         self._seen: list[Scene] = []
         self._last: Topic | None = None
@@ -43,10 +46,11 @@ class _Talk:
         """The next exchange, with this many new pictures."""
         scenes = tuple(self._new_scene() for _ in range(new_pictures))
         self._seen.extend(scenes)
+        self._about: Scene | None = self._seen[-1] if self._seen else None
         topic, question, answer = self._ask(len(scenes))
         self._last = topic
         pictures_first = self._rng.random() < 0.7
-        return Exchange(topic, language.put(self._rng, question), answer, scenes, pictures_first)
+        return Exchange(topic, language.put(self._rng, question), answer, scenes, pictures_first, self._about)
 
     def _ask(self, new_pictures: int) -> tuple[Topic, str, str]:
         rng = self._rng
@@ -56,10 +60,11 @@ class _Talk:
             return self._small_talk()
         scene = self._seen[-1]
         if new_pictures > 1 and rng.random() < 0.6:
+            self._about = self._seen[-2]
             return Topic.BOTH, rng.choice(phrases.BOTH_QUESTIONS), language.both(*self._seen[-2:])
         if new_pictures and self._last is Topic.CAPTION and rng.random() < 0.3:
             return Topic.CAPTION, rng.choice(phrases.NEXT_CAPTION_QUESTIONS), language.caption(scene)
-        if len(self._seen) > 1 and rng.random() < 0.22:
+        if len(self._seen) > 1 and rng.random() < self._recall_share:
             return Topic.RECALL, *self._recall()
         if not new_pictures and self._last in (Topic.COLOUR, Topic.WHERE) and rng.random() < 0.25:
             return self._follow_up(self._last, scene)
@@ -80,10 +85,12 @@ class _Talk:
         which = language.ORDINALS[earlier]
         if earlier == len(self._seen) - 2 and self._rng.random() < 0.4:
             which = "previous"
+        self._about = self._seen[earlier]
         return language.recall_question(self._rng, which, self._seen[earlier])
 
     def _small_talk(self) -> tuple[Topic, str, str]:
         rng = self._rng
+        self._about = None
         topic = rng.choice((Topic.GREETING, Topic.ABILITY, Topic.OUTSIDE, Topic.OUTSIDE))
         if topic is Topic.GREETING:
             return topic, rng.choice(phrases.GREETINGS), language.GREETING_REPLY
@@ -99,15 +106,18 @@ class _Talk:
         return Topic.NO_PICTURE, question, language.NO_PICTURE_REPLY
 
 
-def random_dialogue(rng: random.Random, new_scene: Callable[[], Scene], turns: int | None = None) -> Dialogue:
+def random_dialogue(
+    rng: random.Random, new_scene: Callable[[], Scene], turns: int | None = None, *, recall: float = 0.22
+) -> Dialogue:
     """A conversation of one to eight turns with at most four pictures.
 
     Args:
         rng: The only source of chance besides `new_scene`.
         new_scene: Gives the next picture's scene.
         turns: How many turns; chosen at random when None.
+        recall: Share of questions about an earlier picture, where there is one.
     """
-    talk = _Talk(rng, new_scene)
+    talk = _Talk(rng, new_scene, recall)
     left = MOST_PICTURES
     exchanges = []
     for number in range(turns or rng.randint(1, MOST_TURNS)):

@@ -58,8 +58,7 @@ def answers(generator: TextGenerator, dialogue: Dialogue) -> Iterator[Reply]:
         if not isinstance(reply, Reply):
             raise TypeError("a generator's last word is its reply")
         yield reply
-        ids = reply.token_ids[:-1] if reply.stop_reason is StopReason.END_OF_UTTERANCE else reply.token_ids
-        conversation = conversation.with_turn(assistant_turn(reply.text, ids if reply.text else ()))
+        conversation = conversation.with_turn(assistant_turn(reply.text, reply.spoken_ids if reply.text else ()))
 
 
 def measure(generator: TextGenerator, questions: int, seed: int, wrong: list[str]) -> dict[str, tuple[int, int]]:

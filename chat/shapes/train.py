@@ -2,9 +2,11 @@
 
 First sight, then speech. The vision tower and the resampler learn to say, through throw-away heads, what lies where:
 each of eight latents answers for one place or one kind of shape. Then the whole model learns to talk about pictures,
-with two lessons beside: sight goes on, and the fence after a picture must hold in the text stream what the picture
-shows, since later turns can look at an earlier picture only through the text. A run can be stopped at any time; the
-same command goes on where it was.
+with three lessons beside. Sight goes on. Memory: the fence after a picture must hold in the text stream what the
+picture shows and which one it is, since later turns can look at an earlier picture only through the text.
+Recollection: the token before an answer, and then every token of it, must hold the picture that is asked about.
+
+A run can be stopped at any time; the same command goes on where it was.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch.nn import functional as F
@@ -29,6 +32,13 @@ from chat.shapes.batches import IMAGE_MEAN, IMAGE_STD, Album, Batch, batches
 from chat.shapes.tokenizer import build_tokenizer
 from chat.shapes.trainee import Trainee
 
+_CARD: Final = """# shapes
+
+A demonstration checkpoint for idefics-chat: a small `IdeficsForVisionText2Text`, trained from scratch on drawn scenes
+of one to four coloured shapes. It answers questions about such pictures, in conversation, and about nothing else.
+Files, special tokens and prompt format are those of the IDEFICS instruct checkpoints.
+"""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recipe:
@@ -38,13 +48,17 @@ class Recipe:
     album: int = 20_000
     sight_steps: int = 1200
     sight_rows: int = 128
-    speech_steps: int = 4500
+    speech_steps: int = 4200
     speech_rows: int = 32
     learning_rate: float = 1.5e-3
     sight_weight: float = 0.5
     """Weight of the sight lesson beside the language loss."""
     memory_weight: float = 0.5
-    """Weight of the memory lesson beside the language loss."""
+    """Weight of the memory and the recollection lessons beside the language loss."""
+    recall: float = 0.4
+    """Share of questions about an earlier picture, where there is one: they are the hardest."""
+    held_out: int = 400
+    """Conversations that are asked between lessons and never learnt from."""
 
 
 def learning_rate(step: int, steps: int, highest: float, warm_up: int = 150) -> float:
@@ -68,19 +82,19 @@ def teach_sight(trainee: Trainee, recipe: Recipe, album: Album, log: Callable[..
         log(lesson="sight", step=trainee.step, loss=loss.item(), all_right=trainee.heads.all_right(latents, labels))
 
 
-def teach_speech(
-    trainee: Trainee, recipe: Recipe, album: Album, batch: Batch, image_id: int
-) -> tuple[float, float, float]:
-    """One step of the second lesson: language, with sight and memory beside. Gives the three losses."""
+def teach_speech(trainee: Trainee, recipe: Recipe, album: Album, batch: Batch, image_id: int) -> dict[str, float]:
+    """One step of the second lesson: language, with sight, memory and recollection beside. Gives the losses."""
     step = trainee.step - recipe.sight_steps
     patches, latents = trainee.look(album.pixels[batch.pictures])
     labels = album.labels[batch.pictures]
     speech = F.cross_entropy(trainee.logits(batch, latents), batch.token_ids[:, 1:][batch.is_answer[:, 1:]])
     sight = trainee.heads.sight_loss(patches, latents, labels)
-    memory = trainee.heads.memory_loss(trainee.fences(batch, image_id), labels)
-    loss = speech + recipe.sight_weight * sight + recipe.memory_weight * memory
+    memory = trainee.memory_loss(batch, labels, image_id)
+    recollection = trainee.recollection_loss(batch, album.labels)
+    loss = speech + recipe.sight_weight * sight + recipe.memory_weight * (memory + recollection)
     trainee.learn(loss, learning_rate(step, recipe.speech_steps, recipe.learning_rate))
-    return speech.item(), sight.item(), memory.item()
+    losses = {"speech": speech, "sight": sight, "memory": memory, "recollection": recollection}
+    return {lesson: round(value.item(), 4) for lesson, value in losses.items()}
 
 
 @torch.no_grad()
@@ -113,6 +127,7 @@ def write_checkpoint(model: IdeficsForVisionText2Text, tokenizer_files: Path, ou
         "processor_class": "IdeficsProcessor",
     }
     (out / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n")
+    (out / "README.md").write_text(_CARD)
 
 
 class Run:
@@ -139,8 +154,8 @@ class Run:
             log_file.write(line + "\n")
 
     def _held_out(self) -> tuple[Album, list[Batch]]:
-        album = Album(1000, self._recipe.seed + 1)
-        source = batches(random.Random(self._recipe.seed + 2), album, self._encoder, 50)
+        album = Album(min(1000, self._recipe.album), self._recipe.seed + 1)
+        source = batches(random.Random(self._recipe.seed + 2), album, self._encoder, self._recipe.held_out // 8)
         return album, [next(source) for _ in range(8)]
 
     def train(self, minutes: float) -> bool:
@@ -152,18 +167,18 @@ class Run:
         while trainee.step < recipe.sight_steps and time.monotonic() < deadline:
             teach_sight(trainee, recipe, album, self.log)
             album.refresh(8)
+            if trainee.step % 200 == 0:
+                trainee.save(self._state)
         trainee.save(self._state)
         image_id = self._encoder.control_ids[IMAGE]
         last_step = recipe.sight_steps + recipe.speech_steps
         held_out_album, held_out = self._held_out()
         rng = random.Random(recipe.seed + 200 + trainee.step)
-        source = batches(rng, album, self._encoder, recipe.speech_rows, fresh=64)
+        source = batches(rng, album, self._encoder, recipe.speech_rows, fresh=64, recall=recipe.recall)
         while trainee.step < last_step and time.monotonic() < deadline:
-            speech, sight, memory = (
-                round(loss, 4) for loss in teach_speech(trainee, recipe, album, next(source), image_id)
-            )
+            losses = teach_speech(trainee, recipe, album, next(source), image_id)
             if trainee.step % 50 == 0:
-                self.log(lesson="speech", step=trainee.step, speech=speech, sight=sight, memory=memory)
+                self.log(lesson="speech", step=trainee.step, **losses)
             if trainee.step % 250 == 0 or trainee.step == last_step:
                 right = right_by_topic(trainee, held_out_album, held_out)
                 self.log(step=trainee.step, right={topic: f"{good}/{asked}" for topic, (good, asked) in right.items()})

@@ -1,5 +1,6 @@
 """The model in training: its throw-away heads, its optimizer, and all that a stopped run needs to go on."""
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,12 @@ _SLOTS: Final = 8
 _MEMORY_LAYER: Final = 2
 """The decoder layer after which a fence must hold its picture: the layers behind it can still read it from there."""
 
+_RECOLLECTION_LAYER: Final = 3
+"""The decoder layer after which the token before an answer must hold the picture that is asked about."""
+
+_ANSWERING_LAYER: Final = 4
+"""The decoder layer after which every token of an answer must hold it: the last layer then chooses the next word."""
+
 
 class Heads(nn.Module):
     """Throw-away heads that ask the latents, the patches and the text stream what lies where."""
@@ -37,6 +44,9 @@ class Heads(nn.Module):
         self.latents = nn.Linear(VISION_WIDTH, _FIRST + _SECOND)
         self.patches = nn.Linear(VISION_WIDTH, _FIRST + _SECOND)
         self.memory = nn.Linear(HIDDEN_SIZE, _SLOTS * (_FIRST + _SECOND))
+        self.ordinal = nn.Linear(HIDDEN_SIZE, MOST_PICTURES)
+        self.recollection = nn.Linear(HIDDEN_SIZE, _SLOTS * (_FIRST + _SECOND))
+        self.answering = nn.Linear(HIDDEN_SIZE, _SLOTS * (_FIRST + _SECOND))
         side = IMAGE_SIZE // PATCH_SIZE
         half = side // 2
         cells = [(row // half) * 2 + column // half for row in range(side) for column in range(side)]
@@ -55,15 +65,28 @@ class Heads(nn.Module):
         dense = _pair_loss(self.patches(patches[:, 1:]), labels[:, 0:8:2][:, cells], labels[:, 1:8:2][:, cells])
         return slots + dense
 
-    def memory_loss(self, fences: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy of what lies where, asked of the fences behind pictures.
+    def memory_loss(self, fences: Tensor, labels: Tensor, ordinals: Tensor) -> Tensor:
+        """Cross-entropy of what lies where, and of which picture it is, asked of the fences behind pictures.
 
         Args:
             fences: (P, hidden), the text stream after the memory layer.
             labels: (P, 16), see `scene_labels`.
+            ordinals: (P,), 0 for a conversation's first picture.
         """
-        answers = self.memory(fences).unflatten(-1, (_SLOTS, _FIRST + _SECOND))
-        return _pair_loss(answers, labels[:, 0::2], labels[:, 1::2])
+        return _slots_loss(self.memory(fences), labels) + F.cross_entropy(self.ordinal(fences), ordinals)
+
+    def recollection_loss(self, asked: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of what lies where in the picture asked about, asked of the tokens before answers.
+
+        Args:
+            asked: (R, hidden), the text stream after the recollection layer.
+            labels: (R, 16), see `scene_labels`.
+        """
+        return _slots_loss(self.recollection(asked), labels)
+
+    def answering_loss(self, answering: Tensor, labels: Tensor) -> Tensor:
+        """The same, asked of every token of an answer, (A, hidden) after the answering layer, with labels (A, 16)."""
+        return _slots_loss(self.answering(answering), labels)
 
     @torch.no_grad()
     def all_right(self, latents: Tensor, labels: Tensor) -> float:
@@ -72,6 +95,10 @@ class Heads(nn.Module):
         first = answers[..., :_FIRST].argmax(-1) == labels[:, 0::2]
         second = answers[..., _FIRST:].argmax(-1) == labels[:, 1::2]
         return float((first & second).all(1).float().mean())
+
+
+def _slots_loss(answers: Tensor, labels: Tensor) -> Tensor:
+    return _pair_loss(answers.unflatten(-1, (_SLOTS, _FIRST + _SECOND)), labels[:, 0::2], labels[:, 1::2])
 
 
 def _pair_loss(answers: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -92,16 +119,25 @@ class Trainee:
             self.parameters, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
         self.step = 0
-        self._stream = torch.empty(0)
-        self.model.model.layers[_MEMORY_LAYER].register_forward_hook(self._keep_stream)
+        self._streams: dict[int, Tensor] = {}
+        for layer in (_MEMORY_LAYER, _RECOLLECTION_LAYER, _ANSWERING_LAYER):
+            self.model.model.layers[layer].register_forward_hook(partial(self._keep_stream, layer))
 
-    def _keep_stream(self, _: nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
-        self._stream = output if isinstance(output, Tensor) else output[0]
+    def _keep_stream(self, layer: int, _: nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
+        self._streams[layer] = output if isinstance(output, Tensor) else output[0]
 
-    def fences(self, batch: Batch, image_id: int) -> Tensor:
-        """The text stream (P, hidden) at the fence behind every picture of the batch that was computed last."""
+    def memory_loss(self, batch: Batch, labels: Tensor, image_id: int) -> Tensor:
+        """The loss of the memory lesson for the batch that was computed last; labels (P, 16) of its pictures."""
         rows, columns = torch.nonzero(batch.token_ids == image_id, as_tuple=True)
-        return self._stream[rows, columns + 1]
+        fences = self._streams[_MEMORY_LAYER][rows, columns + 1]
+        return self.heads.memory_loss(fences, labels, batch.places % MOST_PICTURES)
+
+    def recollection_loss(self, batch: Batch, album_labels: Tensor) -> Tensor:
+        """The loss of the recollection lesson for the batch that was computed last; labels of the whole album."""
+        rows, columns, numbers = batch.recollections.unbind(1)
+        asked = self.heads.recollection_loss(self._streams[_RECOLLECTION_LAYER][rows, columns], album_labels[numbers])
+        rows, columns, numbers = batch.answering.unbind(1)
+        return asked + self.heads.answering_loss(self._streams[_ANSWERING_LAYER][rows, columns], album_labels[numbers])
 
     def look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Patches (P, patches + 1, width) and latents (P, latents, width) of pictures given as bytes."""

@@ -30,9 +30,7 @@ def run(
 
 
 def said(reply: Reply) -> Turn:
-    closed = reply.stop_reason in (StopReason.END_OF_UTTERANCE, StopReason.EOS)
-    ids = reply.token_ids[:-1] if closed else reply.token_ids
-    return assistant_turn(reply.text, ids if reply.text else ())
+    return assistant_turn(reply.text, reply.spoken_ids if reply.text else ())
 
 
 @pytest.fixture(scope="module")
@@ -205,13 +203,42 @@ def test_wild_sampling_never_gives_a_picture_token(shapes: TextGenerator, scene_
     conversation = Conversation((user_turn(scene_image(8), "Hello"),))
     for seed in range(20):
         _, reply = run(shapes, conversation, temperature=100.0, seed=seed, max_new_tokens=60)
-        assert not {1200, 1201} & set(reply.token_ids)
-        assert "<image>" not in reply.text
+        ended = reply.stop_reason is StopReason.EOS
+        assert not {0, 1, 1200, 1201} & set(reply.token_ids)
+        assert not {2, 1202} & set(reply.token_ids[:-1] if ended else reply.spoken_ids)
 
 
-def test_beams_give_the_same_ids_as_transformers(shapes: TextGenerator, scene_image: MakeImage) -> None:
-    conversation = Conversation((user_turn(scene_image(9), "What is in the picture?"),))
-    _, greedy = run(shapes, conversation)
-    chunks, reply = run(shapes, conversation, num_beams=2)
-    assert reply.text == "".join(chunk.text for chunk in chunks)
-    assert reply.text == greedy.text
+SETTINGS: dict[str, dict[str, Any]] = {
+    "sampled": {"temperature": 1.7, "seed": 11},
+    "top-k": {"temperature": 3.0, "top_k": 5, "seed": 12},
+    "top-p": {"temperature": 3.0, "top_p": 0.6, "seed": 13},
+    "all of them": {"temperature": 2.0, "top_k": 9, "top_p": 0.9, "repetition_penalty": 1.3, "seed": 14},
+    "greedy with a penalty": {"repetition_penalty": 1.8},
+    "beams": {"num_beams": 3},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_gives_the_ids_that_transformers_gives(
+    shapes: TextGenerator, shapes_folder: Path, scene_image: MakeImage, name: str
+) -> None:
+    import torch
+    from transformers import AutoProcessor, IdeficsForVisionText2Text
+
+    chosen = SETTINGS[name]
+    conversation = Conversation((user_turn(scene_image(9), "Tell me a story."),))
+    _, reply = run(shapes, conversation, max_new_tokens=30, **chosen)
+    processor = AutoProcessor.from_pretrained(shapes_folder)
+    model = IdeficsForVisionText2Text.from_pretrained(shapes_folder)
+    inputs = processor(text=reference_list(conversation), add_end_of_utterance_token=False, return_tensors="pt")
+    sampling = {"do_sample": True, "top_k": 0} if "seed" in chosen else {"do_sample": False}
+    options = {key: value for key, value in chosen.items() if key != "seed"}
+    torch.manual_seed(chosen.get("seed", 0))
+    ids = model.generate(
+        **inputs,
+        **{**sampling, **options},
+        eos_token_id=[1202, 2],
+        bad_words_ids=[[0], [1], [1200], [1201]],
+        max_new_tokens=30,
+    )
+    assert list(reply.token_ids) == ids[0, inputs.input_ids.shape[1] :].tolist()

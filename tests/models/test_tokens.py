@@ -101,7 +101,13 @@ def test_several_threads_encode_hostile_text_at_once(encoder: PromptEncoder) -> 
 
 def test_every_segment_has_its_tokens(encoder: PromptEncoder, scene_image: Callable[..., Image]) -> None:
     prompt = serialize(
-        Conversation((user_turn(scene_image(1), "What is it?"), assistant_turn("A star.", (700, 5)), user_turn("é")))
+        Conversation(
+            (
+                user_turn(scene_image(1), "What is it?"),
+                assistant_turn("A star.", encoder.reply_ids("A star.")),
+                user_turn("é"),
+            )
+        )
     )
     encoded = encoder.encode(prompt)
     assert len(encoded.spans) == len(prompt.segments)
@@ -109,7 +115,7 @@ def test_every_segment_has_its_tokens(encoder: PromptEncoder, scene_image: Calla
     assert encoded.spans[0][0] == 0
     assert encoded.spans[-1][1] == len(encoded.token_ids)
     start, end = encoded.spans[[type(segment).__name__ for segment in prompt.segments].index("Said")]
-    assert encoded.token_ids[start:end] == (700, 5)
+    assert encoded.token_ids[start:end] == encoder.reply_ids("A star.")
 
 
 def test_the_special_ids_follow_the_base_vocabulary(encoder: PromptEncoder, shapes_folder: Path) -> None:
@@ -183,3 +189,19 @@ def test_a_folder_with_only_the_sentencepiece_model_gives_the_same_ids(
 
 def _stand_in() -> Image:
     return Image("a" * 64, 8, 8, "a.png", bytes)
+
+
+@pytest.mark.parametrize("ids", [(1201, 1200, 1, 1202), (5, 1202), (999_999,), (-1,), (700, 701)])
+def test_ids_that_do_not_say_their_text_are_not_handed_to_the_model(
+    encoder: PromptEncoder, ids: tuple[int, ...]
+) -> None:
+    told = (user_turn("Hi"), assistant_turn("A star.", ids), user_turn("So"))
+    honest = (user_turn("Hi"), assistant_turn("A star."), user_turn("So"))
+    assert (
+        encoder.encode(serialize(Conversation(told))).token_ids
+        == encoder.encode(serialize(Conversation(honest))).token_ids
+    )
+
+
+def test_a_lone_surrogate_stands_for_something_and_fails_nothing(encoder: PromptEncoder) -> None:
+    assert_nothing_forged(encoder, Conversation((user_turn("\udcff hello"),)))
