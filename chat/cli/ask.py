@@ -1,6 +1,7 @@
 """`idefics-chat ask`: one turn, its reply streamed to stdout."""
 
 import contextlib
+import gc
 import json
 import signal
 import sys
@@ -142,6 +143,7 @@ class _Exchange:
         started = time.monotonic()
         with _stopping(self.stop):
             self._generator = generator = load()
+            gc.enable()
             self.load_s = time.monotonic() - started
             system = self.store.find_session(self.session_id).system
             conversation = conversation_of(self.store.turns(self.session_id), system=system, facts=generator.facts)

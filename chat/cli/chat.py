@@ -1,5 +1,6 @@
 """`idefics-chat`: the terminal UI."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -47,4 +48,7 @@ def chat(images: tuple[str, ...], **options: Any) -> None:
     failure = app.run()
     if isinstance(failure, ChatError):
         raise failure
-    sys.exit(app.return_code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The model's thread may be inside torch, which an interpreter that takes itself apart around it does not survive.
+    os._exit(app.return_code or 0)

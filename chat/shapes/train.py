@@ -1,9 +1,9 @@
 """Trains the bundled checkpoint from scratch: `python -m chat.shapes.train --out FOLDER`.
 
 First sight, then speech. The vision tower and the resampler learn to say, through throw-away heads, what lies where:
-each of eight latents answers for one place or one kind of shape. Then the whole model learns to talk about pictures,
-with three lessons beside. Sight goes on. Memory: the fence after a picture must hold in the text stream what the
-picture shows and which one it is, since later turns can look at an earlier picture only through the text.
+each of the sixteen latents answers for one place, one kind of shape or one colour. Then the whole model learns to talk
+about pictures, with three lessons beside. Sight goes on. Memory: the fence after a picture must hold in the text stream
+what the picture shows and which one it is, since later turns can look at an earlier picture only through the text.
 Recollection: the token before an answer, and then every token of it, must hold the picture that is asked about.
 
 A run can be stopped at any time; the same command goes on where it was.
@@ -48,7 +48,7 @@ class Recipe:
     album: int = 20_000
     sight_steps: int = 1200
     sight_rows: int = 128
-    speech_steps: int = 4200
+    speech_steps: int = 5800
     speech_rows: int = 32
     learning_rate: float = 1.5e-3
     sight_weight: float = 0.5

@@ -20,11 +20,11 @@ from chat.shapes.architecture import (
 )
 from chat.shapes.batches import Batch, normalise
 from chat.shapes.dialogues import MOST_PICTURES
-from chat.shapes.scenes import Colour, Kind
+from chat.shapes.scenes import Colour, Kind, Place
 
 _FIRST, _SECOND = len(Kind) + 1, len(Colour) + 1
 _SLOTS: Final = 8
-"""Latents that answer for something: four places, then four kinds."""
+"""Latents that answer for one thing each: four places, then four kinds. The eight after them answer for colours."""
 
 _MEMORY_LAYER: Final = 2
 """The decoder layer after which a fence must hold its picture: the layers behind it can still read it from there."""
@@ -47,6 +47,7 @@ class Heads(nn.Module):
         self.ordinal = nn.Linear(HIDDEN_SIZE, MOST_PICTURES)
         self.recollection = nn.Linear(HIDDEN_SIZE, _SLOTS * (_FIRST + _SECOND))
         self.answering = nn.Linear(HIDDEN_SIZE, _SLOTS * (_FIRST + _SECOND))
+        self.colours = nn.Linear(VISION_WIDTH, len(Place) * _FIRST)
         side = IMAGE_SIZE // PATCH_SIZE
         half = side // 2
         cells = [(row // half) * 2 + column // half for row in range(side) for column in range(side)]
@@ -63,7 +64,14 @@ class Heads(nn.Module):
         slots = _pair_loss(self.latents(latents[:, :_SLOTS]), labels[:, 0::2], labels[:, 1::2])
         cells = self.cell_of_patch
         dense = _pair_loss(self.patches(patches[:, 1:]), labels[:, 0:8:2][:, cells], labels[:, 1:8:2][:, cells])
-        return slots + dense
+        return slots + dense + self._colour_loss(latents[:, _SLOTS:], labels)
+
+    def _colour_loss(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Each colour's latent must say which kind of shape has it at each place, 0 for none."""
+        kinds, colours = labels[:, 0:8:2], labels[:, 1:8:2]
+        has_colour = colours[:, None] == torch.arange(1, len(Colour) + 1)[:, None]  # (P, colours, places)
+        answers = self.colours(latents).unflatten(-1, (len(Place), _FIRST))
+        return F.cross_entropy(answers.flatten(0, 2), (kinds[:, None] * has_colour).flatten())
 
     def memory_loss(self, fences: Tensor, labels: Tensor, ordinals: Tensor) -> Tensor:
         """Cross-entropy of what lies where, and of which picture it is, asked of the fences behind pictures.

@@ -1,0 +1,153 @@
+"""The application: it wires the conversation screen to the store, the model and the terminal."""
+
+import gc
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePath
+from typing import ClassVar, Final
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.theme import Theme
+
+from chat.conversation import Image
+from chat.errors import ChatError
+from chat.generation import GenerationSettings, Loader
+from chat.session import SessionStore
+from chat.tui.ending import Ending
+from chat.tui.glyphs import ASCII, GLYPHS
+from chat.tui.pictures import picture_mode
+from chat.tui.screens.chat import ChatScreen
+from chat.tui.themes import DEFAULT_VARIABLES, INK, PAPER
+
+STYLES: Final = Path(__file__).with_name("app.tcss")
+"""The rules that the first frame does without."""
+WIDTHS: Final = ((0, "-narrow"), (100, "-normal"), (160, "-wide"))
+"""Classes of the screens by columns."""
+HEIGHTS: Final = ((0, "-tiny"), (12, "-short"), (30, "-tall"))
+"""Classes of the screens by rows."""
+
+
+def _no_samples() -> Sequence[Image]:
+    return ()
+
+
+class ChatApp(App[ChatError]):
+    """Talk about pictures. It returns the error that ended it, or None."""
+
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "first.tcss"
+    TITLE = "idefics-chat"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip="Leave; everything is kept"),
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+    ]
+
+    theme = Reactive(INK.name)
+
+    _themes: dict[str, Theme] | None = None
+
+    def __init__(
+        self,
+        *,
+        open_store: Callable[[], SessionStore],
+        load: Loader,
+        checkpoint: str,
+        is_demonstration: bool,
+        settings: GenerationSettings,
+        session_id: str | None = None,
+        continue_latest: bool = False,
+        images: Sequence[Image] = (),
+        samples: Callable[[], Sequence[Image]] = _no_samples,
+    ) -> None:
+        """Prepare the program; nothing is opened or loaded before its first frame.
+
+        Args:
+            open_store: Opens the store; called on the thread of the UI.
+            load: Loads the checkpoint; called on another thread.
+            checkpoint: Its name.
+            is_demonstration: Whether it is the bundled one, which knows little.
+            settings: How replies are generated.
+            session_id: The session to show; a prefix of its id will do.
+            continue_latest: Show the session that was changed last.
+            images: Pictures to attach to the first message.
+            samples: Gives the sample pictures of an empty conversation.
+        """
+        # Nothing that the first frame makes is garbage; looking for it would take a tenth of the time.
+        gc.disable()
+        self._ending = Ending()
+        picture_mode()
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = list(WIDTHS), list(HEIGHTS)
+        self._open_store = open_store
+        self._session_id = session_id
+        self._continue_latest = continue_latest
+        self._images = images
+        self._chat = ChatScreen(
+            load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings, samples=samples
+        )
+        if GLYPHS is ASCII:
+            self.add_class("-ascii")
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        """Our own themes before Textual's; here, because registering them later parses every rule once more."""
+        if self._themes is None:
+            self._themes = {INK.name: INK, PAPER.name: PAPER, **super().available_themes}
+        return self._themes
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own colours for themes that do not know them."""
+        return dict(DEFAULT_VARIABLES)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The conversation."""
+        return self._chat
+
+    def on_mount(self) -> None:
+        """Draw first, then open the store."""
+        if not self.is_headless:
+            self._ending.listen(self._quit_by_signal)
+        self.call_after_refresh(self._begin)
+
+    async def _begin(self) -> None:
+        gc.enable()
+        self.stylesheet.read(STYLES)
+        self.refresh_css(animate=False)
+        try:
+            store = self._open_store()
+            session_id = self._session_id
+            if session_id is None and self._continue_latest and (latest := store.latest_session()):
+                session_id = latest.id
+            await self._chat.begin(store, session_id, self._images)
+        except ChatError as error:
+            self.exit(error, return_code=error.exit_code)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers: every command, and the themes."""
+        if screen is self._chat:
+            yield SystemCommand("Picture", "Choose a picture to attach", self._chat.action_attach)
+            yield SystemCommand("Sessions", "Open an earlier conversation", self._chat.action_sessions)
+            yield SystemCommand("New", "Begin a new conversation; this one is kept", self._chat.action_new)
+            yield SystemCommand("Stop", "Stop the reply or the loading", self._chat.stop)
+            yield SystemCommand("Help", "Show keys and commands", self._chat.action_help)
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Quit", "Leave; everything is kept", self.action_quit)
+
+    def action_help_quit(self) -> None:
+        """Tell how to leave; the usual key for it copies here."""
+        self._chat.say("ctrl+q leaves; ctrl+c copies what is selected.", is_problem=False)
+
+    async def action_quit(self) -> None:
+        """Leave; everything is kept."""
+        if not self.is_headless:
+            self._ending.limit(0)
+        self._leave(0)
+
+    def _quit_by_signal(self, exit_code: int) -> None:
+        self._leave(exit_code)
+
+    def _leave(self, exit_code: int) -> None:
+        self._chat.put_away()
+        self._chat.close_model()
+        self.exit(return_code=exit_code)

@@ -1,0 +1,60 @@
+"""The slash commands: their names, what they do in words, and how one is told from a message."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_COMMAND = re.compile(r"/(?P<name>[a-z]+)(?:[ \t]+(?P<argument>\S.*?))?\s*", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A slash command."""
+
+    name: str
+    description: str
+    argument: str = ""
+    """What may follow the name, in words; empty when nothing may."""
+
+    @property
+    def usage(self) -> str:
+        """How it is typed."""
+        return f"/{self.name} {self.argument}".rstrip()
+
+
+COMMANDS: Final = (
+    Command("image", "attach a picture", "PATH"),
+    Command("new", "begin a new conversation"),
+    Command("sessions", "open an earlier conversation"),
+    Command("system", "show or set the text before the first turn", "TEXT"),
+    Command("stop", "stop the reply or the loading"),
+    Command("load", "load the checkpoint again"),
+    Command("help", "keys and commands"),
+    Command("quit", "leave; everything is kept"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command as somebody typed it; its name need not be one that exists."""
+
+    name: str
+    argument: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is such a command."""
+        return any(command.name == self.name for command in COMMANDS)
+
+
+def parse(text: str) -> Call | None:
+    """The command a message is, or None for a message. A space in front, or a path, makes it a message."""
+    match = _COMMAND.fullmatch(text)
+    return Call(match["name"].lower(), match["argument"] or "") if match else None
+
+
+def completions(text: str) -> tuple[Command, ...]:
+    """The commands whose name begins as typed; none once the name is followed by anything."""
+    if not re.fullmatch(r"/[a-zA-Z]*", text):
+        return ()
+    return tuple(command for command in COMMANDS if command.name.startswith(text[1:].lower()))

@@ -1,0 +1,60 @@
+"""Marks like `[2]` in a message: they place the picture of that number in the text."""
+
+import re
+from collections.abc import Sequence
+
+from chat.conversation import Image, Part, Text
+
+_MARK = re.compile(r"\[(\d{1,4})\]")
+
+
+def parts_of(text: str, images: Sequence[Image], first_number: int = 1) -> tuple[Part, ...]:
+    """The parts of a message.
+
+    Pictures without a mark come first, in order; a mark of a picture of this message is replaced by the picture; any
+    other mark is text.
+
+    Args:
+        text: As it was typed.
+        images: The pictures of this message.
+        first_number: The number of its first picture; pictures are numbered through the conversation.
+    """
+    placed: dict[int, re.Match[str]] = {}
+    for mark in _MARK.finditer(text):
+        position = int(mark[1]) - first_number
+        if 0 <= position < len(images) and position not in placed:
+            placed[position] = mark
+    parts: list[Part] = [image for position, image in enumerate(images) if position not in placed]
+    start = 0
+    for position, mark in sorted(placed.items(), key=lambda item: item[1].start()):
+        parts.extend(_text(text[start : mark.start()]))
+        parts.append(images[position])
+        start = mark.end()
+    parts.extend(_text(text[start:]))
+    return tuple(parts)
+
+
+def _text(text: str) -> list[Part]:
+    return [Text(text)] if text.strip() else []
+
+
+def without_picture(text: str, number: int, last_number: int) -> str:
+    """A message's text after one of its pictures is gone: its mark goes, and those behind it move up."""
+
+    def renumber(mark: re.Match[str]) -> str:
+        marked = int(mark[1])
+        if marked == number:
+            return ""
+        return f"[{marked - 1}]" if number < marked <= last_number else mark[0]
+
+    return _MARK.sub(renumber, text)
+
+
+def moved(text: str, first_number: int, count: int, by: int) -> str:
+    """A message's text after its pictures got other numbers."""
+
+    def renumber(mark: re.Match[str]) -> str:
+        marked = int(mark[1])
+        return f"[{marked + by}]" if first_number <= marked < first_number + count else mark[0]
+
+    return _MARK.sub(renumber, text)

@@ -1,0 +1,84 @@
+"""What the model's thread tells the conversation screen."""
+
+from textual.message import Message
+
+from chat.errors import ModelError
+from chat.generation import Chunk, LoadProgress, Reply, TextGenerator
+
+
+class LoadMessage(Message):
+    """Something happened while a checkpoint was loaded."""
+
+
+class LoadAdvanced(LoadMessage):
+    """Loading went on."""
+
+    def __init__(self, progress: LoadProgress) -> None:
+        super().__init__()
+        self.progress = progress
+
+
+class LoadEnded(LoadMessage):
+    """A checkpoint is loaded."""
+
+    def __init__(self, generator: TextGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+
+class LoadFailed(LoadMessage):
+    """A checkpoint could not be loaded, or its loading was cancelled."""
+
+    def __init__(self, error: ModelError, *, was_cancelled: bool) -> None:
+        super().__init__()
+        self.error = error
+        self.was_cancelled = was_cancelled
+
+
+class RunMessage(Message):
+    """Something happened to a message that was sent to the model."""
+
+    def __init__(self, run: int) -> None:
+        super().__init__()
+        self.run = run
+        """Which sending it belongs to; one that was given up is not the screen's any more."""
+
+
+class PromptCounted(RunMessage):
+    """The prompt of a message that waits to be sent was counted."""
+
+    def __init__(self, run: int, tokens: int) -> None:
+        super().__init__(run)
+        self.tokens = tokens
+
+
+class ReplyAdvanced(RunMessage):
+    """A piece of the reply came."""
+
+    def __init__(self, run: int, chunk: Chunk) -> None:
+        super().__init__(run)
+        self.chunk = chunk
+
+
+class ReplyEnded(RunMessage):
+    """The reply is complete, cut or stopped."""
+
+    def __init__(self, run: int, reply: Reply) -> None:
+        super().__init__(run)
+        self.reply = reply
+
+
+class RunFailed(RunMessage):
+    """The model failed while it counted or replied."""
+
+    def __init__(self, run: int, error: ModelError) -> None:
+        super().__init__(run)
+        self.error = error
+
+
+class ContextCounted(Message):
+    """The conversation with the message being written was counted, for the meter."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self.tokens = tokens

@@ -1,0 +1,128 @@
+"""The one thread the model lives on: it loads, counts and replies, and tells about it by messages alone.
+
+A thread of our own and not a Textual worker, because a program waits for its workers when it ends, and neither the
+import of torch nor one step of a large model can be interrupted. One thread for everything, because each new thread
+that computes gets its own pool of helper threads.
+"""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from textual.message import Message
+
+from chat.errors import CheckpointError, GenerationError, ModelError
+from chat.generation import Chunk, GenerationSettings, Loader, Reply, TextGenerator
+from chat.prompt import Prompt
+from chat.tui.messages import (
+    LoadAdvanced,
+    LoadEnded,
+    LoadFailed,
+    PromptCounted,
+    ReplyAdvanced,
+    ReplyEnded,
+    RunFailed,
+)
+
+Job = Callable[[], None]
+
+
+class ModelThread:
+    """Does one job after the other; the methods only say what to do and return at once."""
+
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        """Begin the thread.
+
+        Args:
+            post: Takes the messages; called on the model's thread.
+        """
+        self._post_to = post
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._stop_loading = threading.Event()
+        self._stop_reply = threading.Event()
+        self._is_closed = False
+        threading.Thread(target=self._work, name="model", daemon=True).start()
+
+    def load(self, loader: Loader) -> None:
+        """Load a checkpoint."""
+        stop = self._stop_loading = threading.Event()
+        self._jobs.put(lambda: self._load(loader, stop))
+
+    def count(self, run: int, generator: TextGenerator, prompt: Prompt) -> None:
+        """Count a prompt that is to be sent."""
+        self._jobs.put(lambda: self._count(run, generator, prompt))
+
+    def reply(self, run: int, generator: TextGenerator, prompt: Prompt, settings: GenerationSettings) -> None:
+        """Reply to a prompt."""
+        stop = self._stop_reply = threading.Event()
+        self._jobs.put(lambda: self._reply(run, generator, prompt, settings, stop))
+
+    def stop_loading(self) -> None:
+        """Ask the loading to stop at the next place where it can."""
+        self._stop_loading.set()
+
+    def stop_reply(self) -> None:
+        """Ask the reply to end after the token at hand."""
+        self._stop_reply.set()
+
+    def close(self) -> None:
+        """Stop everything and say nothing more."""
+        self._is_closed = True
+        self.stop_loading()
+        self.stop_reply()
+
+    def _work(self) -> None:
+        while not self._is_closed:
+            self._jobs.get()()
+
+    def _post(self, message: Message) -> None:
+        if not self._is_closed:
+            try:
+                self._post_to(message)
+            except RuntimeError:
+                # The event loop ended between the check and the call: nobody is left to hear it.
+                self._is_closed = True
+
+    def _load(self, loader: Loader, stop: threading.Event) -> None:
+        try:
+            generator = loader(lambda progress: self._post(LoadAdvanced(progress)), stop)
+        except ModelError as error:
+            self._post(LoadFailed(error, was_cancelled=stop.is_set()))
+        except Exception as error:
+            self._post(LoadFailed(CheckpointError(_in_one_line(error)), was_cancelled=stop.is_set()))
+        else:
+            self._post(LoadEnded(generator))
+
+    def _count(self, run: int, generator: TextGenerator, prompt: Prompt) -> None:
+        try:
+            self._post(PromptCounted(run, generator.count_tokens(prompt)))
+        except Exception as error:
+            self._post(RunFailed(run, _model_error(error)))
+
+    def _reply(
+        self,
+        run: int,
+        generator: TextGenerator,
+        prompt: Prompt,
+        settings: GenerationSettings,
+        stop: threading.Event,
+    ) -> None:
+        try:
+            for piece in generator.generate(prompt, settings, stop):
+                match piece:
+                    case Chunk():
+                        self._post(ReplyAdvanced(run, piece))
+                    case Reply():
+                        self._post(ReplyEnded(run, piece))
+        except Exception as error:
+            self._post(RunFailed(run, _model_error(error)))
+
+
+def _model_error(error: Exception) -> ModelError:
+    return error if isinstance(error, ModelError) else GenerationError(_in_one_line(error))
+
+
+def _in_one_line(error: Exception) -> str:
+    """What a foreign error says, in the one line that a message of ours is."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

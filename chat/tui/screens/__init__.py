@@ -1,0 +1,1 @@
+"""Screens: they mediate between the widgets, the open session and the model."""

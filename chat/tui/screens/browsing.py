@@ -1,0 +1,134 @@
+"""How the conversation screen opens, changes and lists sessions."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from textual.events import Resize
+
+from chat.conversation import Image
+from chat.errors import ChatError
+from chat.records import SessionSummary
+from chat.session import SessionStore
+from chat.tui.open_session import OpenSession
+from chat.tui.screens.attaching import AttachingScreen
+from chat.tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from chat.tui.widgets.session_list import SessionList
+
+MOST_SESSIONS: Final = 1_000
+"""Sessions in the list."""
+PANE_FROM: Final = 160
+"""Columns from which the sessions have a pane of their own."""
+
+
+class BrowsingScreen(AttachingScreen):
+    """Shows one session and knows of the others."""
+
+    _store: SessionStore | None = None
+
+    async def compose_rest(self) -> None:
+        """Add what the first frame does without."""
+
+    session_pane: "SessionList | None" = None
+    """The list beside the conversation, where there is one."""
+
+    def stored_sessions(self) -> Sequence[SessionSummary]:
+        """The sessions, the one changed last first."""
+        return self._store.sessions(limit=MOST_SESSIONS) if self._store is not None else ()
+
+    async def begin(self, store: SessionStore, session_id: str | None, images: Sequence[Image]) -> None:
+        """Show a session, or a new one, now that there is a store."""
+        self._store = store
+        await self.compose_rest()
+        is_first = not store.sessions(limit=1)
+        self.log_view.show_checkpoint(self._checkpoint, None)
+        await self.show_session(session_id)
+        await self.composer.attach(images)
+        self._wants_sample = is_first and not self.composer.draft
+        self.start_loading()
+        if self._is_demonstration:
+            self.open_samples()
+
+    async def show_session(self, session_id: str | None) -> None:
+        """Show a stored session, or a new one for None."""
+        if self._store is None:
+            return
+        session = OpenSession(self._store, session_id)
+        draft = session.draft
+        self._session = session
+        self.query_one(TitleBar).show_title(session.title)
+        await self.log_view.show_turns(list(session.numbered()), session.system)
+        await self.composer.show_draft(draft, session.next_number)
+        self.say_nothing()
+        await self.turns_changed()
+        self.show_status()
+        self.count_context()
+        self.composer.focus_text()
+
+    async def change_session(self, session_id: str | None) -> None:
+        """Keep this session as it is and show another."""
+        self.put_away()
+        try:
+            await self.show_session(session_id)
+        except ChatError as error:
+            self.say(str(error))
+
+    async def turns_changed(self) -> None:
+        """An empty conversation shows the welcome in the transcript's place."""
+        is_empty = not self.session.turns and not self.session.waiting
+        self.set_class(not is_empty, "-talking")
+        await self._show_pane()
+
+    async def on_resize(self, event: Resize) -> None:
+        """The sessions have their own pane where there is room for it."""
+        if self._session is not None:
+            await self._show_pane()
+
+    async def _show_pane(self) -> None:
+        if self._store is None:
+            return
+        sessions = self.stored_sessions() if self.app.size.width >= PANE_FROM else ()
+        if not sessions:
+            if self.session_pane is not None:
+                pane, self.session_pane = self.session_pane, None
+                await pane.remove()
+            return
+        if self.session_pane is None:
+            from chat.tui.widgets.session_list import SessionList
+
+            self.session_pane = SessionList(is_pane=True)
+            await self.query_one("#panes").mount(self.session_pane, before=0)
+        self.session_pane.show(sessions, self.session.id)
+
+    async def on_session_list_opened(self, message: "SessionList.Opened") -> None:
+        """Show the session that was chosen in the pane."""
+        await self.change_session(message.session_id)
+
+    async def on_session_list_deleted(self, message: "SessionList.Deleted") -> None:
+        """Take out the session that was chosen in the pane."""
+        await self.delete_session(message.session_id)
+
+    async def on_session_list_restored(self, message: "SessionList.Restored") -> None:
+        """Bring back the session that was taken out in the pane."""
+        await self.restore_session(message.session_id)
+
+    async def delete_session(self, session_id: str) -> None:
+        """Take a session out of the list; if it is the open one, a new one is shown."""
+        if self._store is None:
+            return
+        if session_id == self.session.id:
+            self.put_away()
+        with self.saving():
+            self._store.delete_session(session_id)
+        if session_id == self.session.id:
+            await self.show_session(None)
+        else:
+            await self._show_pane()
+
+    async def restore_session(self, session_id: str) -> None:
+        """Bring a deleted session back."""
+        if self._store is not None:
+            with self.saving():
+                self._store.restore_session(session_id)
+            await self._show_pane()

@@ -1,0 +1,218 @@
+"""The conversation screen: its parts, its keys and its commands."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
+from textual.widgets import Footer
+
+from chat.attachments import dropped_paths
+from chat.records import Draft
+from chat.safe_text import short_line
+from chat.tui.commands import Call
+from chat.tui.screens.attaching import Origin
+from chat.tui.screens.browsing import BrowsingScreen
+from chat.tui.widgets.composer import Composer
+from chat.tui.widgets.message_input import MessageInput
+from chat.tui.widgets.status_row import StatusRow
+from chat.tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from chat.tui.widgets.log import ConversationLog
+    from chat.tui.widgets.notice import BelowNotice
+    from chat.tui.widgets.turn import QueuedTurn
+
+DRAFT_DELAY_S: Final = 1.0
+"""Seconds of quiet before an unsent message is kept."""
+COUNT_DELAY_S: Final = 0.15
+"""Seconds of quiet before the context is counted again."""
+
+
+class ChatScreen(BrowsingScreen):
+    """The conversation, and everything that is reached from it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+o", "attach", "Picture", tooltip="Choose a picture to attach"),
+        Binding("ctrl+r", "sessions", "Sessions", tooltip="Open an earlier conversation"),
+        Binding("ctrl+n", "new", "New", tooltip="Begin a new conversation; this one is kept"),
+        Binding("f1", "help", "Help", tooltip="Show these keys and commands"),
+        Binding("escape", "back", "Back", show=False, tooltip="Close a list; stop the reply; cancel the loading"),
+    ]
+    AUTO_FOCUS = "#message"
+
+    _below: "BelowNotice | None" = None
+    _draft_timer: Timer | None = None
+    _count_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The conversation and the composer below it; the sessions come beside it where there is room."""
+        with Horizontal(id="panes"), Vertical(id="conversation"):
+            yield TitleBar()
+            with Vertical(id="foot"), Vertical(id="foot-column"):
+                yield StatusRow()
+                yield Composer()
+        yield Vertical(id="keys")
+
+    async def compose_rest(self) -> None:
+        """Add what the first frame does without: each widget would delay it, and it may be a session or the welcome."""
+        from chat.tui.widgets.log import ConversationLog
+        from chat.tui.widgets.notice import BelowNotice, Notice
+        from chat.tui.widgets.welcome import Welcome
+
+        self._welcome = Welcome(is_demonstration=self._is_demonstration)
+        self._log_view, self._notice, self._below = ConversationLog(), Notice(), BelowNotice()
+        with self.app.batch_update():
+            await self.query_one("#conversation").mount(self._welcome, self._log_view, before="#foot")
+            await self.query_one("#foot-column").mount(self._below, self._notice, before=0)
+            await self.query_one("#keys").mount(Footer())
+
+    # Keys
+
+    async def action_new(self) -> None:
+        """Begin a new conversation."""
+        await self.change_session(None)
+
+    async def action_back(self) -> None:
+        """Whatever is nearest: close the list, come back to the message, stop the reply, cancel the loading."""
+        if self.composer.is_completing:
+            await self.composer.close_list()
+        elif self.focused is None or self.focused.id != "message":
+            self.composer.focus_text()
+        elif not self.stop():
+            self.say_nothing()
+
+    def action_attach(self) -> None:
+        """Choose a picture."""
+        from chat.tui.screens.attach import AttachScreen
+
+        def attach(paths: list[Path] | None) -> None:
+            if paths:
+                self.attach_paths(paths)
+
+        self.app.push_screen(AttachScreen(), attach)
+
+    async def action_sessions(self) -> None:
+        """Show the sessions, or go to them where they are in view."""
+        if self.session_pane is not None:
+            self.session_pane.focus_search()
+            return
+        from chat.tui.screens.sessions import SessionsScreen
+
+        await self.app.push_screen(SessionsScreen(self))
+
+    def action_help(self) -> None:
+        """Show keys and commands."""
+        from chat.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.active_bindings))
+
+    # Commands
+
+    @on(Composer.Called)
+    async def _run_command(self, message: Composer.Called) -> None:
+        call = message.call
+        self.say_nothing()
+        if self._session is None:
+            await self.composer.put_back(Draft(message.text), 1)
+            return
+        if not call.is_known:
+            await self.composer.put_back(Draft(message.text), self.session.next_number)
+            self.say(
+                f"There is no command /{short_line(call.name, 20)}: /help lists them; a space in front makes it text."
+            )
+            return
+        if call.name == "image" and call.argument:
+            paths = dropped_paths(call.argument) or [Path(call.argument)]
+            self.attach_paths(paths, Origin.TYPED, message.text)
+            return
+        await self._run_known(call)
+
+    async def _run_known(self, call: Call) -> None:
+        match call.name:
+            case "image":
+                self.action_attach()
+            case "new":
+                await self.action_new()
+            case "sessions":
+                await self.action_sessions()
+            case "system":
+                await self._system(call.argument)
+            case "stop":
+                if not self.stop():
+                    self.say("There is nothing to stop.")
+            case "load":
+                self._load_again()
+            case "help":
+                self.action_help()
+            case "quit":
+                await self.app.action_quit()
+
+    async def _system(self, system: str) -> None:
+        if system:
+            with self.saving():
+                self.session.set_system("" if system == "none" else system)
+            await self.log_view.show_system(self.session.system)
+            self.count_context()
+        shown = self.session.system
+        self.say(
+            f"The text before the first turn: “{short_line(shown, 60)}” · /system none takes it away"
+            if shown
+            else "There is no text before the first turn; /system TEXT sets one.",
+            is_problem=False,
+        )
+
+    def _load_again(self) -> None:
+        if self.facts is None and not self.is_loading:
+            self.start_loading()
+        else:
+            self.say("The checkpoint is loaded." if self.facts else "The checkpoint is being loaded.", is_problem=False)
+
+    # The message being written
+
+    @on(Composer.Changed)
+    def _take_change(self) -> None:
+        for timer in (self._draft_timer, self._count_timer):
+            if timer is not None:
+                timer.stop()
+        if self._session is not None:
+            self._draft_timer = self.set_timer(DRAFT_DELAY_S, self.keep_draft)
+            self._count_timer = self.set_timer(COUNT_DELAY_S, self.count_context)
+
+    @on(Composer.LeftUpward)
+    async def _leave_upward(self) -> None:
+        if self.session.waiting:
+            await self.take_back(-1, to_edit=True)
+        else:
+            self.welcome.focus_examples()
+
+    async def on_queued_turn_taken_back(self, message: "QueuedTurn.TakenBack") -> None:
+        """Take a waiting message back."""
+        await self.take_back(message.position, to_edit=message.to_edit)
+        self.composer.focus_text()
+
+    # The transcript
+
+    @on(MessageInput.Scrolled)
+    def _scroll(self, message: MessageInput.Scrolled) -> None:
+        match message.by:
+            case -1:
+                self.log_view.scroll_page_up()
+            case 1:
+                self.log_view.scroll_page_down()
+            case -2:
+                self.log_view.scroll_home()
+            case _:
+                self.log_view.anchor()
+
+    def on_conversation_log_end_left(self, message: "ConversationLog.EndLeft") -> None:
+        """Say that the conversation goes on below, or that it does not any more."""
+        if self._below is not None:
+            self._below.show(message.lines_below)
+
+    async def on_earlier_turns_wanted(self) -> None:
+        """Show turns before those in view."""
+        await self.log_view.show_earlier()

@@ -1,0 +1,232 @@
+"""What the conversation screen knows of the model: its loading, the status row and the context meter."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.screen import Screen
+
+from chat.conversation import Conversation
+from chat.errors import StoreError
+from chat.generation import CheckpointFacts, GenerationSettings, Loader, TextGenerator
+from chat.prompt import serialize
+from chat.records import Draft
+from chat.session import conversation_of
+from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
+from chat.tui.model_thread import ModelThread
+from chat.tui.open_session import OpenSession
+from chat.tui.widgets.composer import Composer
+from chat.tui.widgets.status_row import State, Status, StatusRow
+from chat.tui.widgets.title_bar import TitleBar
+from chat.tui.wording import count_in_words
+
+# Imported with the widgets that come after the first frame, which need not wait for them.
+if TYPE_CHECKING:
+    from chat.tui.widgets.log import ConversationLog
+    from chat.tui.widgets.notice import Notice
+
+
+class ModelScreen(Screen[None]):
+    """Loads the checkpoint and shows what the program is doing."""
+
+    def __init__(self, *, load: Loader, checkpoint: str, is_demonstration: bool, settings: GenerationSettings) -> None:
+        super().__init__()
+        self._loader = load
+        self._checkpoint = checkpoint
+        self._is_demonstration = is_demonstration
+        self._settings = settings
+        self._model: ModelThread | None = None
+        self._generator: TextGenerator | None = None
+        self._session: OpenSession | None = None
+        self._state = State.NOT_LOADED
+        self._fraction: float | None = None
+        self._is_checking = False
+        self._not_saved = ""
+        self._log_view: ConversationLog | None = None
+        self._notice: Notice | None = None
+        self._started = 0.0
+        self._first_token_at = 0.0
+
+    @property
+    def log_view(self) -> "ConversationLog":
+        """The transcript."""
+        if self._log_view is None:
+            raise RuntimeError("the transcript comes after the first frame")
+        return self._log_view
+
+    @property
+    def composer(self) -> Composer:
+        """The message being written."""
+        return self.query_one(Composer)
+
+    @property
+    def session(self) -> OpenSession:
+        """The session in use; there is one as soon as the store is open."""
+        if self._session is None:
+            raise RuntimeError("the store is not open yet")
+        return self._session
+
+    @property
+    def facts(self) -> CheckpointFacts | None:
+        """What is loaded, where something is."""
+        return self._generator.facts if self._generator else None
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a checkpoint is being loaded."""
+        return self._state in (State.LOADING, State.CANCELLING)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the model is at work on a message."""
+        return self._is_checking or (self._session is not None and self._session.is_replying)
+
+    def say(self, text: str, *, is_problem: bool = True) -> None:
+        """Say something in the line above the composer."""
+        if self._notice is not None:
+            self._notice.show(text, is_problem=is_problem)
+
+    def say_nothing(self) -> None:
+        """Clear the line above the composer."""
+        if self._notice is not None:
+            self._notice.clear()
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Show it in the status row when something cannot be saved, until something can."""
+        try:
+            yield
+        except StoreError as error:
+            self._not_saved = str(error)
+        else:
+            self._not_saved = ""
+        self.show_status()
+
+    def keep_draft(self) -> None:
+        """Keep what is not sent yet."""
+        with self.saving():
+            self.session.keep_draft(self.draft_to_keep())
+
+    def draft_to_keep(self) -> Draft:
+        """The message being written, as far as it is the user's."""
+        return self.composer.draft
+
+    @contextmanager
+    def saving_quietly(self) -> Iterator[None]:
+        """As `saving`, for what happens many times a second: the next drawing shows it."""
+        try:
+            yield
+        except StoreError as error:
+            self._not_saved = str(error)
+
+    def start_loading(self) -> None:
+        """Load the checkpoint."""
+        if self._model is None:
+            self._model = ModelThread(self.post_message)
+        self._model.load(self._loader)
+        self._state, self._fraction = State.LOADING, None
+        self.log_view.begin_loading()
+        self.query_one(TitleBar).show_loading(self._checkpoint, is_demonstration=self._is_demonstration)
+        self.show_status()
+
+    @on(LoadAdvanced)
+    def _show_progress(self, message: LoadAdvanced) -> None:
+        self._fraction = message.progress.fraction
+        self.log_view.show_progress(message.progress)
+        self.show_status()
+
+    @on(LoadEnded)
+    async def _take_generator(self, message: LoadEnded) -> None:
+        self._generator = message.generator
+        facts = message.generator.facts
+        self._state = State.READY
+        self.query_one(TitleBar).show_ready(facts)
+        self.log_view.show_checkpoint(facts.name, facts.image_size)
+        await self.log_view.hide_loading()
+        self.show_status()
+        self.count_context()
+        self.model_is_free()
+
+    @on(LoadFailed)
+    def _show_load_failure(self, message: LoadFailed) -> None:
+        self._state = State.NOT_LOADED
+        self.query_one(TitleBar).show_failed(self._checkpoint)
+        problem = "The loading was cancelled" if message.was_cancelled else f"Could not load: {message.error}"
+        cure = "/load tries again; what waits is kept"
+        self.log_view.show_problem(problem, cure)
+        if not self.session.waiting:
+            self.say(f"{problem} · /load tries again")
+        self.show_status()
+
+    def model_is_free(self) -> None:
+        """The model has nothing to do; whoever sends messages may send the next."""
+
+    def close_model(self) -> None:
+        """Tell the model's thread that nobody listens any more."""
+        if self._model is not None:
+            self._model.close()
+
+    async def turns_changed(self) -> None:
+        """The session has more turns than before."""
+
+    def show_status(self) -> None:
+        """Show what the program is doing."""
+        self.query_one(StatusRow).show(self._status())
+
+    def _status(self) -> Status:
+        if self._not_saved:
+            return Status(State.NOT_SAVED, (self._not_saved,))
+        waiting = len(self._session.waiting) if self._session else 0
+        queued = (f"{waiting} queued",) if waiting and not (self._is_checking and waiting == 1) else ()
+        match self._state:
+            case State.LOADING:
+                percent = "" if self._fraction is None else f"{self._fraction * 100:.0f} %"
+                return Status(State.LOADING, queued, percent, "esc", "cancel")
+            case State.READING:
+                seconds = int(time.monotonic() - self._started)
+                return Status(
+                    State.READING, ((f"{seconds} s",) if seconds else ()) + queued, key="esc", key_word="stop"
+                )
+            case State.WRITING:
+                tokens = self.session.reply_tokens
+                elapsed = time.monotonic() - self._first_token_at
+                speed = (f"{(tokens - 1) / elapsed:.0f}/s",) if tokens > 1 and elapsed > 0.2 else ()
+                return Status(
+                    State.WRITING, (count_in_words(tokens, "token"), *speed, *queued), key="esc", key_word="stop"
+                )
+            case State.NOT_LOADED:
+                return Status(State.NOT_LOADED, queued, key="/load", key_word="tries again")
+            case state:
+                return Status(state, queued)
+
+    def _show_context(self, tokens: int | None) -> None:
+        facts = self.facts
+        self.query_one(StatusRow).show_context(tokens, facts.context_length if facts else 0)
+
+    def count_context(self) -> None:
+        """Count the conversation and the message being written, for the meter."""
+        if self._generator is None or self.is_working:
+            return
+        draft = self.composer.draft
+        if draft.text.strip() or draft.images:
+            conversation = self.session.conversation_with(draft, self._generator.facts)
+        else:
+            turns = self.session.turns
+            conversation = conversation_of(turns, system=self.session.system, facts=self._generator.facts)
+        if conversation.turns:
+            self._count(self._generator, conversation)
+        else:
+            self._show_context(0)
+
+    @work(thread=True, exclusive=True, group="context", exit_on_error=False)
+    def _count(self, generator: TextGenerator, conversation: Conversation) -> None:
+        is_open = len(conversation.turns) % 2 == 1
+        prompt = serialize(conversation, generator.dialect, open_reply=is_open)
+        self.post_message(ContextCounted(generator.count_tokens(prompt)))
+
+    @on(ContextCounted)
+    def _show_counted(self, message: ContextCounted) -> None:
+        if not self.is_working:
+            self._show_context(message.tokens)

@@ -1,0 +1,1 @@
+"""Widgets: they show what they are told and report what was done to them by messages."""

@@ -1,0 +1,115 @@
+"""A picture in the transcript with its receipt: its number and name, its size, and what the model gets of it."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from chat.conversation import Image
+from chat.safe_text import printable
+from chat.tui.pictures import PictureMode, picture_mode
+from chat.tui.widgets.picture import PictureView, PixelPicture
+from chat.tui.wording import elided, size_in_words
+
+MOST_FIGURES = 4
+"""Pictures of one turn that are drawn; of more, one place goes to the count of the rest."""
+
+
+class Receipt(Static):
+    """What is known of a picture."""
+
+    def __init__(self, image: Image, number: int, image_size: int | None) -> None:
+        super().__init__(markup=False)
+        self._image = image
+        self._number = number
+        self._image_size = image_size
+        self._byte_count: int | None = None
+        self._problem = ""
+
+    def on_mount(self) -> None:
+        """Show what is known so far."""
+        self._show()
+
+    def add_byte_count(self, byte_count: int) -> None:
+        """Show the size of the file too."""
+        self._byte_count = byte_count
+        self._show()
+
+    def add_image_size(self, image_size: int) -> None:
+        """Show the side of the square that the model sees."""
+        self._image_size = image_size
+        self._show()
+
+    def add_problem(self, problem: str) -> None:
+        """Show why the picture cannot be drawn."""
+        self._problem = problem
+        self._show()
+
+    def _show(self) -> None:
+        image = self._image
+        facts = [f"{image.width}×{image.height}"]
+        if self._byte_count is not None:
+            facts.append(size_in_words(self._byte_count))
+        lines = [
+            Content.assemble(
+                (f"[{self._number}]", "bold $text-accent"),
+                (f" {elided(printable(image.name, multiline=False), 28)}", "bold"),
+            ),
+            Content.styled(" · ".join(facts), "$quiet"),
+        ]
+        if self._image_size is not None:
+            lines.append(Content.styled(f"model sees {self._image_size}×{self._image_size}", "$quiet"))
+        lines.append(Content.styled(f"sha {image.digest[:8]}", "$quiet"))
+        if self._problem:
+            lines.append(Content.styled(printable(self._problem, multiline=False), "$text-error"))
+        self.update(Content("\n").join(lines))
+
+
+class Figure(Horizontal):
+    """A picture and its receipt; the receipt stands beside one picture alone and below one of several."""
+
+    def __init__(self, image: Image, number: int, image_size: int | None, *, is_alone: bool) -> None:
+        super().__init__(classes="-alone" if is_alone else "")
+        self._image = image
+        self._number = number
+        self._image_size = image_size
+
+    def compose(self) -> ComposeResult:
+        """Picture, then receipt."""
+        if picture_mode() is PictureMode.TEXT:
+            name = printable(self._image.name, multiline=False)
+            size = f"{self._image.width}x{self._image.height}"
+            yield Static(f"[picture {self._number}: {name}, {size}]", markup=False)
+            return
+        if picture_mode() is PictureMode.HALF:
+            yield PictureView(self._image)
+        else:
+            yield PixelPicture(PictureView(self._image, is_stand_in=True))
+        yield Receipt(self._image, self._number, self._image_size)
+
+    @on(PictureView.Shrunk)
+    def _add_byte_count(self, message: PictureView.Shrunk) -> None:
+        self.query_one(Receipt).add_byte_count(message.shrunk.byte_count)
+
+    @on(PictureView.Unreadable)
+    def _add_problem(self, message: PictureView.Unreadable) -> None:
+        self.query_one(Receipt).add_problem(str(message.error))
+
+
+class Figures(Horizontal):
+    """The pictures of a turn."""
+
+    def __init__(self, images: tuple[Image, ...], first_number: int, image_size: int | None) -> None:
+        super().__init__()
+        self._images = images
+        self._first_number = first_number
+        self._image_size = image_size
+
+    def compose(self) -> ComposeResult:
+        """As many as are drawn, and how many are not."""
+        images = self._images if len(self._images) <= MOST_FIGURES else self._images[: MOST_FIGURES - 1]
+        for number, image in enumerate(images, start=self._first_number):
+            yield Figure(image, number, self._image_size, is_alone=len(self._images) == 1)
+        if hidden := len(self._images) - len(images):
+            yield Static(f"+{hidden} more", markup=False, classes="more")

@@ -1,0 +1,196 @@
+"""The conversation as it scrolls by: the newest turns are mounted, older ones when they are scrolled to."""
+
+import time
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.css.query import NoMatches
+from textual.events import Click
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from chat.conversation import Role
+from chat.generation import LoadProgress
+from chat.records import Draft, StoredTurn
+from chat.tui.glyphs import GLYPHS
+from chat.tui.widgets.figure import Receipt
+from chat.tui.widgets.loading import LoadingTurn
+from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SystemTurn, UserTurn
+from chat.tui.wording import count_in_words
+
+PAGE = 30
+"""Turns that are mounted at once."""
+
+
+class EarlierTurns(Static):
+    """Stands above the first mounted turn and brings those before it."""
+
+    class Wanted(Message):
+        """The turns before are to be shown."""
+
+    def __init__(self, count: int) -> None:
+        noun = count_in_words(count, "earlier turn")
+        super().__init__(Content.styled(f"{GLYPHS.up} {noun} · scroll up or click", "$quiet"), markup=False)
+
+    def on_click(self, event: Click) -> None:
+        """Ask for them."""
+        event.stop()
+        self.post_message(self.Wanted())
+
+
+class ConversationLog(VerticalScroll, can_focus=False):
+    """The turns of a session. It follows its end until somebody scrolls away from it."""
+
+    class EndLeft(Message):
+        """The end was scrolled out of view, is so still with more lines below, or came back into view."""
+
+        def __init__(self, lines_below: int | None) -> None:
+            super().__init__()
+            self.lines_below = lines_below
+            """Lines that came since the end was left; None at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._earlier: list[tuple[StoredTurn, int]] = []
+        self._image_size: int | None = None
+        self._checkpoint = ""
+        self._left_at: int | None = None
+        self._loading_since = time.monotonic()
+        self._progress = LoadProgress("")
+
+    def compose(self) -> ComposeResult:
+        """A place for the turns; it fills the view, or few turns would hang at its lower end."""
+        yield Vertical(id="turns")
+
+    @property
+    def _turns(self) -> Vertical:
+        return self.query_one("#turns", Vertical)
+
+    def on_mount(self) -> None:
+        """Follow the end."""
+        self.anchor()
+
+    def show_checkpoint(self, name: str, image_size: int | None) -> None:
+        """Say which checkpoint replies and, where known, the side of the square it sees."""
+        self._checkpoint = name
+        if image_size is not None and image_size != self._image_size:
+            self._image_size = image_size
+            for receipt in self.query(Receipt):
+                receipt.add_image_size(image_size)
+
+    async def show_turns(self, turns: Sequence[tuple[StoredTurn, int]], system: str = "") -> None:
+        """Show a session from its end; each turn comes with the number of its first picture."""
+        with self.app.batch_update():
+            await self._turns.remove_children()
+            self._earlier = list(turns[:-PAGE])
+            widgets: list[Widget] = [EarlierTurns(len(self._earlier))] if self._earlier else []
+            widgets += [SystemTurn(system)] if system and not self._earlier else []
+            await self._turns.mount_all([*widgets, *(self._view(stored, number) for stored, number in turns[-PAGE:])])
+        self.anchor()
+
+    async def show_system(self, system: str) -> None:
+        """Show the text before the first turn, if the first turn is in view."""
+        await self.query(SystemTurn).remove()
+        if system and not self._earlier:
+            await self._turns.mount(SystemTurn(system), before=0 if self._turns.children else None)
+
+    async def show_earlier(self) -> None:
+        """Show a page of turns more, above those in view, which stay where they are."""
+        if not self._earlier:
+            return
+        page, self._earlier = self._earlier[-PAGE:], self._earlier[:-PAGE]
+        height = self.virtual_size.height
+        with self.app.batch_update():
+            await self.query(EarlierTurns).remove()
+            top: list[Widget] = [EarlierTurns(len(self._earlier))] if self._earlier else []
+            await self._turns.mount_all([*top, *(self._view(stored, number) for stored, number in page)], before=0)
+
+        def keep_place() -> None:
+            self.scroll_to(y=self.scroll_y + self.virtual_size.height - height, animate=False, immediate=True)
+
+        self.call_after_refresh(keep_place)
+
+    async def add_user_turn(self, stored: StoredTurn, first_number: int) -> None:
+        """Add what the user said, before whatever waits."""
+        await self._mount_before_waiting(UserTurn(stored.turn, first_number, self._image_size))
+        self.anchor()
+
+    async def begin_reply(self) -> None:
+        """Add a reply that will be streamed."""
+        await self._mount_before_waiting(ReplyTurn(self._checkpoint))
+
+    def stream_reply(self, text: str) -> None:
+        """Show what the reply says so far."""
+        self.query(ReplyTurn).last().stream(text)
+        self.call_after_refresh(self._check_end)
+
+    async def finish_reply(self, stored: StoredTurn, error: str = "") -> None:
+        """Show the complete reply."""
+        await self.query(ReplyTurn).last().finish(stored, error)
+        self.call_after_refresh(self._check_end)
+
+    async def show_waiting(self, waiting: Sequence[Draft], first_number: int) -> None:
+        """Show the messages that wait to be sent, in the place of those shown before."""
+        await self.query(QueuedTurn).remove()
+        queued = []
+        for position, draft in enumerate(waiting):
+            queued.append(QueuedTurn(draft, position, first_number))
+            first_number += len(draft.images)
+        await self._turns.mount_all(queued)
+
+    async def show_loading(self, checkpoint: str) -> None:
+        """Show that a checkpoint is being loaded."""
+        if not self.query(LoadingTurn):
+            await self._mount_before_waiting(LoadingTurn(checkpoint, self._loading_since, self._progress))
+
+    def begin_loading(self) -> None:
+        """Take the time from which the loading is measured."""
+        self._loading_since = time.monotonic()
+        self.show_progress(LoadProgress(""))
+
+    def show_progress(self, progress: LoadProgress) -> None:
+        """Show how far the loading has come, where it is shown at all."""
+        self._progress = progress
+        for turn in self.query(LoadingTurn):
+            turn.show_progress(progress)
+
+    def show_problem(self, problem: str, cure: str) -> None:
+        """Show why there is no model, where its loading was shown."""
+        for turn in self.query(LoadingTurn):
+            turn.show_problem(problem, cure)
+
+    async def hide_loading(self) -> None:
+        """Take the loading away."""
+        await self.query(LoadingTurn).remove()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Bring earlier turns at the top, and tell when the end is left or reached."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value <= 0 < old_value and self._earlier:
+            self.post_message(EarlierTurns.Wanted())
+        self._check_end()
+
+    def _check_end(self) -> None:
+        if self.scroll_y >= self.max_scroll_y - 1:
+            if self._left_at is not None:
+                self._left_at = None
+                self.post_message(self.EndLeft(None))
+            return
+        if self._left_at is None:
+            self._left_at = self.virtual_size.height
+        self.post_message(self.EndLeft(max(0, self.virtual_size.height - self._left_at)))
+
+    def _view(self, stored: StoredTurn, first_number: int) -> Widget:
+        if stored.turn.role is Role.USER:
+            return UserTurn(stored.turn, first_number, self._image_size)
+        facts = stored.generation.facts if stored.generation else None
+        return ReplyTurn(facts.name if facts else self._checkpoint, stored)
+
+    async def _mount_before_waiting(self, widget: Widget) -> None:
+        try:
+            await self._turns.mount(widget, before=self.query(QueuedTurn).first())
+        except NoMatches:
+            await self._turns.mount(widget)

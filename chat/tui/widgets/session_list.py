@@ -1,0 +1,207 @@
+"""The stored sessions: a line to search their titles, and the list."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.events import Key
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from chat.records import SessionSummary
+from chat.safe_text import printable
+from chat.tui.glyphs import GLYPHS
+from chat.tui.widgets.safe_input import SafeInput
+from chat.tui.wording import count_in_words, label_of, time_in_words
+
+
+class SessionOptions(OptionList):
+    """The rows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", tooltip="Open the session"),
+        Binding("d", "delete", "Delete", tooltip="Take the session out of the list"),
+        Binding("u", "restore", "Undo", tooltip="Bring back the session deleted last"),
+        Binding("slash", "search", "Search", key_display="/", tooltip="Go to the search line"),
+    ]
+
+    class DeleteWanted(Message):
+        """The row under the pointer is to go."""
+
+    class RestoreWanted(Message):
+        """The row deleted last is to come back."""
+
+    class SearchWanted(Message):
+        """The next key is for the search line."""
+
+    can_undo = False
+    """Whether there is a deleted session to bring back."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key that would do nothing is not there."""
+        return self.can_undo if action == "restore" else True
+
+    def action_delete(self) -> None:
+        """Ask for it."""
+        self.post_message(self.DeleteWanted())
+
+    def action_restore(self) -> None:
+        """Ask for it."""
+        self.post_message(self.RestoreWanted())
+
+    def action_search(self) -> None:
+        """Ask for it."""
+        self.post_message(self.SearchWanted())
+
+    def action_cursor_up(self) -> None:
+        """Above the first row is the search line."""
+        if not self.highlighted:
+            self.post_message(self.SearchWanted())
+        else:
+            super().action_cursor_up()
+
+
+class SessionList(Vertical):
+    """Search line and rows; it shows what it is given and asks for what is to happen."""
+
+    class Opened(Message):
+        """A session is to be shown."""
+
+        def __init__(self, session_id: str) -> None:
+            super().__init__()
+            self.session_id = session_id
+
+    class Deleted(Message):
+        """A session is to be taken out of the list."""
+
+        def __init__(self, session_id: str) -> None:
+            super().__init__()
+            self.session_id = session_id
+
+    class Restored(Message):
+        """A session is to come back."""
+
+        def __init__(self, session_id: str) -> None:
+            super().__init__()
+            self.session_id = session_id
+
+    def __init__(self, *, is_pane: bool = False) -> None:
+        super().__init__(classes="-pane" if is_pane else "")
+        self._is_pane = is_pane
+        self._all: Sequence[SessionSummary] = ()
+        self._found: list[SessionSummary] = []
+        self._open_id: str | None = None
+        self._deleted: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """Line, rows, and a word about them."""
+        yield SafeInput(placeholder="Search titles", id="search", compact=True)
+        yield SessionOptions(compact=True, markup=False)
+        yield Static("", markup=False, id="found")
+
+    def show(self, sessions: Sequence[SessionSummary], open_id: str | None) -> None:
+        """Show these sessions; the open one carries a sign."""
+        self._all, self._open_id = sessions, open_id
+        self._show_found()
+
+    def focus_search(self) -> None:
+        """Let the next key go to the search line."""
+        self.query_one("#search", Input).focus()
+
+    @property
+    def _options(self) -> SessionOptions:
+        return self.query_one(SessionOptions)
+
+    def _show_found(self) -> None:
+        words = self.query_one("#search", Input).value.casefold()
+        self._found = [session for session in self._all if words in session.title.casefold()]
+        kept, now = self._options.highlighted, datetime.now().astimezone()
+        self._options.clear_options()
+        self._options.add_options(Option(self._row(session, now)) for session in self._found)
+        self._options.highlighted = min(kept or 0, len(self._found) - 1) if self._found else None
+        self._show_count(words)
+
+    def _show_count(self, words: str) -> None:
+        self._options.can_undo = bool(self._deleted)
+        self.refresh_bindings()
+        if self._deleted:
+            shown = "deleted · u undo"
+        elif not self._all:
+            shown = "No sessions yet. The first message begins one."
+        elif not self._found:
+            shown = f"No session is called “{printable(words, multiline=False)}”. esc shows all."
+        else:
+            shown = f"{len(self._found):,} of {count_in_words(len(self._all), 'session')}" if words else ""
+        found = self.query_one("#found", Static)
+        found.update(shown)
+        found.display = bool(shown)
+
+    def _row(self, session: SessionSummary, now: datetime) -> Content:
+        is_open = session.id == self._open_id
+        sign = (f"{GLYPHS.here if is_open else ' '} ", "$text-accent")
+        title = printable(session.title, multiline=False) or "(no title)"
+        when = time_in_words(session.updated_at, now)
+        pictures = count_in_words(session.image_count, "picture")
+        if self._is_pane:
+            shown = Content(title).truncate(27, ellipsis=True)
+            return Content.assemble(sign, shown, (f"\n  {when} · {pictures}", "$quiet"))
+        checkpoint = printable(label_of(session.checkpoint), multiline=False) if session.checkpoint else ""
+        width = max(20, self.app.size.width - 44)
+        return Content.assemble(
+            sign,
+            Content(title).truncate(width, ellipsis=True, pad=True),
+            (f"{when:>11}{pictures:>14}   {checkpoint:<8}", "$quiet"),
+        )
+
+    def on_key(self, event: Key) -> None:
+        """Down leaves the search line for the rows; escape empties it first."""
+        if not self.query_one("#search", Input).has_focus:
+            return
+        if event.key == "down" and self._found:
+            event.stop()
+            event.prevent_default()
+            self._options.focus()
+        elif event.key == "escape" and self.query_one("#search", Input).value:
+            event.stop()
+            self.query_one("#search", Input).value = ""
+
+    @on(Input.Changed, "#search")
+    def _search(self, message: Input.Changed) -> None:
+        message.stop()
+        self._show_found()
+
+    @on(Input.Submitted, "#search")
+    def _open_first(self, message: Input.Submitted) -> None:
+        message.stop()
+        if self._found:
+            self.post_message(self.Opened(self._found[0].id))
+
+    @on(OptionList.OptionSelected)
+    def _open(self, message: OptionList.OptionSelected) -> None:
+        message.stop()
+        self.post_message(self.Opened(self._found[message.option_index].id))
+
+    @on(SessionOptions.DeleteWanted)
+    def _delete(self, message: SessionOptions.DeleteWanted) -> None:
+        message.stop()
+        if self._options.highlighted is not None:
+            session_id = self._found[self._options.highlighted].id
+            self._deleted.append(session_id)
+            self.post_message(self.Deleted(session_id))
+
+    @on(SessionOptions.RestoreWanted)
+    def _restore(self, message: SessionOptions.RestoreWanted) -> None:
+        message.stop()
+        if self._deleted:
+            self.post_message(self.Restored(self._deleted.pop()))
+
+    @on(SessionOptions.SearchWanted)
+    def _focus_search(self, message: SessionOptions.SearchWanted) -> None:
+        message.stop()
+        self.focus_search()

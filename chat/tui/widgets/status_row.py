@@ -1,0 +1,127 @@
+"""The line above the composer: what the program is doing, in a word, and how full the context is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from chat.safe_text import printable
+from chat.tui.glyphs import GLYPHS
+
+METER_CELLS = 16
+
+
+class State(StrEnum):
+    """What the program is doing; the value is the word for it."""
+
+    READY = "ready"
+    LOADING = "loading"
+    CANCELLING = "cancelling"
+    NOT_LOADED = "not loaded"
+    READING = "reading"
+    WRITING = "writing"
+    STOPPING = "stopping"
+    NOT_SAVED = "not saved"
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the model is at work on a message."""
+        return self in (State.READING, State.WRITING, State.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One state of the status row."""
+
+    state: State
+    facts: tuple[str, ...] = ()
+    """What stands behind the word, in order."""
+    amount: str = ""
+    """How far it has come, right behind the word."""
+    key: str = ""
+    """A key that does something about it."""
+    key_word: str = ""
+    """What the key does."""
+
+
+class StatusRow(Horizontal):
+    """State at the left, context at the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._status = Status(State.LOADING)
+        self._step = 0
+        self._tokens: int | None = None
+        self._limit = 0
+
+    def compose(self) -> ComposeResult:
+        """Two texts."""
+        yield Static(self._state_content(), id="state", markup=False)
+        yield Static("", id="meter", markup=False)
+
+    def on_mount(self) -> None:
+        """Turn the sign while the model is at work, where motion is wanted at all."""
+        if self.app.animation_level != "none":
+            self.set_interval(0.25, self._turn)
+
+    def show(self, status: Status) -> None:
+        """Show a state."""
+        if status != self._status:
+            self._status = status
+            self.query_one("#state", Static).update(self._state_content())
+
+    def show_context(self, tokens: int | None, limit: int) -> None:
+        """Show how much of the context is used; None where it is not known."""
+        if (tokens, limit) != (self._tokens, self._limit):
+            self._tokens, self._limit = tokens, limit
+            self._show_meter()
+
+    def on_resize(self) -> None:
+        """The bar needs room that a narrow column does not have."""
+        self._show_meter()
+
+    def _turn(self) -> None:
+        if self._status.state.is_busy and len(GLYPHS.busy) > 1:
+            self._step += 1
+            self.query_one("#state", Static).update(self._state_content())
+
+    def _state_content(self) -> Content:
+        status = self._status
+        parts: list[str | tuple[str, str]] = [self._glyph(status.state), f" {status.state} {status.amount}".rstrip()]
+        for fact in status.facts:
+            parts += [(" · ", "$quiet"), printable(fact, multiline=False)]
+        if status.key:
+            parts += [(" · ", "$quiet"), (status.key, "bold"), (f" {status.key_word}", "$quiet")]
+        return Content.assemble(*parts)
+
+    def _glyph(self, state: State) -> tuple[str, str]:
+        if state is State.READY:
+            return GLYPHS.ready, "$text-success"
+        if state in (State.LOADING, State.CANCELLING):
+            return GLYPHS.loading, "$text-warning"
+        if state.is_busy:
+            return GLYPHS.busy[self._step % len(GLYPHS.busy)], "$text-accent"
+        return GLYPHS.failed, "$text-error"
+
+    def _show_meter(self) -> None:
+        self.query_one("#meter", Static).update(self._meter_content())
+
+    def _meter_content(self) -> Content:
+        if self._tokens is None or not self._limit:
+            return Content()
+        share = self._tokens / self._limit
+        style = "$text-error" if share > 0.95 else "$text-warning" if share > 0.8 else ""
+        numbers = Content.assemble((f"{self._tokens:,}", style), (f" / {self._limit:,}", "$quiet"))
+        if self.size.width < 80:
+            return Content.assemble(("context ", "$quiet"), numbers)
+        filled = min(METER_CELLS, max(round(share * METER_CELLS), 1 if self._tokens else 0))
+        return Content.assemble(
+            ("context ", "$quiet"),
+            (GLYPHS.meter * filled, style or "$primary"),
+            (GLYPHS.meter_rest * (METER_CELLS - filled), "$foreground 20%"),
+            " ",
+            numbers,
+        )

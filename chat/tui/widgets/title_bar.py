@@ -1,0 +1,48 @@
+"""The line at the top: what is talked about, and with which checkpoint."""
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from chat.generation import CheckpointFacts
+from chat.safe_text import printable
+from chat.tui.glyphs import GLYPHS
+from chat.tui.wording import checkpoint_in_words, elided
+
+NEW_TITLE = "New conversation"
+
+
+class TitleBar(Horizontal):
+    """Title at the left, checkpoint at the right."""
+
+    def compose(self) -> ComposeResult:
+        """Two texts."""
+        yield Static(NEW_TITLE, id="title", markup=False)
+        yield Static("", id="checkpoint", markup=False)
+
+    def show_title(self, title: str) -> None:
+        """Name the session; a session without a name is a new one."""
+        self.query_one("#title", Static).update(Content(printable(title, multiline=False) or NEW_TITLE))
+
+    def show_loading(self, checkpoint: str, *, is_demonstration: bool) -> None:
+        """Name the checkpoint that is not there yet."""
+        short = checkpoint.rstrip("/").rpartition("/")[2]
+        self._show(GLYPHS.loading, "$text-warning", short, "demonstration" if is_demonstration else "")
+
+    def show_ready(self, facts: CheckpointFacts) -> None:
+        """Name the loaded checkpoint."""
+        self._show(GLYPHS.ready, "$text-success", *checkpoint_in_words(facts))
+
+    def show_failed(self, checkpoint: str) -> None:
+        """Name the checkpoint that could not be loaded."""
+        self._show(GLYPHS.failed, "$text-error", checkpoint.rstrip("/").rpartition("/")[2], "not loaded")
+
+    def _show(self, glyph: str, style: str, name: str, detail: str) -> None:
+        separator = " " if detail == "demonstration" else " · " if detail else ""
+        shown = Content.assemble(
+            (glyph, style),
+            f" {elided(printable(name, multiline=False), 32)}",
+            (f"{separator}{printable(detail, multiline=False)}", "$quiet"),
+        )
+        self.query_one("#checkpoint", Static).update(shown)

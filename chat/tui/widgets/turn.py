@@ -1,0 +1,193 @@
+"""The turns of the transcript: what was said, what is being said, and what waits to be sent."""
+
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from chat.conversation import Image, Text, Turn
+from chat.records import Draft, StoredTurn
+from chat.safe_text import printable
+from chat.tui.glyphs import GLYPHS
+from chat.tui.widgets.figure import Figures
+from chat.tui.widgets.markdown import markdown_widget
+from chat.tui.wording import ending_in_words, label_of, shown_part
+
+MOST_TAIL: Final = 1_500
+"""Characters of a reply being written that are laid out anew with every word."""
+
+
+class TurnView(Horizontal):
+    """A label at the left that says who speaks, and what is said."""
+
+    def __init__(self, label: Content) -> None:
+        super().__init__()
+        self._label = label
+
+    def compose(self) -> ComposeResult:
+        """Gutter and body."""
+        yield Static(self._label, classes="gutter", markup=False)
+        with Vertical(classes="body"):
+            yield from self.compose_body()
+
+    def compose_body(self) -> ComposeResult:
+        """What is said."""
+        raise NotImplementedError
+
+
+class UserTurn(TurnView):
+    """What the user said, with pictures."""
+
+    def __init__(self, turn: Turn, first_number: int, image_size: int | None) -> None:
+        super().__init__(Content.styled("You", "bold $text-primary"))
+        self._turn = turn
+        self._first_number = first_number
+        self._image_size = image_size
+
+    def compose_body(self) -> ComposeResult:
+        """Text, then pictures."""
+        if text := _text_with_marks(self._turn, self._first_number):
+            yield Static(text, markup=False, classes="said")
+        if self._turn.images:
+            yield Figures(self._turn.images, self._first_number, self._image_size)
+
+
+class SystemTurn(TurnView):
+    """The text before the first turn."""
+
+    def __init__(self, system: str) -> None:
+        super().__init__(Content.styled("system", "$quiet"))
+        self._system = system
+
+    def compose_body(self) -> ComposeResult:
+        """The text."""
+        yield Static(Content.styled(shown_part(printable(self._system)), "$quiet"), markup=False)
+
+
+class ReplyTurn(TurnView):
+    """What the model said or is saying: plain text while it is written, Markdown when it is complete."""
+
+    def __init__(self, checkpoint: str, stored: StoredTurn | None = None, error: str = "") -> None:
+        """A reply.
+
+        Args:
+            checkpoint: That gives it.
+            stored: The complete reply; None while it is written.
+            error: What the model failed with.
+        """
+        super().__init__(Content.styled(printable(label_of(checkpoint), multiline=False), "bold $quiet"))
+        self._stored = stored
+        self._error = error
+        self._settled = 0
+
+    def compose_body(self) -> ComposeResult:
+        """Nothing yet, or the whole reply."""
+        if self._stored is None:
+            yield Static(self._with_caret(""), markup=False, classes="said tail")
+        else:
+            yield from self._complete(self._stored)
+
+    def stream(self, text: str) -> None:
+        """Show what has been said so far."""
+        tail = self.query_one(".tail", Static)
+        words = shown_part(printable(text))[self._settled :]
+        if len(words) > MOST_TAIL and (end := words.rfind("\n")) > 0:
+            # Whole lines do not change any more; laying them out again with every word would slow typing down.
+            self.query_one(".body").mount(Static(Content(words[:end]), markup=False, classes="said"), before=tail)
+            self._settled += end + 1
+            words = words[end + 1 :]
+        tail.update(self._with_caret(words))
+
+    async def finish(self, stored: StoredTurn, error: str = "") -> None:
+        """Show the complete reply."""
+        self._stored, self._error = stored, error
+        body = self.query_one(".body")
+        with self.app.batch_update():
+            await body.remove_children()
+            await body.mount_all(self._complete(stored))
+
+    def _with_caret(self, text: str) -> Content:
+        return Content.assemble(text, (GLYPHS.caret, "$accent"))
+
+    def _complete(self, stored: StoredTurn) -> list[Widget]:
+        text = shown_part(printable(stored.turn.text))
+        widgets: list[Widget] = []
+        if text.strip():
+            widgets.append(markdown_widget(text) or Static(Content(text), markup=False, classes="said"))
+        if ending := self._ending(stored):
+            widgets.append(Static(Content.styled(f"{GLYPHS.warning} {ending}", "$text-warning"), markup=False))
+        elif not widgets:
+            widgets.append(Static(Content.styled("(no words)", "$quiet"), markup=False))
+        return widgets
+
+    def _ending(self, stored: StoredTurn) -> str:
+        generation = stored.generation
+        if generation is None:
+            return ""
+        error = printable(self._error, multiline=False)
+        return ending_in_words(generation.stop_reason, generation.settings, len(generation.token_ids), error)
+
+
+class QueuedTurn(TurnView, can_focus=True):
+    """A message that is sent when the model is free."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("delete", "take_back(False)", "Take back", tooltip="Remove a message that waits to be sent"),
+        Binding("enter", "take_back(True)", "Edit", tooltip="Take a waiting message back to edit it"),
+    ]
+
+    class TakenBack(Message):
+        """The message is not to be sent."""
+
+        def __init__(self, position: int, *, to_edit: bool) -> None:
+            super().__init__()
+            self.position = position
+            self.to_edit = to_edit
+
+    def __init__(self, draft: Draft, position: int, first_number: int) -> None:
+        super().__init__(Content.assemble(("You\n", "bold $quiet"), ("queued", "italic $quiet")))
+        self._draft = draft
+        self._position = position
+        self._first_number = first_number
+
+    def compose_body(self) -> ComposeResult:
+        """The message in short, and what can be done with it."""
+        lines = printable(self._draft.text).strip().splitlines() or [""]
+        parts: list[Content] = [Content(line) for line in lines[:3]]
+        parts += [_picture_name(image, number) for number, image in enumerate(self._draft.images, self._first_number)]
+        hint = f"sent when the model is ready · {GLYPHS.up} edit · del take back"
+        yield Static(Content("\n").join(part for part in parts if part.plain), markup=False, classes="said")
+        yield Static(Content.styled(hint, "$quiet"), markup=False)
+
+    def action_take_back(self, to_edit: bool) -> None:
+        """Take the message back."""
+        self.post_message(self.TakenBack(self._position, to_edit=to_edit))
+
+    @on(Click)
+    def _edit(self) -> None:
+        self.action_take_back(True)
+
+
+def _picture_name(image: Image, number: int) -> Content:
+    return Content.assemble((f"[{number}] ", "$text-accent"), printable(image.name, multiline=False))
+
+
+def _text_with_marks(turn: Turn, first_number: int) -> Content | None:
+    """The turn's text; pictures that do not stand before all of it leave their marks where they stand."""
+    number = first_number
+    parts: list[str | tuple[str, str]] = []
+    for part in turn.parts:
+        if isinstance(part, Text):
+            parts.append(shown_part(printable(part.text)))
+        else:
+            if parts:
+                parts.append((f"[{number}]", "bold $text-accent"))
+            number += 1
+    return Content.assemble(*parts) if any(isinstance(part, str) for part in parts) else None

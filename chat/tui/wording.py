@@ -1,0 +1,106 @@
+"""How numbers, times and endings are put into words."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+
+_DTYPES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+LONGEST_SHOWN: Final = 20_000
+"""Characters of one text that are shown; the rest is kept and counted."""
+
+
+def size_in_words(byte_count: int) -> str:
+    """A file's size: `212 kB`."""
+    if byte_count < 1000:
+        return f"{byte_count} B"
+    for unit in ("kB", "MB"):
+        byte_count_in_unit = byte_count / (1000 if unit == "kB" else 1_000_000)
+        if byte_count_in_unit < 999.5:
+            return (
+                f"{byte_count_in_unit:.1f} {unit}" if byte_count_in_unit < 9.95 else f"{byte_count_in_unit:.0f} {unit}"
+            )
+    return f"{byte_count / 1_000_000_000:.1f} GB"
+
+
+def count_in_words(count: int, noun: str) -> str:
+    """A count and its noun: `1 picture`, `no pictures`."""
+    return f"{count:,} {noun}" if count == 1 else f"{f'{count:,}' if count else 'no'} {noun}s"
+
+
+def time_in_words(moment: str, now: datetime) -> str:
+    """How long ago an ISO 8601 moment was: `2 min`, `yesterday`, `12 Nov`."""
+    try:
+        then = datetime.fromisoformat(moment)
+    except ValueError:
+        return ""
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    then, now = then.astimezone(now.tzinfo), now
+    seconds = (now - then).total_seconds()
+    days = (now.date() - then.date()).days
+    if seconds < 60:
+        return "now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    if days == 0:
+        return f"{int(seconds // 3600)} h"
+    if days == 1:
+        return "yesterday"
+    if days < 7:
+        return f"{then:%a}"
+    return f"{then.day} {then:%b}" if then.year == now.year else f"{then.day} {then:%b %Y}"
+
+
+def ending_in_words(reason: StopReason | None, settings: GenerationSettings, token_count: int, error: str = "") -> str:
+    """Why a reply was cut; empty where the model had finished it."""
+    match reason:
+        case None:
+            return "interrupted"
+        case StopReason.CANCELLED:
+            return "stopped" if token_count else "stopped before the first word"
+        case StopReason.MAX_NEW_TOKENS:
+            return f"stopped at {settings.max_new_tokens:,} tokens"
+        case StopReason.CONTEXT_FULL:
+            return "stopped: the context is full"
+        case StopReason.ERROR:
+            return f"the model failed: {error}" if error else "the model failed"
+        case _:
+            return ""
+
+
+def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:
+    """A checkpoint's short name and what it runs on: `idefics-9b`, `cuda · bf16`."""
+    if facts.is_demonstration:
+        return facts.short_name, "demonstration"
+    precision = facts.quantization if facts.quantization != "none" else _DTYPES.get(facts.dtype, facts.dtype)
+    return facts.short_name, f"{facts.device} · {precision}"
+
+
+def label_of(checkpoint: str) -> str:
+    """The name that stands beside a checkpoint's replies: at most eight characters."""
+    short = checkpoint.rstrip("/").rpartition("/")[2].lower()
+    if len(short) > 8:
+        short = short.split("-")[0]
+    return short if 0 < len(short) <= 8 else "model"
+
+
+def first_line(text: str) -> str:
+    """The first line of a message from outside, for places that have one line."""
+    lines = text.strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def elided(text: str, width: int) -> str:
+    """A name cut in its middle, so that its end can be read."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def shown_part(text: str) -> str:
+    """As much of a text as is shown, and how much is not."""
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[:LONGEST_SHOWN]}\n… {len(text) - LONGEST_SHOWN:,} more characters are kept and not shown"

@@ -1,0 +1,161 @@
+"""A generator and a loader that a test leads by the hand, and what tests look at."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from chat.conversation import Image
+from chat.errors import ChatError, CheckpointError
+from chat.generation import (
+    CheckpointFacts,
+    Chunk,
+    GenerationSettings,
+    Loader,
+    LoadProgress,
+    Reply,
+    ScriptedGenerator,
+    TextGenerator,
+)
+from chat.prompt import Prompt
+from chat.session import SessionStore
+from chat.store import open_store
+from chat.tui.app import ChatApp
+from chat.tui.screens.chat import ChatScreen
+from chat.tui.widgets.message_input import MessageInput
+
+FACTS = CheckpointFacts("shapes", context_length=1024)
+
+
+class HeldGenerator(ScriptedGenerator):
+    """Says the next word when it is let."""
+
+    def __init__(self, *replies: str | Exception, facts: CheckpointFacts = FACTS) -> None:
+        super().__init__(replies, facts=facts)
+        self._words = threading.Semaphore(0)
+        self.is_free = False
+
+    def let(self, words: int = 1) -> None:
+        """Let it say some words."""
+        self._words.release(words)
+
+    def free(self) -> None:
+        """Let it say everything."""
+        self.is_free = True
+        self._words.release()
+
+    def generate(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Iterator[Chunk | Reply]:
+        for piece in super().generate(prompt, settings, stop):
+            while isinstance(piece, Chunk) and not self.is_free and not stop.is_set():
+                if self._words.acquire(timeout=0.01):
+                    break
+            yield piece
+
+
+class HeldLoader:
+    """Loads when it is let; stops when it is told."""
+
+    def __init__(self, generator: TextGenerator, *failures: ChatError) -> None:
+        self.gate = threading.Event()
+        self._generator = generator
+        self._failures = list(failures)
+        self.calls = 0
+
+    def __call__(self, progress: Callable[[LoadProgress], None], stop: threading.Event) -> TextGenerator:
+        self.calls += 1
+        progress(LoadProgress("3 of 4 files", 0.62))
+        while not self.gate.wait(0.005):
+            if stop.is_set():
+                raise CheckpointError("cancelled")
+        if self._failures:
+            raise self._failures.pop(0)
+        return self._generator
+
+
+def load(generator: TextGenerator) -> Loader:
+    """Loads at once."""
+    return lambda progress, stop: generator
+
+
+class Desk:
+    """An app on a real store, and ways to look at both."""
+
+    def __init__(self, app: ChatApp, store: SessionStore) -> None:
+        self.app = app
+        self.store = store
+
+    @property
+    def screen(self) -> ChatScreen:
+        """The conversation."""
+        return self.app._chat
+
+    def shown(self) -> str:
+        """Every text of the screen in view, as somebody reads it."""
+        lines = self.app.screen._compositor.render_strips(self.app.size)
+        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in lines)
+
+    def said(self) -> list[str]:
+        """The texts of the turns, whether in view or not."""
+        return [str(static.visual) for static in self.screen.log_view.query(".said").results(Static)]
+
+    def notice(self) -> str:
+        """The line above the composer."""
+        notice = self.screen.query_one("Notice", Static)
+        return str(notice.visual) if notice.display else ""
+
+    def state(self) -> str:
+        """The left of the status row."""
+        return "".join(str(state.visual) for state in self.screen.query("#state").results(Static))
+
+    def text(self) -> str:
+        """The message being written."""
+        return self.screen.query_one(MessageInput).text
+
+    def turns(self) -> list[tuple[str, str]]:
+        """What the store holds of the newest session: roles and texts."""
+        latest = self.store.latest_session()
+        return [(turn.turn.role, turn.turn.text) for turn in self.store.turns(latest.id)] if latest else []
+
+
+async def until(pilot: Pilot[ChatError], is_so: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for a condition; fail when it does not come."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            raise AssertionError(f"it did not come: {is_so}")
+        await asyncio.sleep(0.003)
+    await pilot.pause()
+
+
+async def ready(pilot: Pilot[ChatError], desk: Desk) -> None:
+    """Wait for store and model."""
+    await until(pilot, lambda: desk.screen.facts is not None and desk.screen._session is not None)
+
+
+async def write(pilot: Pilot[ChatError], desk: Desk, text: str) -> None:
+    """Put text into the composer as a paste would."""
+    desk.screen.composer.insert(text)
+    await pilot.pause()
+
+
+async def send(pilot: Pilot[ChatError], desk: Desk, text: str) -> None:
+    """Write a message and send it."""
+    await write(pilot, desk, text)
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+def saved(image: Image, folder: Path, name: str) -> Path:
+    """The picture as a file."""
+    path = folder / name
+    path.write_bytes(image.read())
+    return path
+
+
+def opened(path: Path) -> SessionStore:
+    """A store to look into while, or after, an app uses it."""
+    return open_store(path)

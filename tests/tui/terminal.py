@@ -1,0 +1,102 @@
+"""A real pseudo-terminal with a program in it."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+class Terminal:
+    """Runs `tests.tui.program` and hears every byte it writes."""
+
+    def __init__(self, *arguments: str, cwd: Path | None = None, size: tuple[int, int] = (80, 24)) -> None:
+        self.output = b""
+        self._mark = 0
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd or ROOT)
+            environment = {
+                **os.environ,
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "LC_ALL": "C.UTF-8",
+                "PYTHONPATH": str(ROOT),
+                "TEXTUAL_ANIMATIONS": "none",
+            }
+            os.execve(sys.executable, [sys.executable, "-m", "tests.tui.program", *arguments], environment)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.modes = termios.tcgetattr(self.fd)
+        self.status: int | None = None
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *ignored: Any) -> None:
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        if self.fd >= 0:
+            os.close(self.fd)
+
+    def read(self, seconds: float = 0.05) -> None:
+        """Take what the program has written, waiting a moment for more."""
+        while self.fd >= 0 and select.select([self.fd], [], [], seconds)[0]:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                # The program has closed its end.
+                return
+            if not data:
+                return
+            self.output += data
+            seconds = 0
+
+    def wait_for(self, text: str, seconds: float = 15.0) -> None:
+        """Wait until the program has written a text since the last wait."""
+        end = time.monotonic() + seconds
+        wanted = text.encode()
+        while (found := self.output.find(wanted, self._mark)) < 0:
+            if time.monotonic() > end:
+                raise AssertionError(f"{text!r} did not come; the last was {self.output[-600:]!r}")
+            self.read()
+        self._mark = found + len(wanted)
+
+    def wait_until(self, is_so: Callable[[], object], seconds: float = 15.0) -> None:
+        """Wait for a condition while reading."""
+        end = time.monotonic() + seconds
+        while not is_so():
+            if time.monotonic() > end:
+                raise AssertionError("it did not come")
+            self.read()
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self.fd, keys.encode())
+
+    def hang_up(self) -> None:
+        """Close the terminal, as when its window is closed."""
+        os.close(self.fd)
+        self.fd = -1
+
+    def seconds_to_end(self, limit: float = 10.0) -> float:
+        """Wait until the program has ended; give how long that took."""
+        start = time.monotonic()
+        while time.monotonic() - start < limit:
+            self.read(0.01)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = status
+                self.read(0)
+                return time.monotonic() - start
+            time.sleep(0.01)
+        raise AssertionError(f"the program still runs after {limit} s")

@@ -1,0 +1,170 @@
+"""Slash commands, and the texts that are none."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chat.records import Draft
+from chat.session import SessionStore
+from chat.tui.commands import COMMANDS, Call, completions, parse
+from chat.tui.screens.help import HelpScreen
+from chat.tui.widgets.command_list import CommandList
+from tests.tui.doubles import Desk, ready, send, until, write
+
+MakeDesk = Callable[..., Desk]
+
+
+@pytest.mark.parametrize(
+    ("text", "call"),
+    [
+        ("/new", Call("new")),
+        ("/NEW ", Call("new")),
+        ("/system  Be brief.\nVery. ", Call("system", "Be brief.\nVery.")),
+        ("/image /home/me/x y.png", Call("image", "/home/me/x y.png")),
+        ("/nosuch", Call("nosuch")),
+        (" /new", None),
+        ("/home/me/x.png", None),
+        ("/x.png", None),
+        ("/", None),
+        ("1/2", None),
+        ("what is /new?", None),
+        ("/new\nline", None),
+    ],
+)
+def test_what_is_a_command(text: str, call: Call | None) -> None:
+    assert parse(text) == call
+
+
+def test_completions_are_those_that_begin_so() -> None:
+    assert completions("/") == COMMANDS
+    assert [command.name for command in completions("/s")] == ["sessions", "system", "stop"]
+    assert completions("/image ") == completions("/home/x") == completions("") == completions(" /") == ()
+
+
+async def test_an_unknown_command_says_so_and_stays(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "/nosuch thing")
+        await until(pilot, lambda: "There is no command /nosuch" in desk.notice())
+        assert desk.text() == "/nosuch thing"
+    assert desk.turns() == []
+
+
+async def test_a_space_in_front_sends_a_command_as_text(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, " /new")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    assert desk.turns()[0][1] == " /new"
+
+
+async def test_the_list_opens_completes_and_runs(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await pilot.press("slash", "s")
+        commands = desk.screen.query_one(CommandList)
+        await until(pilot, lambda: commands.display)
+        await pilot.press("down", "tab")
+        await until(pilot, lambda: desk.text() == "/system ")
+        assert not commands.display
+        desk.screen.composer._input.text = "/he"
+        await until(pilot, lambda: commands.display)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(desk.app.screen, HelpScreen))
+        assert desk.text() == ""
+
+
+async def test_escape_closes_the_list_first(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await pilot.press("slash")
+        await until(pilot, lambda: desk.screen.composer.is_completing)
+        await pilot.press("escape")
+        assert not desk.screen.composer.is_completing
+        assert desk.text() == "/"
+
+
+async def test_system_text_is_shown_set_and_used(make_desk: MakeDesk, store: SessionStore) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "/system")
+        await until(pilot, lambda: "There is no text before the first turn" in desk.notice())
+        await send(pilot, desk, "/system Be brief.")
+        await until(pilot, lambda: "Be brief." in desk.notice())
+        await send(pilot, desk, "Hello")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+        assert "system" in desk.shown()
+    latest = store.latest_session()
+    assert latest is not None
+    assert latest.system == "Be brief."
+
+
+async def test_new_keeps_the_draft_in_the_old_session(make_desk: MakeDesk, store: SessionStore) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "Hello")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+        old = desk.screen.session.id
+        await write(pilot, desk, "half a thought")
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: desk.screen.session.id is None)
+        assert desk.text() == ""
+        assert desk.screen.welcome.display
+    assert store.draft(old) == Draft("half a thought")
+
+
+async def test_quit_leaves(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "/quit")
+        await pilot.pause()
+    assert desk.app.return_code == 0
+
+
+async def test_help_tells_what_works_here(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test(size=(120, 60)) as pilot:
+        await ready(pilot, desk)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(desk.app.screen, HelpScreen))
+        shown = desk.shown()
+        for key in ("ctrl+o", "ctrl+r", "ctrl+n", "ctrl+q", "ctrl+j", "esc back"):
+            assert key in shown
+        for command in COMMANDS:
+            assert command.usage in shown
+        await pilot.press("escape")
+        await until(pilot, lambda: desk.app.screen is desk.screen)
+
+
+async def test_the_keys_of_the_footer_are_those_that_work(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot, desk)
+        await until(pilot, lambda: "^o Picture  ^r Sessions  ^n New  f1 Help" in desk.shown().splitlines()[-1])
+
+
+async def test_ctrl_j_begins_a_new_line_and_the_composer_grows(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test(size=(80, 40)) as pilot:
+        await ready(pilot, desk)
+        height = desk.screen.composer.size.height
+        await pilot.press("a", "ctrl+j", "b")
+        await until(pilot, lambda: desk.screen.composer.size.height == height + 1)
+        assert desk.text() == "a\nb"
+        await pilot.press(*["ctrl+j"] * 20)
+        await until(pilot, lambda: desk.screen.composer.size.height == height + 7)
+
+
+async def test_ctrl_c_without_a_selection_tells_how_to_leave(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "ctrl+q leaves" in desk.notice())

@@ -1,0 +1,116 @@
+"""How the screens look, at the sizes that matter and in both themes of our own."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from chat.conversation import Image, user_turn
+from chat.errors import ChatError
+from chat.generation import CheckpointFacts, GenerationSettings, Reply, ScriptedGenerator, StopReason
+from chat.session import SessionStore
+from chat.tui.widgets.message_input import MessageInput
+from chat.tui.widgets.picture import PictureView
+from tests.tui.doubles import FACTS, Desk, HeldLoader, ready, send, until
+
+MakeDesk = Callable[..., Desk]
+Compare = Callable[..., bool]
+SIZES = [(80, 24), (120, 40)]
+SHAPES = CheckpointFacts("shapes", is_demonstration=True, context_length=1024)
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cursor blinks."""
+    monkeypatch.setattr(MessageInput.cursor_blink, "_default", False)
+
+
+@pytest.fixture
+def talk(store: SessionStore, scene_image: Callable[..., Image]) -> str:
+    """A conversation of two exchanges, the last one stopped."""
+    session_id = store.new_session()
+    exchanges = [
+        (scene_image(1, 3, "shapes.png"), "What is in the picture?", "A **red** circle.", StopReason.END_OF_UTTERANCE),
+        (
+            scene_image(2, 2, "corner.png"),
+            "And in this one? Which shape is on the left, and how would you describe the two of them to somebody who "
+            "cannot see the picture?",
+            "The green triangle is on the left, near the top. A purple circle",
+            StopReason.CANCELLED,
+        ),
+    ]
+    for image, question, answer, reason in exchanges:
+        store.add_user_turn(session_id, user_turn(image, question))
+        turn = store.open_reply(session_id, FACTS, GenerationSettings())
+        store.close_reply(turn, Reply(answer, (1, 2), reason, 40, 0, None, 0.1, 0.4))
+    return session_id
+
+
+async def _drawn(pilot: Pilot[ChatError], desk: Desk) -> None:
+    """Wait until every picture in view is drawn and the context is counted."""
+    await pilot.app.workers.wait_for_complete()
+    screen = desk.screen
+    area = screen.log_view.region if screen.log_view.region else screen.region
+    await until(
+        pilot, lambda: all(view._lines for view in screen.query(PictureView) if area.intersection(view.region).area)
+    )
+    await until(pilot, lambda: str(desk.screen.query_one("#meter").visual))  # type: ignore[attr-defined]
+    await pilot.pause(0.2)
+
+
+def _before(desk: Desk, theme: str) -> Callable[[Pilot[ChatError]], Awaitable[None]]:
+    async def run(pilot: Pilot[ChatError]) -> None:
+        desk.app.theme = theme
+        await ready(pilot, desk)
+        await _drawn(pilot, desk)
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_first_run(
+    make_desk: MakeDesk, snap_compare: Compare, scene_image: Callable[..., Image], size: tuple[int, int]
+) -> None:
+    desk = make_desk(
+        generator=ScriptedGenerator([], facts=SHAPES),
+        is_demonstration=True,
+        samples=lambda: [scene_image(seed, 3, f"sample-{seed}.png") for seed in (1, 2, 3)],
+    )
+
+    async def run(pilot: Pilot[ChatError]) -> None:
+        await ready(pilot, desk)
+        await until(pilot, lambda: desk.screen.composer.draft.images)
+        await _drawn(pilot, desk)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=run)
+
+
+@pytest.mark.parametrize("theme", ["ink", "paper"])
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_conversation(make_desk: MakeDesk, snap_compare: Compare, talk: str, size: tuple[int, int], theme: str) -> None:
+    desk = make_desk(session_id=talk)
+    assert snap_compare(desk.app, terminal_size=size, run_before=_before(desk, theme))
+
+
+def test_loading_with_a_message_that_waits(make_desk: MakeDesk, snap_compare: Compare, talk: str) -> None:
+    loader = HeldLoader(ScriptedGenerator([], facts=FACTS))
+    desk = make_desk(session_id=talk, load=loader, checkpoint="HuggingFaceM4/idefics-9b-instruct")
+
+    async def run(pilot: Pilot[ChatError]) -> None:
+        await until(pilot, lambda: "loading 62 %" in desk.state())
+        await send(pilot, desk, "And what colour is the background?")
+        await until(pilot, lambda: "1 queued" in desk.state())
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause(0.2)
+
+    assert snap_compare(desk.app, terminal_size=(80, 24), run_before=run)
+
+
+def test_tiny(make_desk: MakeDesk, snap_compare: Compare, talk: str) -> None:
+    desk = make_desk(session_id=talk)
+
+    async def run(pilot: Pilot[ChatError]) -> None:
+        await ready(pilot, desk)
+        await pilot.pause(0.2)
+
+    assert snap_compare(desk.app, terminal_size=(20, 5), run_before=run)

@@ -1,0 +1,34 @@
+"""What starting costs: nothing heavy is imported, and nothing is opened before the first frame."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from chat.session import SessionStore
+from chat.store import open_store
+from tests.tui.doubles import Desk
+
+HEAVY = ("torch", "transformers", "sqlite3", "sqlite_utils", "PIL", "textual_image", "markdown_it", "numpy")
+
+
+@pytest.mark.parametrize("module", ["chat.tui", "chat.tui.app"])
+def test_importing_the_ui_is_cheap(module: str) -> None:
+    code = f"import {module}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not set(HEAVY) & set(loaded)
+
+
+async def test_the_first_frame_comes_before_the_store(make_desk: Callable[..., Desk], store: SessionStore) -> None:
+    shown: list[str] = []
+
+    def look_and_open() -> SessionStore:
+        shown.append(desk.shown())
+        return open_store(store._database.path)  # type: ignore[attr-defined]
+
+    desk = make_desk(open_store=look_and_open)
+    async with desk.app.run_test() as pilot:
+        await pilot.pause()
+    assert "New conversation" in shown[0]
+    assert "enter send" in shown[0]
