@@ -86,7 +86,7 @@ SCENE = Scene(
         (language.at_place(SCENE, Place.BOTTOM_LEFT), "Nothing."),
         (language.on_side(SCENE, language.SIDES["on the right"]), "A blue star and a blue square."),
         (language.of_colour(SCENE, Colour.BLUE), "The star and the square are blue."),
-        (language.of_colour(SCENE, Colour.RED), "Nothing is red."),
+        (language.of_colour(SCENE, Colour.RED), "Nothing."),
         (
             language.story(SCENE),
             "Once upon a time an orange circle met a blue star and a blue square. They became friends.",

@@ -157,7 +157,7 @@ def of_colour(scene: Scene, wanted: Colour) -> str:
     """Which shapes have this colour, in reading order."""
     kinds = [f"the {shape.kind}" for shape in scene.shapes if shape.colour == wanted]
     if not kinds:
-        return f"Nothing is {wanted}."
+        return "Nothing."
     return sentence(f"{listed(kinds)} {'is' if len(kinds) == 1 else 'are'} {wanted}")
 
 

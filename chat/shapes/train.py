@@ -25,6 +25,7 @@ import torch
 from torch.nn import functional as F
 from transformers import IdeficsForVisionText2Text
 
+from chat.models.tokenizer_files import load_tokenizer
 from chat.models.tokens import PromptEncoder
 from chat.prompt import IMAGE
 from chat.shapes.architecture import IMAGE_SIZE
@@ -53,7 +54,7 @@ class Recipe:
     learning_rate: float = 1.5e-3
     sight_weight: float = 0.5
     """Weight of the sight lesson beside the language loss."""
-    memory_weight: float = 0.5
+    memory_weight: float = 0.2
     """Weight of the memory and the recollection lessons beside the language loss."""
     recall: float = 0.4
     """Share of questions about an earlier picture, where there is one: they are the hardest."""
@@ -138,8 +139,11 @@ class Run:
         self._state = work / "state.pt"
         self._log_file = work / "log.jsonl"
         self.tokenizer_files = work / "tokenizer"
-        self.tokenizer_files.mkdir(parents=True, exist_ok=True)
-        self._encoder = PromptEncoder(build_tokenizer(self.tokenizer_files, recipe.seed).backend_tokenizer)
+        # What a stopped run has learnt belongs to the ids of its own tokenizer.
+        if not (self.tokenizer_files / "tokenizer.json").exists():
+            self.tokenizer_files.mkdir(parents=True, exist_ok=True)
+            build_tokenizer(self.tokenizer_files, recipe.seed)
+        self._encoder = PromptEncoder(load_tokenizer(self.tokenizer_files))
         vocab_size = self._encoder.control_ids[IMAGE] - 1
         self.trainee = Trainee(vocab_size, recipe.seed, recipe.learning_rate)
         if self._state.exists():

@@ -27,6 +27,7 @@ from chat.store import open_store
 from chat.tui.app import ChatApp
 from chat.tui.screens.chat import ChatScreen
 from chat.tui.widgets.message_input import MessageInput
+from chat.tui.widgets.picture import PictureView
 
 FACTS = CheckpointFacts("shapes", context_length=1024)
 
@@ -159,3 +160,15 @@ def saved(image: Image, folder: Path, name: str) -> Path:
 def opened(path: Path) -> SessionStore:
     """A store to look into while, or after, an app uses it."""
     return open_store(path)
+
+
+async def drawn(pilot: Pilot[ChatError], desk: Desk) -> None:
+    """Wait until every picture in view is drawn and the context is counted."""
+    await pilot.app.workers.wait_for_complete()
+    screen = desk.screen
+    area = screen.log_view.region if screen.log_view.region else screen.region
+    await until(
+        pilot, lambda: all(view._lines for view in screen.query(PictureView) if area.intersection(view.region).area)
+    )
+    await until(pilot, lambda: str(desk.screen.query_one("#meter").visual))  # type: ignore[attr-defined]
+    await pilot.pause(0.2)

@@ -10,8 +10,7 @@ from chat.errors import ChatError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, ScriptedGenerator, StopReason
 from chat.session import SessionStore
 from chat.tui.widgets.message_input import MessageInput
-from chat.tui.widgets.picture import PictureView
-from tests.tui.doubles import FACTS, Desk, HeldLoader, ready, send, until
+from tests.tui.doubles import FACTS, Desk, HeldLoader, drawn, ready, send, until
 
 MakeDesk = Callable[..., Desk]
 Compare = Callable[..., bool]
@@ -46,23 +45,11 @@ def talk(store: SessionStore, scene_image: Callable[..., Image]) -> str:
     return session_id
 
 
-async def _drawn(pilot: Pilot[ChatError], desk: Desk) -> None:
-    """Wait until every picture in view is drawn and the context is counted."""
-    await pilot.app.workers.wait_for_complete()
-    screen = desk.screen
-    area = screen.log_view.region if screen.log_view.region else screen.region
-    await until(
-        pilot, lambda: all(view._lines for view in screen.query(PictureView) if area.intersection(view.region).area)
-    )
-    await until(pilot, lambda: str(desk.screen.query_one("#meter").visual))  # type: ignore[attr-defined]
-    await pilot.pause(0.2)
-
-
 def _before(desk: Desk, theme: str) -> Callable[[Pilot[ChatError]], Awaitable[None]]:
     async def run(pilot: Pilot[ChatError]) -> None:
         desk.app.theme = theme
         await ready(pilot, desk)
-        await _drawn(pilot, desk)
+        await drawn(pilot, desk)
 
     return run
 
@@ -80,7 +67,7 @@ def test_first_run(
     async def run(pilot: Pilot[ChatError]) -> None:
         await ready(pilot, desk)
         await until(pilot, lambda: desk.screen.composer.draft.images)
-        await _drawn(pilot, desk)
+        await drawn(pilot, desk)
 
     assert snap_compare(desk.app, terminal_size=size, run_before=run)
 
