@@ -144,7 +144,7 @@ def generations() -> st.SearchStrategy[Generation]:
         settings=st.builds(
             GenerationSettings,
             st.integers(1, 999),
-            st.floats(0, 100),
+            st.just(0.0) | st.floats(0.001, 100),
             st.floats(0, 1, exclude_min=True),
             seed=st.none() | st.integers(0, 2**63 - 1),
         ),

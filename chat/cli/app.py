@@ -97,17 +97,14 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        code = idefics_chat.main(with_default_command(arguments), prog_name="idefics-chat", standalone_mode=False)
+        # Not by `main`, which would end the program with 1 when nobody reads its output any more.
+        with idefics_chat.make_context("idefics-chat", with_default_command(arguments)) as context:
+            code = idefics_chat.invoke(context)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code
-    except SystemExit as end:
-        # click ends the program itself, with 1, when nobody reads its output any more; 1 means something else here.
-        if isinstance(end.__context__, BrokenPipeError):
-            return _closed_pipe()
-        raise
     except BrokenPipeError:
         return _closed_pipe()
 

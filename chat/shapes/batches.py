@@ -108,7 +108,7 @@ class Album:
 
     def refresh(self, how_many: int) -> None:
         """Replace some scenes by new ones."""
-        for number in self._rng.sample(range(len(self)), how_many):
+        for number in self._rng.sample(range(len(self)), min(how_many, len(self))):
             self._put(number, random_scene(self._rng))
         self._index()
 
