@@ -3,7 +3,6 @@
 Nothing here knows torch; the generators that do live in `chat.models`.
 """
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +75,9 @@ class GenerationSettings:
         """These settings with a seed, drawn now where sampling has none: a reply that is cut keeps its seed, too."""
         if self.temperature == 0 or self.seed is not None:
             return self
+        # Here, because it brings more along than the first frame of the UI has time for.
+        import secrets
+
         return replace(self, seed=secrets.randbelow(2**31))
 
 

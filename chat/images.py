@@ -4,7 +4,6 @@ Everything is checked before it is trusted: what kind of file it is, how many by
 decodes. Knows nothing of models, stores or screens.
 """
 
-import hashlib
 import io
 import os
 import re
@@ -21,7 +20,7 @@ from chat.errors import ImageError
 from chat.files import byte_size, read_file
 from chat.safe_text import printable, short_line
 
-# Commands without a picture, such as those that list sessions, need not wait for Pillow: functions import it.
+# Neither the first frame nor commands without a picture need wait for Pillow and hashlib: functions import them.
 if TYPE_CHECKING:
     import PIL.Image
 
@@ -91,7 +90,9 @@ def read_image(data: bytes, name: str) -> Image:
     """
     shown = printable(name, multiline=False) or "picture"
     width, height = _decoded(data, shown).size
-    return Image(hashlib.sha256(data).hexdigest(), width, height, shown, lambda: data)
+    from hashlib import sha256
+
+    return Image(sha256(data).hexdigest(), width, height, shown, lambda: data)
 
 
 def decode(image: Image) -> "PIL.Image.Image":

@@ -15,6 +15,8 @@ from tests.benchmarks.terminal import Terminal, echo_times, first_frame_s
 
 EMPTY_APP = "from textual.app import App; App().run()"
 QUESTION = "What is in the picture?"
+COMMAND = str(Path(sys.executable).parent / "idefics-chat")
+"""What a person starts."""
 
 
 def process(*command: str | Path, **environment: str) -> Callable[[], float]:
@@ -47,7 +49,7 @@ def first_frame_ratio(folder: Path, runs: int) -> Ratio:
     python = sys.executable
     return compare(
         "first frame of the UI, beside an empty Textual app's",
-        lambda: first_frame_s([python, "-m", "chat", "--db", str(folder / "frames.db")], {}),
+        lambda: first_frame_s([COMMAND, "--db", str(folder / "frames.db")], {}),
         lambda: first_frame_s([python, "-c", EMPTY_APP], {}),
         limit=1.5,
         runs=runs,
