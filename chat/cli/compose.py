@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from chat.conversation import Image
 from chat.generation import Loader, LoadProgress, TextGenerator
@@ -14,17 +14,19 @@ SAMPLES = ("red-circle-blue-star.png", "green-triangle.png", "four-shapes.png")
 """Pictures of the bundled checkpoint's world, for the first conversation."""
 
 
+_SHAPES: Final = Path(__file__).parent.parent / "shapes"
+
+
 def bundled_folder() -> Path:
     """Where the bundled checkpoint's files are."""
-    return Path(str(files("chat.shapes") / "checkpoint"))
+    return _SHAPES / "checkpoint"
 
 
 def sample_images() -> Sequence[Image]:
     """The sample pictures."""
     from chat.images import open_image
 
-    folder = Path(str(files("chat.shapes") / "samples"))
-    return [open_image(folder / name) for name in SAMPLES]
+    return [open_image(_SHAPES / "samples" / name) for name in SAMPLES]
 
 
 def open_session_store(db: Path | None) -> SessionStore:
