@@ -203,8 +203,6 @@ def main() -> None:
             f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default, help=argparse.SUPPRESS
         )
     options = vars(parser.parse_args())
-    # Gradients of what is learnt already are too small for normal numbers, and processors are slow with others.
-    torch.set_flush_denormal(True)
     if options["threads"]:
         torch.set_num_threads(options["threads"])
     recipe = Recipe(**{field.name: options[field.name] for field in dataclasses.fields(Recipe)})
