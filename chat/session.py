@@ -45,14 +45,17 @@ class SessionStore(Protocol):
     def set_system(self, session_id: str, system: str) -> None:
         """Change the text that stands before the first turn."""
 
-    def turns(self, session_id: str) -> Sequence[StoredTurn]:
-        """The turns of the session's shown branch, from the first."""
+    def turns(self, session_id: str, last: int | None = None) -> Sequence[StoredTurn]:
+        """The turns from the first to `last`, or to the last of the shown branch."""
 
     def add_user_turn(self, session_id: str, turn: Turn) -> int:
         """Add a user's turn after the last one, its pictures' bytes included; gives the turn's id."""
 
-    def open_reply(self, session_id: str, facts: CheckpointFacts, settings: GenerationSettings) -> int:
-        """Add an empty, unfinished reply after the last turn; gives the turn's id."""
+    def open_reply(self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings) -> int:
+        """Add an empty, unfinished reply to a user's turn; gives the reply's id.
+
+        It is shown, unless the conversation has gone on from that turn before: then it is a branch of its own.
+        """
 
     def save_reply(self, turn_id: int, text: str, token_ids: Sequence[int]) -> None:
         """Keep what an unfinished reply says so far."""
@@ -121,7 +124,7 @@ class RunningReply:
     def __init__(
         self,
         store: SessionStore,
-        session_id: str,
+        message_id: int,
         facts: CheckpointFacts,
         settings: GenerationSettings,
         *,
@@ -129,7 +132,7 @@ class RunningReply:
     ) -> None:
         self._store = store
         self._clock = clock
-        self.turn_id = store.open_reply(session_id, facts, settings)
+        self.turn_id = store.open_reply(message_id, facts, settings)
         self.text = ""
         self.token_ids: list[int] = []
         self._settings = settings

@@ -32,21 +32,22 @@ def import_transcript(store: SessionStore, transcript: Transcript) -> str:
     by an error or by the user, what was imported is deleted again.
     """
     session_id = store.new_session(system=transcript.system, title=transcript.title)
+    message_id = 0
     try:
         for stored in transcript.turns:
             if stored.turn.role is Role.USER:
-                store.add_user_turn(session_id, stored.turn)
+                message_id = store.add_user_turn(session_id, stored.turn)
             elif stored.generation is not None or stored.turn.text:
-                _add_reply(store, session_id, stored)
+                _add_reply(store, message_id, stored)
     except BaseException:
         store.delete_session(session_id)
         raise
     return session_id
 
 
-def _add_reply(store: SessionStore, session_id: str, stored: StoredTurn) -> None:
+def _add_reply(store: SessionStore, message_id: int, stored: StoredTurn) -> None:
     generation = stored.generation or UNKNOWN_GENERATION
-    turn_id = store.open_reply(session_id, generation.facts, generation.settings)
+    turn_id = store.open_reply(message_id, generation.facts, generation.settings)
     if generation.stop_reason is None:
         store.save_reply(turn_id, stored.turn.text, generation.token_ids)
         return

@@ -550,7 +550,7 @@ def test_an_import_that_fails_leaves_no_session(store: SqliteStore) -> None:
 
 def test_an_imported_conversation_goes_on(store: SqliteStore) -> None:
     session_id = import_transcript(store, TALK)
-    turn_id = store.open_reply(session_id, GENERATION.facts, GENERATION.settings)
+    turn_id = store.open_reply(store.turns(session_id)[-1].id, GENERATION.facts, GENERATION.settings)
     store.close_reply(turn_id, Reply("Yes.", (7,), StopReason.EOS, 1, 0, None, 0.1, 0.2))
     conversation = conversation_of(store.turns(session_id), facts=GENERATION.facts)
     assert isinstance(conversation, Conversation)

@@ -56,7 +56,7 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
     with contextlib.closing(open_session_store(options["db"])) as store:
         session_id = _session(store, options)
         turn_id = store.add_user_turn(session_id, turn)
-        exchange = _Exchange(store, session_id, chosen.seeded(), quiet=options["as_json"])
+        exchange = _Exchange(store, session_id, turn_id, chosen.seeded(), quiet=options["as_json"])
         try:
             reply = exchange.run(lambda: _loaded(request, exchange.stop))
         except ChatError as error:
@@ -129,6 +129,7 @@ class _Exchange:
 
     store: SessionStore
     session_id: str
+    message_id: int
     settings: GenerationSettings
     quiet: bool
     load_s: float = 0.0
@@ -146,8 +147,9 @@ class _Exchange:
             gc.enable()
             self.load_s = time.monotonic() - started
             system = self.store.find_session(self.session_id).system
-            conversation = conversation_of(self.store.turns(self.session_id), system=system, facts=generator.facts)
-            self._running = running = RunningReply(self.store, self.session_id, generator.facts, self.settings)
+            turns = self.store.turns(self.session_id, self.message_id)
+            conversation = conversation_of(turns, system=system, facts=generator.facts)
+            self._running = running = RunningReply(self.store, self.message_id, generator.facts, self.settings)
             try:
                 return self._stream(generator, serialize(conversation, generator.dialect), running)
             except ChatError:

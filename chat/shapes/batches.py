@@ -255,6 +255,7 @@ def batches(
     *,
     fresh: int = 0,
     recall: float = 0.22,
+    hard: float = 0.0,
     completions: float = 0.12,
 ) -> Iterator[Batch]:
     """Endless batches of random examples; neighbours in length share a batch, so that little of it is padding.
@@ -266,6 +267,7 @@ def batches(
         rows: Examples in a batch.
         fresh: How many of the album's scenes to replace before every fourth batch.
         recall: Share of questions about an earlier picture, where there is one.
+        hard: Share of the other questions that are of the hardest topics, beyond those topics' own.
         completions: Share of examples that are prompts without turns.
     """
     examples = Examples(encoder)
@@ -278,7 +280,8 @@ def batches(
                 drawn.append(examples.of_completion(random_completion(rng, album.any_scene, album.any_single)))
             else:
                 system = rng.choice(_SYSTEM_TEXTS) if rng.random() < 0.06 else ""
-                drawn.append(examples.of_dialogue(random_dialogue(rng, album.any_scene, recall=recall), system))
+                dialogue = random_dialogue(rng, album.any_scene, recall=recall, hard=hard)
+                drawn.append(examples.of_dialogue(dialogue, system))
         drawn.sort(key=lambda example: len(example.token_ids))
         starts = list(range(0, len(drawn), rows))
         rng.shuffle(starts)

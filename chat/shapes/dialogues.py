@@ -35,18 +35,20 @@ Dialogue = tuple[Exchange, ...]
 class _Talk:
     """A conversation while it is made up: what has been shown and what was asked last."""
 
-    def __init__(self, rng: random.Random, new_scene: Callable[[], Scene], recall: float) -> None:
+    def __init__(self, rng: random.Random, new_scene: Callable[[], Scene], recall: float, hard: float) -> None:
         self._rng = rng
         self._recall_share = recall
+        self._hard_share = hard
         self._new_scene = new_scene
         self._seen: list[Scene] = []
         self._last: Topic | None = None
+        self._about: Scene | None = None
 
     def exchange(self, new_pictures: int) -> Exchange:
         """The next exchange, with this many new pictures."""
         scenes = tuple(self._new_scene() for _ in range(new_pictures))
         self._seen.extend(scenes)
-        self._about: Scene | None = self._seen[-1] if self._seen else None
+        self._about = self._seen[-1] if self._seen else None
         topic, question, answer = self._ask(len(scenes))
         self._last = topic
         pictures_first = self._rng.random() < 0.7
@@ -69,6 +71,9 @@ class _Talk:
         if not new_pictures and self._last in (Topic.COLOUR, Topic.WHERE) and rng.random() < 0.25:
             return self._follow_up(self._last, scene)
         topic = rng.choice(language.ABOUT_A_PICTURE)
+        # No chance is drawn without a share, so that the held-out conversations of a seed stay what they are.
+        if self._hard_share and rng.random() < self._hard_share:
+            topic = rng.choice(language.HARDEST)
         if len(scene.shapes) == 1 and rng.random() < 0.3:
             topic = Topic.SINGLE
         return topic, *language.question_about(rng, topic, scene)
@@ -107,7 +112,12 @@ class _Talk:
 
 
 def random_dialogue(
-    rng: random.Random, new_scene: Callable[[], Scene], turns: int | None = None, *, recall: float = 0.22
+    rng: random.Random,
+    new_scene: Callable[[], Scene],
+    turns: int | None = None,
+    *,
+    recall: float = 0.22,
+    hard: float = 0.0,
 ) -> Dialogue:
     """A conversation of one to eight turns with at most four pictures.
 
@@ -116,8 +126,9 @@ def random_dialogue(
         new_scene: Gives the next picture's scene.
         turns: How many turns; chosen at random when None.
         recall: Share of questions about an earlier picture, where there is one.
+        hard: Share of the other questions that are of the hardest topics, beyond those topics' own.
     """
-    talk = _Talk(rng, new_scene, recall)
+    talk = _Talk(rng, new_scene, recall, hard)
     left = MOST_PICTURES
     exchanges = []
     for number in range(turns or rng.randint(1, MOST_TURNS)):

@@ -48,6 +48,9 @@ ABOUT_A_PICTURE: Final = (
 )
 """The topics that any single picture can be asked about."""
 
+HARDEST: Final = (Topic.IS_THERE, Topic.OF_COLOUR)
+"""Those that are learnt last: they compare a colour in the question with the colours in the picture."""
+
 GREETING_REPLY: Final = "Hello! Ask me about the shapes in a picture."
 ABILITY_REPLY: Final = (
     "I am a small demonstration. I know coloured shapes: ask me what is in a picture, how many shapes there are, "

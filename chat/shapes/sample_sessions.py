@@ -136,9 +136,9 @@ def hold(store: SessionStore, generator: TextGenerator, title: str, messages: tu
     session_id = store.new_session(title=title)
     for message in messages:
         parts: list[Part | str] = [shown[part[1:-1]] if part.startswith("[") else part for part in message]
-        store.add_user_turn(session_id, user_turn(*parts))
+        message_id = store.add_user_turn(session_id, user_turn(*parts))
         conversation = conversation_of(store.turns(session_id), facts=generator.facts)
-        running = RunningReply(store, session_id, generator.facts, settings)
+        running = RunningReply(store, message_id, generator.facts, settings)
         for piece in generator.generate(serialize(conversation, generator.dialect), settings, threading.Event()):
             if isinstance(piece, Chunk):
                 running.add(piece)

@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+import shutil
 import string
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,20 @@ from chat.shapes.scenes import random_scene
 
 VOCABULARY_SIZE: Final = 1200
 """Pieces of the base vocabulary; the fence, the image and the utterance token follow it, as in the real checkpoints."""
+
+_FILES: Final = (
+    "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
+
+
+def copy_tokenizer(source: Path, folder: Path) -> None:
+    """Copy a tokenizer's files; what a model has learnt belongs to the ids of its own tokenizer."""
+    for name in _FILES:
+        shutil.copyfile(source / name, folder / name)
 
 
 def _corpus(seed: int) -> list[str]:

@@ -30,7 +30,7 @@ from chat.models.tokens import PromptEncoder
 from chat.prompt import IMAGE
 from chat.shapes.architecture import IMAGE_SIZE
 from chat.shapes.batches import IMAGE_MEAN, IMAGE_STD, Album, Batch, batches
-from chat.shapes.tokenizer import build_tokenizer
+from chat.shapes.tokenizer import build_tokenizer, copy_tokenizer
 from chat.shapes.trainee import Trainee
 
 _CARD: Final = """# shapes
@@ -58,6 +58,10 @@ class Recipe:
     """Weight of the memory and the recollection lessons beside the language loss."""
     recall: float = 0.4
     """Share of questions about an earlier picture, where there is one: they are the hardest."""
+    hard: float = 0.25
+    """Share of the other questions that are of the hardest topics, beyond those topics' own."""
+    heads_alone: int = 200
+    """Speech steps at the start of a run from a finished checkpoint in which only its new heads learn."""
     held_out: int = 400
     """Conversations that are asked between lessons and never learnt from."""
 
@@ -78,12 +82,15 @@ def teach_sight(trainee: Trainee, recipe: Recipe, album: Album, log: Callable[..
     patches, latents = trainee.look(album.pixels[numbers])
     labels = album.labels[numbers]
     loss = trainee.heads.sight_loss(patches, latents, labels)
-    trainee.learn(loss, learning_rate(step, recipe.sight_steps, recipe.learning_rate))
+    rate = learning_rate(step, recipe.sight_steps, recipe.learning_rate)
+    trainee.learn(loss, rate, rate)
     if trainee.step % 100 == 0:
         log(lesson="sight", step=trainee.step, loss=loss.item(), all_right=trainee.heads.all_right(latents, labels))
 
 
-def teach_speech(trainee: Trainee, recipe: Recipe, album: Album, batch: Batch, image_id: int) -> dict[str, float]:
+def teach_speech(
+    trainee: Trainee, recipe: Recipe, album: Album, batch: Batch, image_id: int, heads_alone: int
+) -> dict[str, float]:
     """One step of the second lesson: language, with sight, memory and recollection beside. Gives the losses."""
     step = trainee.step - recipe.sight_steps
     patches, latents = trainee.look(album.pixels[batch.pictures])
@@ -93,7 +100,11 @@ def teach_speech(trainee: Trainee, recipe: Recipe, album: Album, batch: Batch, i
     memory = trainee.memory_loss(batch, labels, image_id)
     recollection = trainee.recollection_loss(batch, album.labels)
     loss = speech + recipe.sight_weight * sight + recipe.memory_weight * (memory + recollection)
-    trainee.learn(loss, learning_rate(step, recipe.speech_steps, recipe.learning_rate))
+    if step < heads_alone:
+        trainee.learn(loss, 0.0, recipe.learning_rate)
+    else:
+        rate = learning_rate(step - heads_alone, recipe.speech_steps - heads_alone, recipe.learning_rate)
+        trainee.learn(loss, rate, rate)
     losses = {"speech": speech, "sight": sight, "memory": memory, "recollection": recollection}
     return {lesson: round(value.item(), 4) for lesson, value in losses.items()}
 
@@ -134,20 +145,27 @@ def write_checkpoint(model: IdeficsForVisionText2Text, tokenizer_files: Path, ou
 class Run:
     """A training run in a folder: its state, its log, its result."""
 
-    def __init__(self, recipe: Recipe, work: Path) -> None:
+    def __init__(self, recipe: Recipe, work: Path, start: Path | None = None) -> None:
         self._recipe = recipe
+        self._heads_alone = recipe.heads_alone if start else 0
         self._state = work / "state.pt"
         self._log_file = work / "log.jsonl"
         self.tokenizer_files = work / "tokenizer"
         # What a stopped run has learnt belongs to the ids of its own tokenizer.
         if not (self.tokenizer_files / "tokenizer.json").exists():
             self.tokenizer_files.mkdir(parents=True, exist_ok=True)
-            build_tokenizer(self.tokenizer_files, recipe.seed)
+            if start:
+                copy_tokenizer(start, self.tokenizer_files)
+            else:
+                build_tokenizer(self.tokenizer_files, recipe.seed)
         self._encoder = PromptEncoder(load_tokenizer(self.tokenizer_files))
         vocab_size = self._encoder.control_ids[IMAGE] - 1
         self.trainee = Trainee(vocab_size, recipe.seed, recipe.learning_rate)
         if self._state.exists():
             self.trainee.load(self._state)
+        elif start:
+            self.trainee.begin_from(start)
+            self.trainee.step = recipe.sight_steps
         self._started = time.monotonic()
 
     def log(self, **facts: object) -> None:
@@ -178,9 +196,9 @@ class Run:
         last_step = recipe.sight_steps + recipe.speech_steps
         held_out_album, held_out = self._held_out()
         rng = random.Random(recipe.seed + 200 + trainee.step)
-        source = batches(rng, album, self._encoder, recipe.speech_rows, fresh=64, recall=recipe.recall)
+        source = batches(rng, album, self._encoder, recipe.speech_rows, fresh=64, recall=recipe.recall, hard=recipe.hard)
         while trainee.step < last_step and time.monotonic() < deadline:
-            losses = teach_speech(trainee, recipe, album, next(source), image_id)
+            losses = teach_speech(trainee, recipe, album, next(source), image_id, self._heads_alone)
             if trainee.step % 50 == 0:
                 self.log(lesson="speech", step=trainee.step, **losses)
             if trainee.step % 250 == 0 or trainee.step == last_step:
@@ -196,6 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the bundled checkpoint, or go on training it.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the finished checkpoint")
     parser.add_argument("--work", type=Path, required=True, help="folder for the run's state and log")
+    parser.add_argument("--start", type=Path, help="a finished checkpoint to train further, instead of a new model")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after this long; the state is kept")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to torch")
     for field in dataclasses.fields(Recipe):
@@ -206,7 +225,7 @@ def main() -> None:
     if options["threads"]:
         torch.set_num_threads(options["threads"])
     recipe = Recipe(**{field.name: options[field.name] for field in dataclasses.fields(Recipe)})
-    run = Run(recipe, options["work"])
+    run = Run(recipe, options["work"], options["start"])
     done = run.train(options["minutes"])
     write_checkpoint(run.trainee.model.eval(), run.tokenizer_files, options["out"])
     run.log(step=run.trainee.step, done=done, written=str(options["out"]))

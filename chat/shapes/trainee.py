@@ -123,9 +123,8 @@ class Trainee:
         self.model.train()
         self.heads = Heads()
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        )
+        groups = [{"params": list(module.parameters())} for module in (self.model, self.heads)]
+        self.optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
         self.step = 0
         self._streams: dict[int, Tensor] = {}
         for layer in (_MEMORY_LAYER, _RECOLLECTION_LAYER, _ANSWERING_LAYER):
@@ -167,10 +166,10 @@ class Trainee:
         logits: Tensor = self.model.lm_head(hidden[:, :-1][batch.is_answer[:, 1:]])
         return logits
 
-    def learn(self, loss: Tensor, rate: float) -> None:
-        """One optimizer step."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def learn(self, loss: Tensor, rate: float, heads_rate: float) -> None:
+        """One optimizer step, at one learning rate for the model and one for the heads."""
+        for group, its_rate in zip(self.optimizer.param_groups, (rate, heads_rate), strict=True):
+            group["lr"] = its_rate
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -188,6 +187,11 @@ class Trainee:
         fresh = path.with_suffix(".new")
         torch.save(state, fresh)
         fresh.replace(path)
+
+    def begin_from(self, checkpoint: Path) -> None:
+        """Take the weights of a finished checkpoint. Its heads are gone: they must be learnt anew."""
+        finished = IdeficsForVisionText2Text.from_pretrained(checkpoint, dtype=torch.float32)
+        self.model.load_state_dict(finished.state_dict())
 
     def load(self, path: Path) -> None:
         """Go on from a saved state."""

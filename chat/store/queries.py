@@ -23,8 +23,7 @@ NEWEST_FIRST: Final = "ORDER BY updated_at DESC, rowid DESC LIMIT ? OFFSET ?"
 
 _BRANCH: Final = """
     WITH RECURSIVE branch (id, parent_id) AS (
-        SELECT turns.id, turns.parent_id FROM sessions JOIN turns ON turns.id = sessions.head_turn_id
-        WHERE sessions.id = ?
+        SELECT id, parent_id FROM turns WHERE id = :last AND session_id = :session
         UNION ALL
         SELECT turns.id, turns.parent_id FROM branch JOIN turns ON turns.id = branch.parent_id
     )
@@ -37,7 +36,7 @@ BRANCH_TURNS: Final = f"""
     FROM branch JOIN turns ON turns.id = branch.id LEFT JOIN generations ON generations.turn_id = turns.id
     ORDER BY branch.id
 """
-"""The turns of a session's shown branch from the first, with their generations."""
+"""The turns of a branch from the first to its last, with their generations."""
 
 BRANCH_PARTS: Final = f"""
     {_BRANCH}

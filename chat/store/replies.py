@@ -12,13 +12,14 @@ from chat.store.columns import Column, generation_columns, now
 
 
 def open_reply(
-    connection: sqlite3.Connection, session_id: str, facts: CheckpointFacts, settings: GenerationSettings
+    connection: sqlite3.Connection, message_id: int, facts: CheckpointFacts, settings: GenerationSettings
 ) -> int:
-    """Add an unfinished reply to the last turn, which has to be the user's; gives the reply's id."""
-    head = turns.require_session(connection, session_id)["head_turn_id"]
-    if not connection.execute("SELECT 1 FROM turns WHERE id = ? AND role = ?", (head, Role.USER)).fetchall():
-        raise StoreError(f"session {session_id} has no message that waits for a reply: write one first")
-    turn_id = turns.append(connection, session_id, Role.ASSISTANT)
+    """Add an unfinished reply to a user's turn; gives the reply's id."""
+    query = "SELECT session_id FROM turns WHERE id = ? AND role = ?"
+    message = connection.execute(query, (message_id, Role.USER)).fetchone()
+    if message is None:
+        raise StoreError(f"turn {message_id} is not a message that can be replied to: write one first")
+    turn_id = turns.append(connection, message["session_id"], Role.ASSISTANT, message_id)
     columns = {"turn_id": turn_id, **generation_columns(facts, settings)}
     values = ", ".join(f":{name}" for name in columns)
     connection.execute(f"INSERT INTO generations ({', '.join(columns)}) VALUES ({values})", columns)

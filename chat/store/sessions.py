@@ -102,7 +102,7 @@ class SqliteStore:
         with self._database.writing() as connection:
             is_own = bool(title.strip())
             if not is_own:
-                branch = turns.shown_branch(connection, self._database.path, session_id)
+                branch = turns.branch(connection, self._database.path, session_id)
                 title = title_of(branch[0].turn) if branch else ""
             turns.update_session(connection, session_id, title=to_text(title), title_is_own=is_own)
 
@@ -118,10 +118,10 @@ class SqliteStore:
         """Change the text that stands before the first turn."""
         self._update_session(session_id, system=to_text(system), updated_at=now())
 
-    def turns(self, session_id: str) -> list[StoredTurn]:
-        """The turns of the session's shown branch, from the first; no picture's bytes are read."""
+    def turns(self, session_id: str, last: int | None = None) -> list[StoredTurn]:
+        """The turns from the first to `last`, or to the last that is shown; no picture's bytes are read."""
         with self._database.reading() as connection:
-            return turns.shown_branch(connection, self._database.path, session_id)
+            return turns.branch(connection, self._database.path, session_id, last)
 
     def add_user_turn(self, session_id: str, turn: Turn) -> int:
         """Add a user's turn after the last one, its pictures' bytes included; gives the turn's id."""
@@ -131,16 +131,17 @@ class SqliteStore:
         with self._database.writing() as connection:
             for image, data in new_pictures:
                 pictures.insert(connection, image, data)
-            turn_id = turns.append(connection, session_id, Role.USER)
+            last = turns.require_session(connection, session_id)["head_turn_id"]
+            turn_id = turns.append(connection, session_id, Role.USER, last)
             turns.insert_parts(connection, turn_id, turn.parts)
             if not turns.require_session(connection, session_id)["title"]:
                 turns.update_session(connection, session_id, title=to_text(title_of(turn)))
         return turn_id
 
-    def open_reply(self, session_id: str, facts: CheckpointFacts, settings: GenerationSettings) -> int:
-        """Add an empty, unfinished reply after the last turn, which has to be the user's; gives the turn's id."""
+    def open_reply(self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings) -> int:
+        """Add an empty, unfinished reply to a user's turn; gives the reply's id."""
         with self._database.writing() as connection:
-            return replies.open_reply(connection, session_id, facts, settings)
+            return replies.open_reply(connection, message_id, facts, settings)
 
     def save_reply(self, turn_id: int, text: str, token_ids: Sequence[int]) -> None:
         """Keep what an unfinished reply says so far."""

@@ -29,16 +29,19 @@ def update_session(connection: sqlite3.Connection, session_id: str, **columns: C
     connection.execute(f"UPDATE sessions SET {assignments} WHERE id = :id", {**columns, "id": session_id})
 
 
-def append(connection: sqlite3.Connection, session_id: str, role: Role) -> int:
-    """Add a turn without parts after the last one, and make it the last; gives its id."""
-    parent = require_session(connection, session_id)["head_turn_id"]
+def append(connection: sqlite3.Connection, session_id: str, role: Role, parent: int | None) -> int:
+    """Add a turn without parts after `parent`; gives its id.
+
+    It is the last of the shown branch, unless something else has followed the parent before.
+    """
+    last = require_session(connection, session_id)["head_turn_id"]
     time = now()
     rows = connection.execute(
         "INSERT INTO turns (session_id, parent_id, role, created_at) VALUES (?, ?, ?, ?) RETURNING id",
         (session_id, parent, role, time),
     ).fetchall()
     turn_id: int = rows[0]["id"]
-    update_session(connection, session_id, head_turn_id=turn_id, updated_at=time)
+    update_session(connection, session_id, head_turn_id=turn_id if parent == last else last, updated_at=time)
     return turn_id
 
 
@@ -48,13 +51,14 @@ def insert_parts(connection: sqlite3.Connection, turn_id: int, parts: Iterable[P
         connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", (turn_id, position, *_part_columns(part)))
 
 
-def shown_branch(connection: sqlite3.Connection, path: Path, session_id: str) -> list[StoredTurn]:
-    """The turns from the first to the session's last one; raises UnknownSessionError."""
-    require_session(connection, session_id)
+def branch(connection: sqlite3.Connection, path: Path, session_id: str, last: int | None = None) -> list[StoredTurn]:
+    """The turns from the first to `last`, or to the session's last shown one; raises UnknownSessionError."""
+    shown = require_session(connection, session_id)["head_turn_id"]
+    of_branch = {"session": session_id, "last": shown if last is None else last}
     parts: dict[int, list[Part]] = defaultdict(list)
-    for row in connection.execute(BRANCH_PARTS, (session_id,)):
+    for row in connection.execute(BRANCH_PARTS, of_branch):
         parts[row["turn_id"]].append(_part_from(row, path))
-    return [_turn_from(row, parts[row["turn_id"]]) for row in connection.execute(BRANCH_TURNS, (session_id,))]
+    return [_turn_from(row, parts[row["turn_id"]]) for row in connection.execute(BRANCH_TURNS, of_branch)]
 
 
 def _part_columns(part: Part) -> tuple[Column, ...]:

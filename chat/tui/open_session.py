@@ -115,7 +115,7 @@ class OpenSession:
         if not self.title:
             self.title = self._store.find_session(self.id).title
         self._facts, self._settings = facts, settings
-        self._reply = RunningReply(self._store, self.id, facts, settings)
+        self._reply = RunningReply(self._store, stored.id, facts, settings)
         return stored, conversation_of(self.turns, system=self.system, facts=facts)
 
     def add(self, chunk: Chunk) -> None:

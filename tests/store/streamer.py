@@ -16,8 +16,9 @@ def main(path: Path, session_id: str) -> None:
     """Tell `user TURN`, `open TURN`, `saved TURN CHARACTERS` and `closed TURN`, a line each."""
     with open_store(path) as store:
         for number in itertools.count():
-            print("user", store.add_user_turn(session_id, user_turn(f"message {number}")), flush=True)
-            turn_id = store.open_reply(session_id, FACTS, SETTINGS)
+            message = store.add_user_turn(session_id, user_turn(f"message {number}"))
+            print("user", message, flush=True)
+            turn_id = store.open_reply(message, FACTS, SETTINGS)
             print("open", turn_id, flush=True)
             for end in range(7, len(WHOLE) // 20, 7):
                 store.save_reply(turn_id, WHOLE[:end], range(end))

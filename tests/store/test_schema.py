@@ -59,8 +59,8 @@ def pragma(path: Path, name: str) -> int:
 def one_exchange(store: SqliteStore, path: Path) -> str:
     """A database with something in every table; gives the session's id."""
     session_id = store.new_session()
-    store.add_user_turn(session_id, user_turn("hi", picture()))
-    store.close_reply(store.open_reply(session_id, FACTS, SETTINGS), reply())
+    message = store.add_user_turn(session_id, user_turn("hi", picture()))
+    store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
     store.save_draft(session_id, store.draft(None))
     store.close()
     execute(path, "INSERT INTO drafts VALUES (NULL, 'draft', '[]')")

@@ -32,10 +32,10 @@ def test_a_session_is_there_after_the_store_was_opened_again(store: SqliteStore,
 def test_a_summary_counts_turns_and_pictures_and_names_the_newest_checkpoint(store: SqliteStore) -> None:
     session_id = store.new_session()
     other = store.new_session()
-    store.add_user_turn(session_id, user_turn(picture(), "and", picture(b"other")))
-    store.close_reply(store.open_reply(session_id, FACTS, SETTINGS), reply())
-    store.add_user_turn(session_id, user_turn(picture()))
-    store.open_reply(session_id, CheckpointFacts("hub/newest"), SETTINGS)
+    message = store.add_user_turn(session_id, user_turn(picture(), "and", picture(b"other")))
+    store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
+    message = store.add_user_turn(session_id, user_turn(picture()))
+    store.open_reply(message, CheckpointFacts("hub/newest"), SETTINGS)
     found = store.find_session(session_id)
     assert (found.turn_count, found.image_count, found.checkpoint) == (4, 3, "hub/newest")
     assert store.find_session(other).turn_count == 0
@@ -87,10 +87,10 @@ def test_a_deleted_session_makes_a_beginning_unique_again(three_sessions: Sqlite
 def test_what_changed_last_comes_first(store: SqliteStore) -> None:
     first, second, third = (store.new_session() for _ in range(3))
     assert [found.id for found in store.sessions()] == [third, second, first]
-    store.add_user_turn(first, user_turn("hi"))
+    message = store.add_user_turn(first, user_turn("hi"))
     assert [found.id for found in store.sessions()] == [first, third, second]
     store.set_system(second, "Be brief.")
-    turn_id = store.open_reply(first, FACTS, SETTINGS)
+    turn_id = store.open_reply(message, FACTS, SETTINGS)
     store.set_system(third, "Be brief.")
     assert [found.id for found in store.sessions()] == [third, first, second]
     store.close_reply(turn_id, reply())
@@ -154,7 +154,6 @@ def test_every_method_refuses_a_session_that_is_not_there(store: SqliteStore, se
         lambda: store.set_system(session_id, "Be brief."),
         lambda: store.turns(session_id),
         lambda: store.add_user_turn(session_id, user_turn("hi", picture())),
-        lambda: store.open_reply(session_id, FACTS, SETTINGS),
         lambda: store.save_draft(session_id, store.draft(None)),
         lambda: store.draft(session_id),
     ]

@@ -39,7 +39,7 @@ def test_whatever_is_said_comes_back_exactly(path: Path, turns: list[Turn], said
     with open_store(path) as store:
         session_id = store.new_session(system=system, title=title)
         ids = [store.add_user_turn(session_id, turn) for turn in turns]
-        ids.append(store.open_reply(session_id, CheckpointFacts(said, revision=said), SETTINGS))
+        ids.append(store.open_reply(ids[-1], CheckpointFacts(said, revision=said), SETTINGS))
         store.save_reply(ids[-1], said, (1, 2))
     with open_store(path) as store:
         stored = store.turns(session_id)
@@ -117,8 +117,8 @@ def test_a_message_is_kept_whole_or_not_at_all(store: SqliteStore, session_id: s
 
 
 def test_an_opened_reply_is_empty_and_interrupted(store: SqliteStore, session_id: str, path: Path) -> None:
-    store.add_user_turn(session_id, user_turn("hi"))
-    turn_id = store.open_reply(session_id, FACTS, SETTINGS)
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    turn_id = store.open_reply(message, FACTS, SETTINGS)
     with reopened(store, path) as again:
         stored = again.turns(session_id)[-1]
     assert (stored.id, stored.turn) == (turn_id, assistant_turn(""))
@@ -130,8 +130,8 @@ def test_an_opened_reply_is_empty_and_interrupted(store: SqliteStore, session_id
 
 
 def test_a_saved_reply_keeps_what_was_said_so_far(store: SqliteStore, session_id: str, path: Path) -> None:
-    store.add_user_turn(session_id, user_turn("hi"))
-    turn_id = store.open_reply(session_id, FACTS, SETTINGS)
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    turn_id = store.open_reply(message, FACTS, SETTINGS)
     store.save_reply(turn_id, "Two", [5])
     store.save_reply(turn_id, "Two cats", [5, 6])
     with open_store(path) as other_window:
@@ -143,8 +143,8 @@ def test_a_saved_reply_keeps_what_was_said_so_far(store: SqliteStore, session_id
 
 @pytest.mark.parametrize("stop_reason", StopReason)
 def test_a_closed_reply_keeps_how_it_ended(store: SqliteStore, session_id: str, stop_reason: StopReason) -> None:
-    store.add_user_turn(session_id, user_turn("hi"))
-    turn_id = store.open_reply(session_id, FACTS, SETTINGS)
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    turn_id = store.open_reply(message, FACTS, SETTINGS)
     ended = reply(stop_reason=stop_reason)
     store.save_reply(turn_id, "Two", [5])
     store.close_reply(turn_id, ended)
@@ -166,8 +166,8 @@ def test_a_closed_reply_keeps_how_it_ended(store: SqliteStore, session_id: str, 
 
 
 def test_a_reply_may_end_without_a_word(store: SqliteStore, session_id: str) -> None:
-    store.add_user_turn(session_id, user_turn("hi"))
-    turn_id = store.open_reply(session_id, FACTS, SETTINGS)
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    turn_id = store.open_reply(message, FACTS, SETTINGS)
     store.save_reply(turn_id, "Two", [5])
     store.close_reply(turn_id, reply(""))
     assert store.turns(session_id)[-1].turn == assistant_turn("")
@@ -175,7 +175,7 @@ def test_a_reply_may_end_without_a_word(store: SqliteStore, session_id: str) -> 
 
 def test_nothing_late_changes_a_closed_reply(store: SqliteStore, session_id: str) -> None:
     message = store.add_user_turn(session_id, user_turn("hi"))
-    turn_id = store.open_reply(session_id, FACTS, SETTINGS)
+    turn_id = store.open_reply(message, FACTS, SETTINGS)
     store.close_reply(turn_id, reply("Two cats."))
     before = store.turns(session_id)
     for unchangeable in (turn_id, message, 99):
@@ -187,18 +187,30 @@ def test_nothing_late_changes_a_closed_reply(store: SqliteStore, session_id: str
 
 
 def test_a_reply_answers_a_message(store: SqliteStore, session_id: str, path: Path) -> None:
-    with pytest.raises(StoreError, match="no message that waits for a reply"):
-        store.open_reply(session_id, FACTS, SETTINGS)
-    store.add_user_turn(session_id, user_turn("hi"))
-    store.open_reply(session_id, FACTS, SETTINGS)
-    with pytest.raises(StoreError, match="no message that waits for a reply"):
-        store.open_reply(session_id, FACTS, SETTINGS)
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    said = store.open_reply(message, FACTS, SETTINGS)
+    for other in (said, 99):
+        with pytest.raises(StoreError, match=f"turn {other} is not a message that can be replied to"):
+            store.open_reply(other, FACTS, SETTINGS)
     assert count(path, "turns") == 2
 
 
+def test_a_reply_stays_with_its_message_when_another_came_meanwhile(store: SqliteStore, session_id: str) -> None:
+    first = store.add_user_turn(session_id, user_turn("One?"))
+    second = store.add_user_turn(session_id, user_turn("Two?"))
+    late = store.open_reply(first, FACTS, SETTINGS)
+    store.close_reply(late, reply("One."))
+    shown = store.open_reply(second, FACTS, SETTINGS)
+    store.close_reply(shown, reply("Two."))
+    assert [stored.id for stored in store.turns(session_id)] == [first, second, shown]
+    assert [stored.turn.text for stored in store.turns(session_id, late)] == ["One?", "One."]
+    assert [stored.id for stored in store.turns(session_id, second)] == [first, second]
+    assert store.turns(store.new_session(), late) == []
+
+
 def test_settings_of_another_version_are_read(store: SqliteStore, session_id: str, path: Path) -> None:
-    store.add_user_turn(session_id, user_turn("hi"))
-    store.open_reply(session_id, FACTS, SETTINGS)
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    store.open_reply(message, FACTS, SETTINGS)
     other = json.dumps({"max_new_tokens": 9, "min_p": 0.5})
     execute(path, f"UPDATE generations SET settings = '{other}'")
     kept = store.turns(session_id)[-1].generation
@@ -210,8 +222,8 @@ def test_settings_of_another_version_are_read(store: SqliteStore, session_id: st
 def test_a_value_that_is_not_understood_is_an_error_of_the_file(
     store: SqliteStore, session_id: str, path: Path, column: str
 ) -> None:
-    store.add_user_turn(session_id, user_turn("hi"))
-    store.open_reply(session_id, FACTS, SETTINGS)
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    store.open_reply(message, FACTS, SETTINGS)
     execute(path, f"UPDATE generations SET {column}")
     with pytest.raises(StoreError, match=r"sessions\.db holds a value that is not understood"):
         store.turns(session_id)

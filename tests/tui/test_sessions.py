@@ -25,8 +25,8 @@ def _session(store: SessionStore, text: str, answer: str = "Yes.") -> str:
 
 
 def _exchange(store: SessionStore, session_id: str, text: str, answer: str) -> None:
-    store.add_user_turn(session_id, user_turn(text))
-    turn = store.open_reply(session_id, FACTS, GenerationSettings())
+    message = store.add_user_turn(session_id, user_turn(text))
+    turn = store.open_reply(message, FACTS, GenerationSettings())
     store.close_reply(turn, Reply(answer, (1,), StopReason.END_OF_UTTERANCE, 1, 0, None, 0, 0))
 
 

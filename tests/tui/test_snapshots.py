@@ -39,8 +39,8 @@ def talk(store: SessionStore, scene_image: Callable[..., Image]) -> str:
         ),
     ]
     for image, question, answer, reason in exchanges:
-        store.add_user_turn(session_id, user_turn(image, question))
-        turn = store.open_reply(session_id, FACTS, GenerationSettings())
+        message = store.add_user_turn(session_id, user_turn(image, question))
+        turn = store.open_reply(message, FACTS, GenerationSettings())
         store.close_reply(turn, Reply(answer, (1, 2), reason, 40, 0, None, 0.1, 0.4))
     return session_id
 

@@ -250,8 +250,8 @@ async def test_escape_cancels_the_loading_and_keeps_what_waits(make_desk: MakeDe
 
 async def test_a_session_is_shown_again_with_its_interrupted_reply(make_desk: MakeDesk, store: SessionStore) -> None:
     session_id = store.new_session()
-    store.add_user_turn(session_id, user_turn("What is this?"))
-    turn = store.open_reply(session_id, FACTS, GenerationSettings())
+    message = store.add_user_turn(session_id, user_turn("What is this?"))
+    turn = store.open_reply(message, FACTS, GenerationSettings())
     store.save_reply(turn, "Two ca", [1, 2])
     desk = make_desk(continue_latest=True)
     async with desk.app.run_test() as pilot:

@@ -52,8 +52,8 @@ def test_no_hostile_byte_reaches_the_terminal(
     hostile_image = Image(image.digest, image.width, image.height, HOSTILE, image.read)
     facts = CheckpointFacts(HOSTILE)
     session_id = store.new_session(system=HOSTILE, title=HOSTILE)
-    store.add_user_turn(session_id, user_turn(hostile_image, HOSTILE))
-    turn = store.open_reply(session_id, facts, GenerationSettings())
+    message = store.add_user_turn(session_id, user_turn(hostile_image, HOSTILE))
+    turn = store.open_reply(message, facts, GenerationSettings())
     store.close_reply(turn, Reply(HOSTILE, (1,), StopReason.END_OF_UTTERANCE, 1, 0, None, 0, 0))
     store.save_draft(session_id, Draft(HOSTILE, (hostile_image,)))
     folder = tmp_path / "pictures"
