@@ -1,9 +1,10 @@
 """What a store keeps and gives back: frozen values, without a word on how they are kept."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from chat.conversation import Image, Turn
-from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,36 @@ class Generation:
     cached_tokens: int
     first_token_s: float
     total_s: float
+
+    @classmethod
+    def of(cls, reply: Reply, facts: CheckpointFacts, settings: GenerationSettings) -> Self:
+        """Where a whole reply came from."""
+        return cls(
+            facts=facts,
+            settings=settings,
+            stop_reason=reply.stop_reason,
+            seed=reply.seed,
+            token_ids=reply.token_ids,
+            prompt_tokens=reply.prompt_tokens,
+            cached_tokens=reply.cached_tokens,
+            first_token_s=reply.first_token_s,
+            total_s=reply.total_s,
+        )
+
+    def reply(self, text: str) -> Reply | None:
+        """The whole reply with this text; None where nothing ever ended it."""
+        if self.stop_reason is None:
+            return None
+        return Reply(
+            text=text,
+            token_ids=self.token_ids,
+            stop_reason=self.stop_reason,
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            seed=self.seed,
+            first_token_s=self.first_token_s,
+            total_s=self.total_s,
+        )
 
     @property
     def spoken_ids(self) -> tuple[int, ...]:

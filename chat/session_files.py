@@ -1,7 +1,6 @@
 """Stored sessions to and from transcripts: the use cases behind export and import."""
 
 from chat.conversation import Role, assistant_turn
-from chat.generation import Reply
 from chat.records import StoredTurn
 from chat.session import SessionStore
 from chat.transcript import UNKNOWN_GENERATION, Transcript
@@ -48,17 +47,8 @@ def import_transcript(store: SessionStore, transcript: Transcript) -> str:
 def _add_reply(store: SessionStore, message_id: int, stored: StoredTurn) -> None:
     generation = stored.generation or UNKNOWN_GENERATION
     turn_id = store.open_reply(message_id, generation.facts, generation.settings)
-    if generation.stop_reason is None:
+    reply = generation.reply(stored.turn.text)
+    if reply is None:
         store.save_reply(turn_id, stored.turn.text, generation.token_ids)
-        return
-    reply = Reply(
-        text=stored.turn.text,
-        token_ids=generation.token_ids,
-        stop_reason=generation.stop_reason,
-        prompt_tokens=generation.prompt_tokens,
-        cached_tokens=generation.cached_tokens,
-        seed=generation.seed,
-        first_token_s=generation.first_token_s,
-        total_s=generation.total_s,
-    )
-    store.close_reply(turn_id, reply)
+    else:
+        store.close_reply(turn_id, reply)

@@ -1,20 +1,17 @@
 """What every test has: a home of its own, no network but loopback, and the bundled checkpoint loaded once."""
 
-import io
 import random
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chat.cli.compose import bundled_folder
 from chat.conversation import Image
 from chat.generation import TextGenerator
-from chat.images import read_image
 from chat.models.request import CheckpointRequest
+from chat.shapes.bundled import CHECKPOINT
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +40,7 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def shapes_folder() -> Path:
     """Where the bundled checkpoint's files are."""
-    return bundled_folder()
+    return CHECKPOINT
 
 
 @pytest.fixture(scope="session")
@@ -53,14 +50,14 @@ def shapes_request(shapes_folder: Path) -> CheckpointRequest:
 
 
 @pytest.fixture(scope="session")
-def load_shapes(shapes_request: CheckpointRequest) -> Iterator[Callable[[], TextGenerator]]:
+def load_shapes() -> Callable[[], TextGenerator]:
     """Gives a fresh generator over the bundled checkpoint, with nothing cached."""
     import torch
 
-    from chat.models.loading import load_generator
+    from chat.shapes.evaluate import load_shapes
 
     torch.set_num_threads(1)
-    yield lambda: load_generator(shapes_request, lambda _: None, threading.Event())
+    return load_shapes
 
 
 @pytest.fixture(scope="session")
@@ -72,11 +69,10 @@ def shapes(load_shapes: Callable[[], TextGenerator]) -> TextGenerator:
 @pytest.fixture
 def scene_image() -> Callable[..., Image]:
     """Makes pictures of random scenes: the same seed and count give the same picture."""
-    from chat.shapes.scenes import draw, random_scene
+    from chat.shapes.evaluate import picture_of
+    from chat.shapes.scenes import random_scene
 
     def make(seed: int, count: int | None = None, name: str = "scene.png") -> Image:
-        file = io.BytesIO()
-        draw(random_scene(random.Random(seed), count)).save(file, "PNG")
-        return read_image(file.getvalue(), name)
+        return picture_of(random_scene(random.Random(seed), count), name)
 
     return make

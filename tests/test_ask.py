@@ -259,21 +259,27 @@ def test_nothing_a_session_holds_can_act_on_the_terminal(run: Run) -> None:
         assert output
 
 
-def test_a_reply_that_is_killed_is_kept_as_interrupted(tmp_path: Path, picture: Path, run: Run) -> None:
+def slow_ask(tmp_path: Path, picture: Path, seconds: float) -> "subprocess.Popen[bytes]":
+    """Asks for a story whose every token takes so long."""
     script = (
         "import sys, time\n"
         "from chat.models import sampling\n"
         "choose = sampling.Sampler.choose\n"
-        "def slow(*args): time.sleep(0.4); return choose(*args)\n"
+        f"def slow(*args): time.sleep({seconds}); return choose(*args)\n"
         "sampling.Sampler.choose = slow\n"
         "from chat.cli.app import run\n"
         "sys.exit(run(sys.argv[1:]))\n"
     )
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-c", script, "ask", "Tell me a story.", "-i", str(picture)],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db")},
     )
+
+
+def test_a_reply_that_is_killed_is_kept_as_interrupted(tmp_path: Path, picture: Path, run: Run) -> None:
+    process = slow_ask(tmp_path, picture, 0.4)
     assert process.stdout is not None
     said = process.stdout.read(12)
     time.sleep(1.2)
@@ -288,21 +294,7 @@ def test_a_reply_that_is_killed_is_kept_as_interrupted(tmp_path: Path, picture: 
 
 
 def test_ctrl_c_keeps_what_was_said_and_exits_with_130(tmp_path: Path, picture: Path) -> None:
-    script = (
-        "import sys, time\n"
-        "from chat.models import sampling\n"
-        "choose = sampling.Sampler.choose\n"
-        "def slow(*args): time.sleep(0.2); return choose(*args)\n"
-        "sampling.Sampler.choose = slow\n"
-        "from chat.cli.app import run\n"
-        "sys.exit(run(sys.argv[1:]))\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, "ask", "Tell me a story.", "-i", str(picture)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db")},
-    )
+    process = slow_ask(tmp_path, picture, 0.2)
     assert process.stdout is not None
     process.stdout.read(9)
     process.send_signal(signal.SIGINT)

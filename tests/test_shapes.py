@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.cli.compose import SAMPLES, sample_images
+from chat.cli.compose import sample_images
 from chat.conversation import Conversation, Image, Role
 from chat.generation import GenerationSettings, Reply, TextGenerator
 from chat.prompt import serialize
@@ -20,6 +20,7 @@ from chat.session import conversation_of
 from chat.session_files import import_transcript
 from chat.shapes import language
 from chat.shapes.batches import normalise, preprocess
+from chat.shapes.bundled import SAMPLES
 from chat.shapes.dialogues import MOST_PICTURES, MOST_TURNS, random_completion, random_dialogue
 from chat.shapes.evaluate import HELD_OUT_SEED, measure, table
 from chat.shapes.language import Topic
@@ -228,7 +229,7 @@ def test_an_installed_wheel_has_the_checkpoint_and_the_samples(tmp_path: Path) -
         "chat/shapes/checkpoint/README.md",
         "chat/tui/app.tcss",
         "chat/py.typed",
-        *(f"chat/shapes/samples/{name}" for name in SAMPLES),
+        *(f"chat/shapes/samples/{path.name}" for path in SAMPLES),
     } <= names
 
 

@@ -2,12 +2,11 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from chat.cli.compose import loader, open_session_store, sample_images
+from chat.cli.compose import loader, open_session_store, opened, sample_images
 from chat.cli.options import (
     check_session_options,
     checkpoint_request,
@@ -17,7 +16,6 @@ from chat.cli.options import (
     settings,
 )
 from chat.errors import ChatError, UsageError
-from chat.images import open_image
 
 
 @click.command()
@@ -29,7 +27,7 @@ def chat(images: tuple[str, ...], **options: Any) -> None:
     """Talk about pictures in the terminal UI, with pictures attached to the first message if you name some."""
     check_session_options(options["session_id"], options["continue_latest"])
     request, chosen = checkpoint_request(options), settings(options)
-    attached = [open_image(Path(path)) for path in images]
+    attached = opened(images)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the UI needs a terminal: use `idefics-chat ask` in a pipe or a script")
     from chat.tui.app import ChatApp

@@ -1,32 +1,27 @@
 """The composition root: where the store, the generator and the sample pictures come from."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
 
 from chat.conversation import Image
 from chat.generation import Loader, LoadProgress, TextGenerator
 from chat.models.request import CheckpointRequest
 from chat.session import SessionStore
 
-SAMPLES = ("red-circle-blue-star.png", "green-triangle.png", "four-shapes.png")
-"""Pictures of the bundled checkpoint's world, for the first conversation."""
 
+def opened(paths: Iterable[str | Path]) -> list[Image]:
+    """The pictures in these files."""
+    from chat.images import open_image
 
-_SHAPES: Final = Path(__file__).parent.parent / "shapes"
-
-
-def bundled_folder() -> Path:
-    """Where the bundled checkpoint's files are."""
-    return _SHAPES / "checkpoint"
+    return [open_image(Path(path)) for path in paths]
 
 
 def sample_images() -> Sequence[Image]:
     """The sample pictures."""
-    from chat.images import open_image
+    from chat.shapes.bundled import SAMPLES
 
-    return [open_image(_SHAPES / "samples" / name) for name in SAMPLES]
+    return opened(SAMPLES)
 
 
 def open_session_store(db: Path | None) -> SessionStore:

@@ -78,14 +78,14 @@ def settings(values: dict[str, Any]) -> Any:
 
 def checkpoint_request(values: dict[str, Any]) -> Any:
     """The `CheckpointRequest` among a command's option values."""
-    from chat.cli.compose import bundled_folder
     from chat.models.request import CheckpointRequest
+    from chat.shapes.bundled import CHECKPOINT
 
     name = values["checkpoint"]
     is_bundled = name == BUNDLED
     return CheckpointRequest(
         name=name,
-        folder=bundled_folder() if is_bundled else None,
+        folder=CHECKPOINT if is_bundled else None,
         is_demonstration=is_bundled,
         **{option: values[option] for option in _REQUEST},
     )

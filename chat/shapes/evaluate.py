@@ -15,19 +15,24 @@ from pathlib import Path
 from typing import Final
 
 from chat.conversation import Conversation, Image, assistant_turn
-from chat.generation import GenerationSettings, LoadProgress, Reply, StopReason, TextGenerator
+from chat.generation import GenerationSettings, Reply, StopReason, TextGenerator
 from chat.images import read_image
 from chat.models.loading import load_generator
 from chat.models.request import CheckpointRequest
 from chat.prompt import serialize
 from chat.shapes.batches import question_turn
+from chat.shapes.bundled import CHECKPOINT
 from chat.shapes.dialogues import Dialogue, random_dialogue
 from chat.shapes.scenes import Scene, draw, random_scene
 
 HELD_OUT_SEED: Final = 20_000_000
 """Far from every seed that training draws scenes and conversations from."""
 
-CHECKPOINT: Final = Path(__file__).parent / "checkpoint"
+
+def load_shapes(folder: Path = CHECKPOINT) -> TextGenerator:
+    """The bundled checkpoint, or another that was trained as it was, ready to reply."""
+    request = CheckpointRequest("shapes", folder=folder, is_demonstration=True)
+    return load_generator(request, lambda _: None, threading.Event())
 
 
 def picture_of(scene: Scene, name: str = "scene.png") -> Image:
@@ -101,13 +106,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--wrong", action="store_true", help="list every wrong answer: topic, question, right, given")
     options = parser.parse_args()
-
-    def silent(_: LoadProgress) -> None:
-        pass
-
-    request = CheckpointRequest("shapes", folder=options.checkpoint, is_demonstration=True)
     wrong: list[str] = []
-    counts = measure(load_generator(request, silent, threading.Event()), options.questions, options.seed, wrong)
+    counts = measure(load_shapes(options.checkpoint), options.questions, options.seed, wrong)
     print(json.dumps(counts) if options.json else table(counts))
     if options.wrong:
         print(*wrong, sep="\n")

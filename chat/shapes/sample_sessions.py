@@ -11,19 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from chat.conversation import Image, Part, user_turn
-from chat.generation import Chunk, GenerationSettings, LoadProgress, TextGenerator
-from chat.models.loading import load_generator
-from chat.models.request import CheckpointRequest
+from chat.generation import Chunk, GenerationSettings, TextGenerator
 from chat.prompt import serialize
 from chat.session import RunningReply, SessionStore, conversation_of
 from chat.session_files import export_session
-from chat.shapes.evaluate import CHECKPOINT, picture_of
+from chat.shapes.bundled import SAMPLES
+from chat.shapes.evaluate import load_shapes, picture_of
 from chat.shapes.scenes import Colour, Kind, Place, Rgb, Scene, random_shape
 from chat.store import open_store
 from chat.transcript import save_transcript
-
-SAMPLES: Final = Path(__file__).parent / "samples"
-"""The pictures that the first screen offers; they are among those of the sample sessions."""
 
 _SEED: Final = 4
 
@@ -153,15 +149,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the sessions and their pictures")
     out: Path = parser.parse_args().out
     (out / "pictures").mkdir(parents=True, exist_ok=True)
-    SAMPLES.mkdir(exist_ok=True)
-    for name, image in list(pictures().items())[:3]:
-        (SAMPLES / f"{name}.png").write_bytes(image.read())
-
-    def silent(_: LoadProgress) -> None:
-        pass
-
-    request = CheckpointRequest("shapes", folder=CHECKPOINT, is_demonstration=True)
-    generator = load_generator(request, silent, threading.Event())
+    for path in SAMPLES:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(pictures()[path.stem].read())
+    generator = load_shapes()
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(Path(folder) / "sessions.db")
         for name, (title, messages) in SESSIONS.items():

@@ -196,7 +196,9 @@ class Run:
         last_step = recipe.sight_steps + recipe.speech_steps
         held_out_album, held_out = self._held_out()
         rng = random.Random(recipe.seed + 200 + trainee.step)
-        source = batches(rng, album, self._encoder, recipe.speech_rows, fresh=64, recall=recipe.recall, hard=recipe.hard)
+        source = batches(
+            rng, album, self._encoder, recipe.speech_rows, fresh=64, recall=recipe.recall, hard=recipe.hard
+        )
         while trainee.step < last_step and time.monotonic() < deadline:
             losses = teach_speech(trainee, recipe, album, next(source), image_id, self._heads_alone)
             if trainee.step % 50 == 0:
@@ -226,9 +228,11 @@ def main() -> None:
         torch.set_num_threads(options["threads"])
     recipe = Recipe(**{field.name: options[field.name] for field in dataclasses.fields(Recipe)})
     run = Run(recipe, options["work"], options["start"])
-    done = run.train(options["minutes"])
-    write_checkpoint(run.trainee.model.eval(), run.tokenizer_files, options["out"])
-    run.log(step=run.trainee.step, done=done, written=str(options["out"]))
+    if run.train(options["minutes"]):
+        write_checkpoint(run.trainee.model.eval(), run.tokenizer_files, options["out"])
+        run.log(step=run.trainee.step, written=str(options["out"]))
+    else:
+        run.log(step=run.trainee.step, stopped="the same command goes on from here")
 
 
 if __name__ == "__main__":

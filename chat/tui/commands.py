@@ -1,14 +1,12 @@
 """The slash commands: their names, what they do in words, and how one is told from a message."""
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _COMMAND = re.compile(r"/(?P<name>[a-z]+)(?:[ \t]+(?P<argument>\S.*?))?\s*", re.DOTALL | re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A slash command."""
 
     name: str
@@ -34,8 +32,7 @@ COMMANDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A command as somebody typed it; its name need not be one that exists."""
 
     name: str

@@ -3,12 +3,10 @@
 import locale
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(NamedTuple):
     """One sign for each state; every one of them stands beside a word that says the same."""
 
     ready: str = "●"

@@ -8,12 +8,13 @@ that computes gets its own pool of helper threads.
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError
 from chat.generation import Chunk, GenerationSettings, Loader, Reply, TextGenerator
-from chat.prompt import Prompt
 from chat.tui.messages import (
     LoadAdvanced,
     LoadEnded,
@@ -23,6 +24,9 @@ from chat.tui.messages import (
     ReplyEnded,
     RunFailed,
 )
+
+if TYPE_CHECKING:
+    from chat.prompt import Prompt
 
 Job = Callable[[], None]
 
@@ -48,14 +52,16 @@ class ModelThread:
         stop = self._stop_loading = threading.Event()
         self._jobs.put(lambda: self._load(loader, stop))
 
-    def count(self, run: int, generator: TextGenerator, prompt: Prompt) -> None:
-        """Count a prompt that is to be sent."""
-        self._jobs.put(lambda: self._count(run, generator, prompt))
+    def count(self, run: int, generator: TextGenerator, conversation: Conversation) -> None:
+        """Count the tokens of a conversation that is to be sent."""
+        self._jobs.put(lambda: self._count(run, generator, conversation))
 
-    def reply(self, run: int, generator: TextGenerator, prompt: Prompt, settings: GenerationSettings) -> None:
-        """Reply to a prompt."""
+    def reply(
+        self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
+    ) -> None:
+        """Reply to a conversation."""
         stop = self._stop_reply = threading.Event()
-        self._jobs.put(lambda: self._reply(run, generator, prompt, settings, stop))
+        self._jobs.put(lambda: self._reply(run, generator, conversation, settings, stop))
 
     def stop_loading(self) -> None:
         """Ask the loading to stop at the next place where it can."""
@@ -89,33 +95,45 @@ class ModelThread:
         except ModelError as error:
             self._post(LoadFailed(error, was_cancelled=stop.is_set()))
         except Exception as error:
+            # Whatever torch or a checkpoint's files raise ends here: a thread that died would leave the UI waiting.
             self._post(LoadFailed(CheckpointError(_in_one_line(error)), was_cancelled=stop.is_set()))
         else:
             self._post(LoadEnded(generator))
 
-    def _count(self, run: int, generator: TextGenerator, prompt: Prompt) -> None:
+    def _count(self, run: int, generator: TextGenerator, conversation: Conversation) -> None:
         try:
-            self._post(PromptCounted(run, generator.count_tokens(prompt)))
+            self._post(PromptCounted(run, generator.count_tokens(prompt_of(conversation, generator))))
         except Exception as error:
+            # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))
 
     def _reply(
         self,
         run: int,
         generator: TextGenerator,
-        prompt: Prompt,
+        conversation: Conversation,
         settings: GenerationSettings,
         stop: threading.Event,
     ) -> None:
         try:
-            for piece in generator.generate(prompt, settings, stop):
+            for piece in generator.generate(prompt_of(conversation, generator), settings, stop):
                 match piece:
                     case Chunk():
                         self._post(ReplyAdvanced(run, piece))
                     case Reply():
                         self._post(ReplyEnded(run, piece))
         except Exception as error:
+            # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))
+
+
+def prompt_of(conversation: Conversation, generator: TextGenerator) -> "Prompt":
+    """A conversation as the generator takes it; it awaits a reply where the last turn is the user's."""
+    # Imported with the first prompt: the first frame does without.
+    from chat.prompt import serialize
+
+    awaits_reply = len(conversation.turns) % 2 == 1
+    return serialize(conversation, generator.dialect, open_reply=awaits_reply)
 
 
 def _model_error(error: Exception) -> ModelError:

@@ -147,26 +147,14 @@ class OpenSession:
             raise RuntimeError("no reply is being written")
         # First into the conversation, then to the store: what cannot be saved is still said.
         ended = reply or _cut_reply(running, reason, self._settings.seed)
-        stored = StoredTurn(running.turn_id, assistant_turn(ended.text), _now(), self._generation(ended))
+        generation = Generation.of(ended, self._facts, self._settings)
+        stored = StoredTurn(running.turn_id, assistant_turn(ended.text), _now(), generation)
         self.turns.append(stored)
         if reply is None:
             running.fail(reason)
         else:
             running.finish(reply)
         return stored
-
-    def _generation(self, reply: Reply) -> Generation:
-        return Generation(
-            facts=self._facts,
-            settings=self._settings,
-            stop_reason=reply.stop_reason,
-            seed=reply.seed,
-            token_ids=reply.token_ids,
-            prompt_tokens=reply.prompt_tokens,
-            cached_tokens=reply.cached_tokens,
-            first_token_s=reply.first_token_s,
-            total_s=reply.total_s,
-        )
 
 
 def joined(drafts: Sequence[Draft]) -> Draft:

@@ -5,10 +5,9 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat.conversation import Image
 from chat.images import thumbnail
@@ -79,8 +78,7 @@ def cells_for(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, -(-round(height * scale) // 2))
 
 
-@dataclass(frozen=True, slots=True)
-class ShrunkPicture:
+class ShrunkPicture(NamedTuple):
     """A picture made small for a place on the screen."""
 
     pixels: "PIL.Image.Image"

@@ -1,7 +1,6 @@
 """Prints the table of ratios: `python -m tests.benchmarks [--runs N]`."""
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -9,9 +8,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from chat.cli.compose import SAMPLES, bundled_folder
+from chat.shapes.bundled import CHECKPOINT, SAMPLES
 from tests.benchmarks.ratio import HEADER, Ratio, compare, seconds
-from tests.benchmarks.terminal import Terminal, echo_times, first_frame_s
+from tests.benchmarks.terminal import ENVIRONMENT, Terminal, echo_times, first_frame_s
 
 EMPTY_APP = "from textual.app import App; App().run()"
 QUESTION = "What is in the picture?"
@@ -25,7 +24,7 @@ def process(*command: str | Path, **environment: str) -> Callable[[], float]:
     def run() -> None:
         subprocess.run(
             [sys.executable, *map(str, command)],
-            env={**os.environ, **environment},
+            env={**ENVIRONMENT, **environment},
             check=True,
             capture_output=True,
         )
@@ -58,12 +57,12 @@ def first_frame_ratio(folder: Path, runs: int) -> Ratio:
 
 def ask_ratio(folder: Path, runs: int) -> Ratio:
     """One question beside the guide's recipe in a bare script."""
-    picture = bundled_folder().parent / "samples" / SAMPLES[0]
+    picture = SAMPLES[0]
     recipe = Path(__file__).parent / "guide_recipe.py"
     return compare(
         "`ask`, beside the guide's recipe",
         process("-m", "chat", "ask", QUESTION, "-i", picture, "--db", folder / "asked.db"),
-        process(recipe, bundled_folder(), picture, QUESTION),
+        process(recipe, CHECKPOINT, picture, QUESTION),
         limit=1.25,
         runs=runs,
     )

@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 
 ALTERNATE_SCREEN = b"\x1b[?1049h"
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""A person's: with the variable left out, a program in its source tree would be compiled anew at every start."""
+
 
 class Terminal:
     """Runs a program in a terminal of 80 columns and 24 rows."""
@@ -27,7 +30,7 @@ class Terminal:
             stderr=inner,
             close_fds=True,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environment},
+            env={**ENVIRONMENT, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environment},
         )
         os.close(inner)
         self.output = b""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chat.conversation import Image, Part, Role, Text, Turn, assistant_turn, user_turn
 from chat.errors import InvalidTurnError, StoreError
-from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft
 from chat.session import conversation_of
 from chat.store import SqliteStore, open_store
@@ -151,17 +151,7 @@ def test_a_closed_reply_keeps_how_it_ended(store: SqliteStore, session_id: str, 
     stored = store.turns(session_id)[-1]
     kept = stored.generation
     assert kept is not None
-    found = Reply(
-        stored.turn.text,
-        kept.token_ids,
-        kept.stop_reason or StopReason.ERROR,
-        kept.prompt_tokens,
-        kept.cached_tokens,
-        kept.seed,
-        kept.first_token_s,
-        kept.total_s,
-    )
-    assert found == ended
+    assert kept.reply(stored.turn.text) == ended
     assert (kept.facts, kept.settings) == (FACTS, SETTINGS)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chat.generation import GenerationSettings, ScriptedGenerator, TextGenerator
+from chat.generation import GenerationSettings, TextGenerator
+from chat.scripted import ScriptedGenerator
 from chat.store import SqliteStore, open_store
 from chat.tui.app import ChatApp
 from tests.tui.doubles import FACTS, Desk, load

@@ -18,10 +18,10 @@ from chat.generation import (
     Loader,
     LoadProgress,
     Reply,
-    ScriptedGenerator,
     TextGenerator,
 )
 from chat.prompt import Prompt
+from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.store import open_store
 from chat.tui.app import ChatApp

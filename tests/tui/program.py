@@ -14,11 +14,11 @@ from chat.generation import (
     GenerationSettings,
     LoadProgress,
     Reply,
-    ScriptedGenerator,
     TextGenerator,
 )
 from chat.images import read_image
 from chat.prompt import Prompt
+from chat.scripted import ScriptedGenerator
 from chat.store import open_store
 from chat.tui.app import ChatApp
 from tests.tui.hostile import HOSTILE

@@ -9,8 +9,8 @@ from textual.widgets import Static
 
 from chat.conversation import Image, Text, user_turn
 from chat.errors import ImageError
-from chat.generation import ScriptedGenerator
 from chat.records import Draft
+from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.pictures import PictureMode
 from chat.tui.widgets.chips import Chip, RemoveSign

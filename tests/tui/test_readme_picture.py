@@ -7,7 +7,8 @@ import pytest
 from textual.pilot import Pilot
 
 from chat.errors import ChatError
-from chat.generation import CheckpointFacts, ScriptedGenerator
+from chat.generation import CheckpointFacts
+from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.session_files import import_transcript
 from chat.transcript import load_transcript

@@ -7,7 +7,8 @@ from textual.pilot import Pilot
 
 from chat.conversation import Image, user_turn
 from chat.errors import ChatError
-from chat.generation import CheckpointFacts, GenerationSettings, Reply, ScriptedGenerator, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
+from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.message_input import MessageInput
 from tests.tui.doubles import FACTS, Desk, HeldLoader, drawn, ready, send, until

@@ -10,9 +10,10 @@ from textual.message import Message
 
 from chat.conversation import Role, user_turn
 from chat.errors import CheckpointError, GenerationError, StoreError
-from chat.generation import Chunk, GenerationSettings, Reply, ScriptedGenerator, StopReason
+from chat.generation import Chunk, GenerationSettings, Reply, StopReason
 from chat.prompt import Prompt
 from chat.records import Draft
+from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.messages import ReplyAdvanced
 from chat.tui.widgets.turn import QueuedTurn

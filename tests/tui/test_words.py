@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from chat.conversation import Image, Part, Text
-from chat.generation import CheckpointFacts, GenerationSettings, ScriptedGenerator, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft
+from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.glyphs import ASCII, UNICODE, glyphs_for
 from chat.tui.marks import moved, parts_of, without_picture

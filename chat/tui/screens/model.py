@@ -11,11 +11,10 @@ from textual.screen import Screen
 from chat.conversation import Conversation
 from chat.errors import StoreError
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, TextGenerator
-from chat.prompt import serialize
 from chat.records import Draft
 from chat.session import conversation_of
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
-from chat.tui.model_thread import ModelThread
+from chat.tui.model_thread import ModelThread, prompt_of
 from chat.tui.open_session import OpenSession
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.status_row import State, Status, StatusRow
@@ -222,9 +221,7 @@ class ModelScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="context", exit_on_error=False)
     def _count(self, generator: TextGenerator, conversation: Conversation) -> None:
-        is_open = len(conversation.turns) % 2 == 1
-        prompt = serialize(conversation, generator.dialect, open_reply=is_open)
-        self.post_message(ContextCounted(generator.count_tokens(prompt)))
+        self.post_message(ContextCounted(generator.count_tokens(prompt_of(conversation, generator))))
 
     @on(ContextCounted)
     def _show_counted(self, message: ContextCounted) -> None:

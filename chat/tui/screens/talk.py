@@ -10,7 +10,6 @@ from textual.timer import Timer
 from chat.conversation import Conversation
 from chat.errors import ChatError
 from chat.generation import GenerationSettings, Loader, StopReason
-from chat.prompt import serialize
 from chat.records import Draft, StoredTurn
 from chat.tui.messages import PromptCounted, ReplyAdvanced, ReplyEnded, RunFailed
 from chat.tui.screens.model import ModelScreen
@@ -68,7 +67,7 @@ class TalkScreen(ModelScreen):
         self._run += 1
         self._is_checking = True
         conversation = self.session.conversation_with(self.session.waiting[0], self._generator.facts)
-        self._model.count(self._run, self._generator, serialize(conversation, self._generator.dialect))
+        self._model.count(self._run, self._generator, conversation)
 
     @on(PromptCounted)
     async def _begin_reply(self, message: PromptCounted) -> None:
@@ -107,7 +106,7 @@ class TalkScreen(ModelScreen):
             return
         self._state, self._started, self._first_token_at = State.READING, time.monotonic(), 0.0
         self._flush = self.set_interval(FLUSH_S, self._draw_reply)
-        self._model.reply(self._run, self._generator, serialize(conversation, self._generator.dialect), settings)
+        self._model.reply(self._run, self._generator, conversation, settings)
         self.show_status()
 
     async def take_back(self, position: int, *, to_edit: bool) -> None:

@@ -1,7 +1,7 @@
 """The line above the composer: what the program is doing, in a word, and how full the context is."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -32,8 +32,7 @@ class State(StrEnum):
         return self in (State.READING, State.WRITING, State.STOPPING)
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """One state of the status row."""
 
     state: State

@@ -1,0 +1,86 @@
+"""A generator that speaks from a script: for tests, and for trying the UI without a model."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from chat.errors import GenerationError
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
+from chat.prompt import IDEFICS, Dialect, Prompt
+
+
+class ScriptedGenerator:
+    """Says what it is told to, word by word."""
+
+    def __init__(
+        self,
+        replies: Sequence[str | Exception],
+        *,
+        facts: CheckpointFacts | None = None,
+        pause_s: float = 0.0,
+        context_length: int = 1024,
+    ) -> None:
+        """Give the replies in the order of the calls; an exception in their place fails after the first word.
+
+        Args:
+            replies: What is said, one for each call.
+            facts: What the generator says it is.
+            pause_s: Seconds between words.
+            context_length: Used when no facts are given.
+        """
+        self._replies = list(replies)
+        self._facts = facts or CheckpointFacts("scripted", context_length=context_length)
+        self._pause_s = pause_s
+        self.prompts: list[Prompt] = []
+        """Every prompt it was given."""
+
+    @property
+    def facts(self) -> CheckpointFacts:
+        """What it says it is."""
+        return self._facts
+
+    @property
+    def dialect(self) -> Dialect:
+        """That of IDEFICS."""
+        return IDEFICS
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """One token a word of the prompt's string."""
+        return len(prompt.text.split())
+
+    def generate(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Iterator[Chunk | Reply]:
+        """Say the next reply of the script."""
+        started = time.monotonic()
+        self.prompts.append(prompt)
+        if not self._replies:
+            raise GenerationError("the script has no more replies")
+        script = self._replies.pop(0)
+        failure = script if isinstance(script, Exception) else None
+        words = _words("Well, " if isinstance(script, Exception) else script)[: settings.max_new_tokens]
+        said: list[str] = []
+        for word in words:
+            if self._pause_s:
+                stop.wait(self._pause_s)
+            if stop.is_set():
+                break
+            said.append(word)
+            yield Chunk(word, len(said))
+        if failure:
+            raise failure
+        reason = StopReason.CANCELLED if stop.is_set() else StopReason.END_OF_UTTERANCE
+        yield Reply(
+            text="".join(said),
+            token_ids=tuple(range(1, len(said) + 1)),
+            stop_reason=reason,
+            prompt_tokens=self.count_tokens(prompt),
+            cached_tokens=0,
+            seed=settings.seed,
+            first_token_s=time.monotonic() - started,
+            total_s=time.monotonic() - started,
+        )
+
+
+def _words(text: str) -> list[str]:
+    """The text cut after every space, so that the pieces joined are the text."""
+    pieces = text.split(" ")
+    return [piece + " " for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
