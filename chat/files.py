@@ -102,7 +102,7 @@ def check_free(path: Path, content: bytes, *, error: type[InputError]) -> None:
     """Raise `error` where a path is taken by anything but a file that holds just this."""
     if os.path.lexists(path) and not _holds(path, content):
         shown = short_line(os.fspath(path))
-        raise error(f"{shown}: exists already: choose another name or ask to overwrite it")
+        raise error(f"{shown}: exists already: choose another name, or give --overwrite")
 
 
 def make_folder(path: Path, *, error: type[InputError]) -> None:

@@ -203,10 +203,11 @@ def test_a_training_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     first = subprocess.run(
         [*map(str, command), *sizes, *held_out, "--minutes", "0"], capture_output=True, text=True, check=True
     )
-    assert json.loads(first.stdout.splitlines()[-1])["done"] is False
+    assert "goes on from here" in json.loads(first.stdout.splitlines()[-1])["stopped"]
+    assert not (tmp_path / "out").exists()
     second = subprocess.run([*map(str, command), *sizes, *held_out], capture_output=True, text=True, check=True)
     last = json.loads(second.stdout.splitlines()[-1])
-    assert (last["done"], last["step"]) == (True, 4)
+    assert (last["step"], last["written"]) == (4, str(tmp_path / "out"))
     third = subprocess.run([*map(str, command), *sizes, *held_out], capture_output=True, text=True, check=True)
     assert json.loads(third.stdout.splitlines()[-1])["step"] == 4
     assert (tmp_path / "out" / "model.safetensors").stat().st_size > 10_000_000

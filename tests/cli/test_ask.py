@@ -1,0 +1,81 @@
+"""`idefics-chat ask` as a person or a script runs it: real processes, real files."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.program import Run, stored, told
+
+
+def test_a_question_is_answered_on_stdout_and_goes_on_tomorrow(run: Run, picture: Path) -> None:
+    first = run("ask", "What is in the picture?", "-i", picture)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith("A ")
+    assert first.stdout.endswith(".\n")
+    second = run("ask", "How many shapes are there?", "--continue", "--json")
+    document = json.loads(second.stdout)
+    assert document["reply"] == "There are two shapes."
+    assert document["usage"]["prompt_tokens"] > 30
+    assert json.loads(run("sessions", "list", "--json").stdout)[0]["turns"] == 4
+
+
+def test_json_has_the_promised_keys_and_nothing_else_is_on_stdout(run: Run, picture: Path) -> None:
+    done = run("ask", "What is in the picture?", "-i", picture, "--json")
+    document = json.loads(done.stdout)
+    assert list(document) == [
+        "session", "turn", "reply", "stop_reason", "checkpoint", "images", "usage", "timing",
+    ]  # fmt: skip
+    (image,) = document["images"]
+    assert list(image) == ["digest", "width", "height", "source"]
+    assert image["source"] == picture.name
+    assert list(document["usage"]) == ["prompt_tokens", "cached_tokens", "new_tokens"]
+    assert list(document["timing"]) == ["load_s", "first_token_s", "total_s"]
+    assert (document["stop_reason"], document["checkpoint"]) == ("end_of_utterance", "shapes")
+
+
+def test_a_picture_can_come_from_stdin_and_so_can_the_question(run: Run, picture: Path) -> None:
+    by_stdin = run("ask", "What is in the picture?", "-i", "-", stdin=picture.read_bytes())
+    asked_by_stdin = run("ask", "-", "-i", picture, stdin=b"What is in the picture?\n")
+    assert by_stdin.returncode == asked_by_stdin.returncode == 0
+    assert by_stdin.stdout == asked_by_stdin.stdout
+
+
+def test_everything_about_a_reply_is_kept(run: Run, picture: Path, tmp_path: Path) -> None:
+    run("ask", "Tell me a story.", "-i", picture, "--temperature", "0.7", "--seed", "5", "--max-new-tokens", "9")
+    ((checkpoint, reason, seed, ids, prompt_tokens, total_s),) = stored(
+        tmp_path, "select checkpoint, stop_reason, seed, token_ids, prompt_tokens, total_s from generations"
+    )
+    assert (checkpoint, reason, seed) == ("shapes", "max_new_tokens", 5)
+    assert len(json.loads(ids)) == 9
+    assert prompt_tokens > 5
+    assert total_s > 0
+
+
+def test_a_message_that_does_not_fit_is_kept_and_spoils_nothing(run: Run, picture: Path) -> None:
+    done = run("ask", "red " * 1200, "-i", picture)
+    assert done.returncode == 4
+    assert "room for 1,024" in told(done)
+    assert run("ask", "How many shapes are there?", "-i", picture, "--continue").stdout == "There are two shapes.\n"
+
+
+def test_a_message_is_kept_when_the_checkpoint_cannot_be_loaded(run: Run, picture: Path, tmp_path: Path) -> None:
+    done = run("ask", "Keep me", "-i", picture, "--checkpoint", "./nowhere")
+    assert "your message is kept as turn 1 of session" in told(done)
+    assert stored(tmp_path, "select text from parts where kind = 'text'") == [("Keep me",)]
+    assert run("ask", "How many shapes are there?", "--continue").stdout == "There are two shapes.\n"
+
+
+def test_a_picture_that_cannot_be_read_leaves_no_session_behind(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("not a picture")
+    assert run("ask", "Hi", "-i", "text.png").returncode == 3
+    assert not (tmp_path / "sessions.db").exists()
+
+
+def test_a_question_that_is_no_text_is_answered_all_the_same(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "chat", "ask", b"\xff hello", "--db", str(tmp_path / "sessions.db")],
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,54 @@
+"""What the program prints reaches its reader, and nothing in it acts on a terminal."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Run
+
+
+@pytest.mark.parametrize("command", [["sessions", "list"], ["ask", "Hello"]])
+def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, command: list[str]) -> None:
+    script = f"{sys.executable} -m chat {' '.join(command)} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db")},
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_an_output_that_is_full_is_one_line(run: Run, tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "chat", "sessions", "list", "--db", str(tmp_path / "sessions.db")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "idefics-chat: the output: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_that_cannot_show_a_character_is_told_its_number(run: Run) -> None:
+    run("ask", "snow ☃", "--checkpoint", "./nowhere")
+    done = run("sessions", "list", PYTHONIOENCODING="latin-1")
+    assert (done.returncode, "snow \\u2603" in done.stdout) == (0, True)
+
+
+def test_nothing_a_session_holds_can_act_on_the_terminal(run: Run) -> None:
+    hostile = "\x1b]52;c;aGk=\x07\x1b[2J\u202e\x9b31m title"
+    run("ask", hostile, "--checkpoint", "./\x1b[31mnowhere")
+    outputs = [run("ask", "x", "--checkpoint", "./\x1b[31mnowhere").stderr, run("sessions", "list").stdout]
+    session = outputs[1].splitlines()[-1].split()[0]
+    outputs += [run("sessions", "show", session).stdout, run("sessions", "show", "\x1b[31m").stderr]
+    for output in outputs:
+        assert not set(output) & {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160), 0x202E]}
+        assert output

@@ -1,0 +1,78 @@
+"""Whatever goes wrong is one line that names it, and the right exit code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Run, told
+
+BAD = {
+    "a missing picture": (["ask", "Hi", "-i", "nowhere.png"], 3, "nowhere.png"),
+    "a directory": (["ask", "Hi", "-i", "."], 3, "folder"),
+    "a very long checkpoint name": (["ask", "Hi", "--checkpoint", "./" + "a" * 300], 4, "is no folder"),
+    "an unknown home": (["ask", "Hi", "--checkpoint", "~nosuchuser/x"], 4, "is no folder"),
+    "a revision of a folder": (["ask", "Hi", "--revision", "main"], 2, "--revision is for checkpoints of the hub"),
+    "a temperature too near to nothing": (["ask", "Hi", "--temperature", "1e-9"], 2, "temperature is 1e-09"),
+    "an endless device": (["ask", "Hi", "-i", "/dev/zero"], 3, "/dev/zero"),
+    "an empty question": (["ask", "  "], 3, "the message is empty"),
+    "an unknown session": (["ask", "Hi", "--session", "zzz"], 3, "zzz"),
+    "two sessions": (["ask", "Hi", "--session", "a", "--continue"], 2, "choose one"),
+    "stdin twice": (["ask", "-", "-i", "-"], 2, "stdin can be read once"),
+    "an unknown checkpoint folder": (["ask", "Hi", "--checkpoint", "./nowhere"], 4, "./nowhere is no folder"),
+    "a wrong setting": (["ask", "Hi", "--top-p", "7"], 2, "top-p is 7.0"),
+    "no terminal for the UI": ([], 2, "needs a terminal"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_the_right_exit_code(run: Run, name: str) -> None:
+    arguments, code, words = BAD[name]
+    done = run(*arguments)
+    assert done.returncode == code
+    assert words in told(done)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["ask"], ["ask", "Hi", "--nonsense"], ["sessions", "nonsense"], ["ask", "Hi", "a\x1b]0;evil\x07"]]
+)
+def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "Usage:" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_options_before_a_command_are_wrong_usage(run: Run) -> None:
+    done = run("--max-new-tokens", "4", "ask", "Hi")
+    assert (done.returncode, "ask comes first" in done.stderr) == (2, True)
+
+
+def test_an_endless_picture_from_stdin_is_refused(tmp_path: Path) -> None:
+    with open("/dev/zero", "rb") as endless:
+        done = subprocess.run(
+            [sys.executable, "-m", "chat", "ask", "Hi", "-i", "-", "--db", str(tmp_path / "sessions.db")],
+            stdin=endless,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert "stdin gives more than" in done.stderr
+
+
+def test_a_database_of_something_else_is_refused_and_left_alone(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes, not a database, and long enough to be taken for one" * 20)
+    before = path.read_bytes()
+    done = run("ask", "Hi", "--db", path)
+    assert done.returncode == 3
+    assert "notes.txt" in told(done)
+    assert path.read_bytes() == before
+
+
+def test_a_traceback_is_shown_on_request_alone(run: Run) -> None:
+    assert "Traceback" in run("ask", "", "--debug").stderr
+    assert "Traceback" not in run("ask", "").stderr

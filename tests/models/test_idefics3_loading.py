@@ -1,0 +1,94 @@
+"""Idefics3, SmolVLM and SmolVLM2 are loaded as their files say, or refused in one line."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chat.conversation import Conversation, user_turn
+from chat.errors import CheckpointError
+from chat.models.folder import SUPPORTED
+from chat.models.loading import load_generator
+from chat.models.request import CheckpointRequest
+from chat.prompt import IDEFICS3, SMOLVLM
+from tests.models.reference import IMAGES, Tiny, both_classes, every_kind, run
+from tests.models.tiny import CONTEXT_LENGTH, TILE
+
+
+@every_kind
+def test_the_facts_are_those_of_the_files(tiny: Tiny) -> None:
+    generator = tiny.load()
+    facts = generator.facts
+    assert (facts.family, facts.context_length, facts.image_size) == (tiny.kind.model_type, CONTEXT_LENGTH, TILE)
+    assert generator.dialect == (IDEFICS3 if tiny.name == "Idefics3" else SMOLVLM)
+    vocabulary = tiny.tokenizer.convert_tokens_to_ids
+    engine = tiny.engine()
+    assert engine.utterance_id == vocabulary("<end_of_utterance>")
+    assert {vocabulary(token) for token in tiny.kind.eos} <= engine.eos_ids | {engine.utterance_id}
+    # Where text_config names no end, transformers says 2; that ends a reply only where 2 is a token of its own.
+    assert (2 in engine.eos_ids) == (tiny.name != "Idefics3")
+    never = [token for token in tiny.kind.added_tokens if "image" in token or "img" in token or "row" in token]
+    assert set(engine.banned_ids) == {vocabulary(token) for token in never}
+
+
+@both_classes
+@pytest.mark.parametrize("quantize", ["8bit", "4bit"])
+def test_packed_weights_answer_and_what_sees_stays_whole(tiny: Tiny, quantize: str) -> None:
+    from chat.models.families import family_of
+    from chat.models.weights import read_model
+
+    request = CheckpointRequest(str(tiny.folder), quantize=quantize)
+    family = family_of(tiny.kind.model_type)
+    model = read_model(request, tiny.folder, family.model_class, family.whole_modules, "cpu", tiny.model.dtype)
+    kinds = {name: type(module).__name__ for name, module in model.named_modules() if name.endswith(("proj", "fc1"))}
+    assert {kind for name, kind in kinds.items() if "vision_model" in name or "connector" in name} == {"Linear"}
+    assert all(kind.startswith("Linear") and kind != "Linear" for name, kind in kinds.items() if "text_model" in name)
+    assert type(model.lm_head).__name__ == "Linear"
+    _, reply = run(tiny.load(quantize=quantize), Conversation((user_turn(IMAGES[0], "What?"),)))
+    assert reply.token_ids
+
+
+def test_every_family_that_is_named_can_be_put_together() -> None:
+    from chat.models.families import family_of
+
+    assert {"idefics", "idefics3", "smolvlm"} == set(SUPPORTED)
+    for model_type in SUPPORTED:
+        assert family_of(model_type).model_class.config_class.model_type == model_type
+
+
+@pytest.mark.parametrize("tiny", ["SmolVLM"], indirect=True)
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (
+            lambda folder: edit_config(folder, model_type="idefics2"),
+            r"kind 'idefics2'; what works: IDEFICS \(.*\), Idefics3 and SmolVLM, SmolVLM2",
+        ),
+        (lambda folder: edit_config(folder, scale_factor="two"), "cannot be loaded"),
+        (lambda folder: rename_token(folder, "<|im_start|>"), r"neither <\|begin_of_text\|> nor <\|im_start\|>"),
+        (lambda folder: rename_token(folder, "<image>"), "the tokenizer has no <image>"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "has no tokenizer.json"),
+    ],
+)
+def test_a_checkpoint_that_cannot_work_is_refused(
+    tiny: Tiny, tmp_path: Path, damage: Callable[[Path], object], expected: str
+) -> None:
+    folder = tmp_path / "copied"
+    shutil.copytree(tiny.folder, folder)
+    damage(folder)
+    with pytest.raises(CheckpointError, match=expected) as caught:
+        load_generator(CheckpointRequest(str(folder)), lambda _: None, threading.Event())
+    assert "\n" not in str(caught.value)
+
+
+def edit_config(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def rename_token(folder: Path, token: str) -> None:
+    path = folder / "tokenizer.json"
+    path.write_text(path.read_text().replace(f'"{token}"', '"<another>"'))

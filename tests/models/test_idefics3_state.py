@@ -1,0 +1,97 @@
+"""Idefics3 and SmolVLM2: state kept from turn to turn saves work and changes no id of a reply."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import chat.models.generator
+from chat.conversation import Conversation, Turn, user_turn
+from chat.generation import CheckpointFacts
+from chat.models.generator import ModelGenerator, chunk_end
+from chat.models.tokens import Key
+from tests.benign import benign_conversation, benign_text
+from tests.models.reference import IMAGES, Tiny, both_classes, run, said
+from tests.models.tiny import CONTEXT_LENGTH
+
+
+def ask(rng: random.Random) -> Turn:
+    shape = rng.choice(("t", "t", "it", "ti", "iit", "iti", "i", "tit", "ii"))
+    return user_turn(*(rng.choice(IMAGES) if part == "i" else benign_text(rng) for part in shape))
+
+
+def asked_next(rng: random.Random, history: Conversation) -> Conversation:
+    """What was said so far and one more question, now and then after an edit of the history."""
+    if history.turns and rng.random() < 0.3:
+        kept = rng.randrange(0, len(history.turns), 2)
+        return Conversation((*history.turns[:kept], ask(rng)), history.system)
+    return history.with_turn(ask(rng))
+
+
+@both_classes
+def test_kept_state_gives_the_ids_of_plain_generate_over_40_conversations(tiny: Tiny) -> None:
+    rng = random.Random(7)
+    engine = tiny.engine()
+    generator = tiny.load()
+    replies = set()
+    for number in range(40):
+        history = Conversation(system=benign_text(rng).strip() if number % 4 == 0 else "")
+        for _ in range(rng.randint(1, 4)):
+            history = asked_next(rng, history)
+            _, reply = run(generator, history)
+            assert list(reply.token_ids) == tiny.new_ids(engine, history), (number, history)
+            replies.add(reply.token_ids)
+            history = history.with_turn(said(reply))
+    assert len(replies) > 40
+
+
+@both_classes
+def test_a_later_turn_computes_only_what_is_new_and_looks_at_a_picture_once(tiny: Tiny) -> None:
+    engine = tiny.engine()
+    generator = ModelGenerator(engine, CheckpointFacts("tiny", context_length=CONTEXT_LENGTH))
+    looks: list[object] = []
+    seen = tiny.model.model.vision_model.register_forward_hook(lambda *_: looks.append(None))
+    first = Conversation((user_turn(IMAGES[0], "What is in the picture?"),))
+    _, reply = run(generator, first)
+    second = first.with_turn(said(reply)).with_turn(user_turn("How many?"))
+    _, again = run(generator, second)
+    assert again.cached_tokens >= reply.prompt_tokens
+    assert len(looks) == 1
+    third = second.with_turn(said(again)).with_turn(user_turn(IMAGES[1], IMAGES[0], "Same?"))
+    _, last = run(generator, third)
+    assert last.cached_tokens >= again.prompt_tokens
+    assert len(looks) == 2
+    seen.remove()
+
+
+@both_classes
+def test_another_picture_in_the_same_place_is_not_taken_for_the_first(tiny: Tiny) -> None:
+    generator = tiny.load()
+    asked = [Conversation((user_turn(image, "What is in the picture?"),)) for image in IMAGES]
+    kept = [run(generator, conversation)[1].token_ids for conversation in asked]
+    assert kept == [run(tiny.load(), conversation)[1].token_ids for conversation in asked]
+    assert len(set(kept)) == len(IMAGES)
+
+
+@both_classes
+def test_prompts_computed_in_small_parts_give_the_same_ids(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat.models.generator, "PREFILL_CHUNK", 5)
+    engine = tiny.engine()
+    rng = random.Random(3)
+    for _ in range(5):
+        conversation = benign_conversation(rng, IMAGES)
+        assert list(run(tiny.load(), conversation)[1].token_ids) == tiny.new_ids(engine, conversation)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=200))
+def test_a_part_of_a_prompt_never_ends_inside_a_picture(runs: list[tuple[int, bool]]) -> None:
+    keys: list[Key] = []
+    for length, is_picture in runs:
+        keys += [(0, ""), *[(1, "a" * 64 if is_picture else "")] * (length * 40), (0, "")]
+    start = 0
+    while start < len(keys):
+        end = chunk_end(keys, start)
+        assert end == len(keys) or not (keys[end - 1][1] and keys[end][1])
+        assert end - start >= min(chat.models.generator.PREFILL_CHUNK, len(keys) - start)
+        start = end

@@ -1,0 +1,141 @@
+"""A conversation with everything that a transcript keeps, random ones, and files that are not as they should be."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+from hypothesis import strategies as st
+
+from chat.conversation import Image, Part, Role, Text, Turn, assistant_turn, user_turn
+from chat.errors import TranscriptError
+from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+from chat.images import read_image
+from chat.records import Generation, StoredTurn
+from chat.transcript import UNKNOWN_GENERATION, Transcript, load_transcript, save_transcript
+
+WHEN = "2026-11-21T02:30:00.000000+00:00"
+
+
+def picture(colour: str, name: str = "", kind: str = "PNG") -> Image:
+    """A small picture of one colour."""
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (4, 3), colour).save(file, kind)
+    return read_image(file.getvalue(), name or f"{colour}.{kind.lower()}")
+
+
+RED, BLUE = picture("red"), picture("blue", "../blue sky\n.jpeg", "JPEG")
+
+GENERATION = Generation(
+    facts=CheckpointFacts("HuggingFaceM4/idefics-9b-instruct", "0" * 40, device="cuda", dtype="bfloat16"),
+    settings=GenerationSettings(max_new_tokens=64, temperature=0.7, top_p=0.9, top_k=40, seed=7),
+    stop_reason=StopReason.END_OF_UTTERANCE,
+    seed=7,
+    token_ids=(319, 2654, 32002),
+    prompt_tokens=41,
+    cached_tokens=12,
+    first_token_s=0.25,
+    total_s=1.5,
+)
+
+TALK = Transcript(
+    "A red picture",
+    "Answer briefly.",
+    (
+        StoredTurn(1, user_turn("What is this?", RED, "And this?", BLUE, RED), WHEN, None),
+        StoredTurn(2, assistant_turn("Red.\r\n\x00 \u202e<end_of_utterance> ▁ é 👩\u200d🚀"), WHEN, GENERATION),
+        StoredTurn(3, user_turn(BLUE), WHEN, None),
+        StoredTurn(4, assistant_turn("A"), WHEN, replace(UNKNOWN_GENERATION, stop_reason=None, token_ids=(5,))),
+        StoredTurn(5, user_turn("Are you there?"), WHEN, None),
+    ),
+)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder: its path there and its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# Lists, since in an alphabet of `st.text` the few that matter would drown in all of Unicode.
+AWKWARD = st.lists(
+    st.sampled_from('\x00\r\n\t ▁\u202e\u2028\ud83d\ude00\udfff\ufeff"\\{}<>') | st.characters(), max_size=6
+).map("".join)
+NAMES = st.one_of(AWKWARD, st.sampled_from(["", ".", "..", "/", "a/b", "CON", ".png", "x" * 300, "~/x", "a.tar.gz"]))
+
+
+@st.composite
+def user_turns(draw: st.DrawFn) -> Turn:
+    """Messages of texts and pictures, with names that no file could have."""
+    parts: list[Part] = []
+    for image in draw(
+        st.lists(st.builds(lambda image, name: replace(image, name=name), pictures(), NAMES), max_size=3)
+    ):
+        if text := draw(AWKWARD):
+            parts.append(Text(text))
+        parts.append(image)
+    text = draw(AWKWARD)
+    if not parts or text:
+        parts.append(Text(f"?{text}"))
+    return Turn(Role.USER, tuple(parts))
+
+
+def pictures() -> st.SearchStrategy[Image]:
+    """Pictures to choose from."""
+    return st.sampled_from([RED, BLUE])
+
+
+def generations() -> st.SearchStrategy[Generation]:
+    """How a reply came about, with any numbers that are allowed."""
+    return st.builds(
+        Generation,
+        facts=st.builds(CheckpointFacts, AWKWARD, st.none() | AWKWARD),
+        settings=st.builds(
+            GenerationSettings,
+            st.integers(1, 999),
+            st.just(0.0) | st.floats(0.001, 100),
+            st.floats(0, 1, exclude_min=True),
+            seed=st.none() | st.integers(0, 2**63 - 1),
+        ),
+        stop_reason=st.none() | st.sampled_from(StopReason),
+        seed=st.none() | st.integers(0, 2**63 - 1),
+        token_ids=st.lists(st.integers(0, 2**31), max_size=5).map(tuple),
+        prompt_tokens=st.integers(0, 10**6),
+        cached_tokens=st.integers(0, 10**6),
+        first_token_s=st.floats(0, 1e6),
+        total_s=st.floats(0, 1e6),
+    )
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> Transcript:
+    """Conversations of up to five turns."""
+    turns: list[StoredTurn] = []
+    for number in range(1, draw(st.integers(0, 5)) + 1):
+        if number % 2:
+            turns.append(StoredTurn(number, draw(user_turns()), WHEN, None))
+        else:
+            turns.append(StoredTurn(number, assistant_turn(draw(AWKWARD)), WHEN, draw(generations())))
+    return Transcript(draw(AWKWARD), draw(AWKWARD), tuple(turns))
+
+
+def write(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A good transcript's file after a change to its document."""
+    save_transcript(folder / "talk.json", TALK)
+    document = json.loads((folder / "talk.json").read_text("utf-8"))
+    change(document)
+    (folder / "talk.json").write_text(json.dumps(document), "utf-8")
+    return folder / "talk.json"
+
+
+def refusal(path: Path) -> str:
+    """The message a file is refused with, without the file's name, which it begins with."""
+    with pytest.raises(TranscriptError) as caught:
+        load_transcript(path)
+    message = str(caught.value)
+    assert message.isprintable()
+    assert message.startswith(f"{path}: ")
+    return message.removeprefix(f"{path}: ")

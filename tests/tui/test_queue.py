@@ -1,0 +1,92 @@
+"""A message that cannot be answered yet waits, goes out in order, and can be taken back."""
+
+from collections.abc import Callable
+
+from chat.scripted import ScriptedGenerator
+from chat.session import SessionStore
+from chat.tui.widgets.turn import QueuedTurn
+from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, ready, send, until
+
+MakeDesk = Callable[..., Desk]
+
+
+async def test_messages_sent_while_loading_wait_and_go_out_in_order(make_desk: MakeDesk, store: SessionStore) -> None:
+    model = ScriptedGenerator(["First.", "Second."], facts=FACTS)
+    loader = HeldLoader(model)
+    desk = make_desk(load=loader)
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: "loading 62 %" in desk.state())
+        await send(pilot, desk, "One?")
+        await send(pilot, desk, "Two?")
+        await until(pilot, lambda: "2 queued" in desk.state())
+        assert len(desk.screen.query(QueuedTurn)) == 2
+        assert store.draft(None).text == "One?\n\nTwo?"
+        loader.gate.set()
+        await until(pilot, lambda: len(desk.turns()) == 4)
+        await until(pilot, lambda: desk.state().endswith("ready"))
+    assert [text for _, text in desk.turns()] == ["One?", "First.", "Two?", "Second."]
+    assert not store.draft(None)
+    latest = store.latest_session()
+    assert latest is not None
+    assert not store.draft(latest.id)
+
+
+async def test_up_takes_the_last_waiting_message_back(make_desk: MakeDesk) -> None:
+    loader = HeldLoader(ScriptedGenerator(["First."], facts=FACTS))
+    desk = make_desk(load=loader)
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: "loading" in desk.state())
+        await send(pilot, desk, "One?")
+        await send(pilot, desk, "Two?")
+        await pilot.press("up")
+        await until(pilot, lambda: desk.text() == "Two?")
+        assert len(desk.screen.query(QueuedTurn)) == 1
+        loader.gate.set()
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    assert [text for _, text in desk.turns()] == ["One?", "First."]
+
+
+async def test_delete_on_a_waiting_message_takes_it_out(make_desk: MakeDesk) -> None:
+    loader = HeldLoader(ScriptedGenerator(["Second."], facts=FACTS))
+    desk = make_desk(load=loader)
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: "loading" in desk.state())
+        await send(pilot, desk, "One?")
+        await send(pilot, desk, "Two?")
+        desk.screen.query(QueuedTurn).first().focus()
+        await pilot.press("delete")
+        await until(pilot, lambda: len(desk.screen.query(QueuedTurn)) == 1)
+        assert desk.text() == ""
+        loader.gate.set()
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    assert [text for _, text in desk.turns()] == ["Two?", "Second."]
+
+
+async def test_a_message_sent_while_another_is_answered_waits(make_desk: MakeDesk) -> None:
+    model = HeldGenerator("First.", "Second.")
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "One?")
+        await until(pilot, lambda: desk.screen.is_working)
+        await send(pilot, desk, "Two?")
+        await until(pilot, lambda: len(desk.screen.query(QueuedTurn)) == 1)
+        model.free()
+        await until(pilot, lambda: len(desk.turns()) == 4 and desk.state().endswith("ready"))
+        assert desk.said() == ["One?", "First.", "Two?", "Second."]
+    assert [text for _, text in desk.turns()] == ["One?", "First.", "Two?", "Second."]
+
+
+async def test_escape_cancels_the_loading_and_keeps_what_waits(make_desk: MakeDesk) -> None:
+    loader = HeldLoader(ScriptedGenerator(["Here."], facts=FACTS))
+    desk = make_desk(load=loader)
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: "loading" in desk.state())
+        await send(pilot, desk, "One?")
+        await pilot.press("escape")
+        await until(pilot, lambda: "not loaded · 1 queued" in desk.state())
+        assert "The loading was cancelled" in desk.shown()
+        loader.gate.set()
+        await send(pilot, desk, "/load")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    assert [text for _, text in desk.turns()] == ["One?", "Here."]
