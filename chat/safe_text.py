@@ -4,6 +4,7 @@ Textual hands escape characters on as they are, so a reply or a file name could 
 window's title or reverse the line it stands in.
 """
 
+import json
 import re
 from typing import Final
 
@@ -28,6 +29,11 @@ def printable(text: str, *, multiline: bool = True) -> str:
     """
     unsafe = _UNSAFE if multiline else _UNSAFE_IN_A_LINE
     return unsafe.sub(_mark, text)
+
+
+def json_line(document: object) -> str:
+    """The document as one line of JSON in which every character that could steer a terminal is an escape sequence."""
+    return _UNSAFE.sub(lambda unsafe: f"\\u{ord(unsafe[0]):04x}", json.dumps(document, ensure_ascii=False))
 
 
 def short_line(text: str, most: int = 160) -> str:

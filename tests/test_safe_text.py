@@ -1,5 +1,6 @@
 """No text can steer the terminal, however it is cut into pieces."""
 
+import json
 import random
 import sys
 import unicodedata
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.safe_text import printable, short_line
+from chat.safe_text import json_line, printable, short_line
 
 AWKWARD = "\x00\a\b\t\n\v\r\x1b\x7f\x80\x84\x90\x9b\x9d\x9f\u061c\u200d\u200e\u2028\u202e\u2066\ud800\udfff[]m;"
 STEERING = {"\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
@@ -31,6 +32,13 @@ def test_no_character_of_all_steers_a_terminal() -> None:
 def test_harmless_characters_stay_as_they_are() -> None:
     harmless = "".join(one for one in map(chr, range(sys.maxunicode + 1)) if is_safe(one))
     assert printable(harmless, multiline=False) is harmless
+
+
+def test_json_is_safe_and_says_the_same() -> None:
+    # Parted, because JSON reads two halves of a pair that follow each other as one character.
+    everything = {"text": " ".join(map(chr, range(sys.maxunicode + 1)))}
+    assert is_safe(json_line(everything))
+    assert json.loads(json_line(everything)) == everything
 
 
 def test_ten_thousand_hostile_texts_are_safe_however_they_are_cut() -> None:

@@ -120,6 +120,10 @@ def _told(error: Exception) -> int:
     """Tell what went wrong, in one line but for wrong usage, which shows how it is used; gives the exit code."""
     from chat.safe_text import printable
 
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        # A group without its command: the whole help is its message.
+        click.echo(printable(error.format_message()), err=True)
+        return error.exit_code
     if isinstance(error, click.ClickException):
         usage = error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
         click.echo(f"{printable(usage)}idefics-chat: {printable(error.format_message(), multiline=False)}", err=True)

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import json
 import signal
 import sys
 import threading
@@ -31,7 +30,7 @@ from chat.files import byte_size
 from chat.generation import Chunk, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.images import MOST_BYTES, open_image, read_image
 from chat.prompt import serialize
-from chat.safe_text import printable
+from chat.safe_text import json_line, printable
 from chat.session import RunningReply, SessionStore, conversation_of
 
 
@@ -64,7 +63,7 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
                 sys.exit(INTERRUPTED)
             raise type(error)(f"{error} (your message is kept as turn {turn_id} of session {session_id})") from error
         if options["as_json"]:
-            click.echo(json.dumps(exchange.report(reply, turn.images), ensure_ascii=False))
+            click.echo(json_line(exchange.report(reply, turn.images)))
     if reply.stop_reason is StopReason.CANCELLED:
         sys.exit(INTERRUPTED)
 

@@ -28,7 +28,7 @@ def open_session_store(db: Path | None) -> SessionStore:
     """The store in this file, or in the place where the platform keeps a user's data."""
     from chat.store import default_path, open_store
 
-    return open_store(db or default_path())
+    return open_store(db) if db else open_store(default_path(), owns_folder=True)
 
 
 def loader(request: CheckpointRequest) -> Loader:

@@ -1,7 +1,6 @@
 """`idefics-chat sessions`: the saved conversations, without a model."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
 from chat.conversation import Image, Role
 from chat.records import SessionSummary, StoredTurn
-from chat.safe_text import printable
+from chat.safe_text import json_line, printable
 from chat.session import SessionStore
 
 
@@ -33,7 +32,7 @@ def _say(text: str) -> None:
 
 
 def _print_json(document: object) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))
+    click.echo(json_line(document))
 
 
 @sessions.command("list")

@@ -1,4 +1,4 @@
-"""Trains the bundled checkpoint from scratch: `python -m chat.shapes.train --out FOLDER`.
+"""Trains the bundled checkpoint from scratch: `python -m chat.shapes.train --out FOLDER --work FOLDER`.
 
 First sight, then speech. The vision tower and the resampler learn to say, through throw-away heads, what lies where:
 each of the sixteen latents answers for one place, one kind of shape or one colour. Then the whole model learns to talk

@@ -21,8 +21,12 @@ def default_path() -> Path:
     return user_data_path("idefics-chat") / "sessions.db"
 
 
-def make_private(path: Path) -> None:
+def make_private(path: Path, *, owns_folder: bool) -> None:
     """Make sure that there is a file only its owner can read, in a folder that is so too where it has to be made.
+
+    Args:
+        path: The file.
+        owns_folder: The folder is this program's alone: it is made private wherever it comes from.
 
     Raises:
         StoreError: Something that is no file has this name.
@@ -31,6 +35,9 @@ def make_private(path: Path) -> None:
     if not path.parent.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o700)
+    elif owns_folder and stat.S_IMODE(path.parent.stat().st_mode) & 0o077:
+        with suppress(OSError):
+            path.parent.chmod(0o700)
     if not path.exists():
         # Another process may be faster.
         with suppress(FileExistsError):

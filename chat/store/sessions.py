@@ -19,17 +19,21 @@ from chat.store.schema import prepare
 from chat.store.titles import title_of
 
 
-def open_store(path: Path) -> "SqliteStore":
+def open_store(path: Path, *, owns_folder: bool = False) -> "SqliteStore":
     """Open the store in a file, which is created where there is none, for the calling thread.
 
     A file that may not be written opens all the same; then every change raises.
+
+    Args:
+        path: The file.
+        owns_folder: The folder is this program's alone: nobody but its owner may look into it.
 
     Raises:
         StoreError: The file cannot be used: it is no database, another program's, a newer version's, or damaged.
     """
     path = path.absolute()
     with store_errors(path):
-        make_private(path)
+        make_private(path, owns_folder=owns_folder)
         connection = connect(path)
         try:
             prepare(connection, path)

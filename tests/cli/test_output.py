@@ -1,5 +1,6 @@
 """What the program prints reaches its reader, and nothing in it acts on a terminal."""
 
+import json
 import os
 import subprocess
 import sys
@@ -49,6 +50,8 @@ def test_nothing_a_session_holds_can_act_on_the_terminal(run: Run) -> None:
     outputs = [run("ask", "x", "--checkpoint", "./\x1b[31mnowhere").stderr, run("sessions", "list").stdout]
     session = outputs[1].splitlines()[-1].split()[0]
     outputs += [run("sessions", "show", session).stdout, run("sessions", "show", "\x1b[31m").stderr]
-    for output in outputs:
+    listed, shown = run("sessions", "list", "--json").stdout, run("sessions", "show", session, "--json").stdout
+    assert json.loads(listed)[-1]["title"] == json.loads(shown)["title"] == hostile
+    for output in (*outputs, listed, shown):
         assert not set(output) & {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160), 0x202E]}
         assert output

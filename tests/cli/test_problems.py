@@ -50,6 +50,13 @@ def test_options_before_a_command_are_wrong_usage(run: Run) -> None:
     assert (done.returncode, "ask comes first" in done.stderr) == (2, True)
 
 
+def test_a_group_without_its_command_shows_its_help(run: Run) -> None:
+    done = run("sessions")
+    assert done.returncode == 2
+    assert "  export " in done.stderr
+    assert "␊" not in done.stderr
+
+
 def test_an_endless_picture_from_stdin_is_refused(tmp_path: Path) -> None:
     with open("/dev/zero", "rb") as endless:
         done = subprocess.run(

@@ -57,6 +57,12 @@ def test_a_file_that_others_may_read_is_made_private(path: Path, before: int, af
     assert permissions(path) == after
 
 
+def test_the_programs_own_folder_is_made_private_too(path: Path) -> None:
+    path.parent.mkdir(mode=0o755)
+    open_store(path, owns_folder=True).close()
+    assert permissions(path.parent) == 0o700
+
+
 def test_a_folder_that_was_there_is_left_as_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     open_store(tmp_path / "sessions.db").close()
