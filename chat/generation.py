@@ -89,7 +89,7 @@ class CheckpointFacts:
     name: str
     """As the user gave it: `shapes`, a hub name or a folder."""
     revision: str | None = None
-    """Commit of a hub checkpoint, where known."""
+    """Commit of a hub checkpoint where known, a digest of the weights for one from a folder."""
     family: str = "idefics"
     device: str = "cpu"
     dtype: str = "float32"

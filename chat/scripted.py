@@ -67,11 +67,12 @@ class ScriptedGenerator:
             yield Chunk(word, len(said))
         if failure:
             raise failure
-        reason = StopReason.CANCELLED if stop.is_set() else StopReason.END_OF_UTTERANCE
+        is_cut = len(said) >= settings.max_new_tokens
+        reason = StopReason.MAX_NEW_TOKENS if is_cut else StopReason.END_OF_UTTERANCE
         yield Reply(
             text="".join(said),
             token_ids=tuple(range(1, len(said) + 1)),
-            stop_reason=reason,
+            stop_reason=StopReason.CANCELLED if stop.is_set() else reason,
             prompt_tokens=self.count_tokens(prompt),
             cached_tokens=0,
             seed=settings.seed,

@@ -1,7 +1,16 @@
-"""Generated ids as text, piece by piece, such that the pieces joined are exactly the text of all ids together."""
+"""Generated ids as text, piece by piece, such that the pieces joined are exactly the text of all ids together.
+
+Only the tokens whose text is not settled yet are decoded when one arrives, behind those just before them: a decoder
+changes the beginning of what it is given, and joins bytes of neighbouring tokens to characters.
+"""
+
+from typing import Final
 
 from chat.models.tokens import PromptEncoder
 from chat.prompt import USER_MARKER
+
+_LONGEST_CHARACTER: Final = 4
+"""Bytes of UTF-8, and so the most tokens that one character is made of."""
 
 
 class ReplyText:
@@ -12,11 +21,12 @@ class ReplyText:
     """
 
     def __init__(self, encoder: PromptEncoder) -> None:
-        self._decode = encoder.decode
-        self._is_byte = encoder.is_byte
+        self._encoder = encoder
         self._ids: list[int] = []
-        self._settled = 0
-        self._given = 0
+        self._context: list[int] = []
+        self._context_length = 0
+        self._open: list[int] = []
+        self._marker_beginning = ""
         self.text = ""
         """The text given so far."""
         self.has_turn_marker = False
@@ -25,43 +35,59 @@ class ReplyText:
     def add(self, token_id: int) -> str:
         """Take a token; gives the new text that nothing can change any more."""
         self._ids.append(token_id)
-        if not self._is_byte(token_id):
-            self._settled = len(self._ids)
-        decoded = self._decode(self._ids)
-        marker = decoded.find(USER_MARKER)
-        if marker >= 0:
+        # Decoding leaves a hidden token out, so that bytes before it and behind it are neighbours.
+        if self.has_turn_marker or self._encoder.is_hidden(token_id):
+            return ""
+        self._open.append(token_id)
+        is_settled = self._is_settled()
+        if not is_settled and USER_MARKER[-1] not in self._encoder.decode([token_id]):
+            return ""
+        text = self._marker_beginning + self._encoder.decode(self._context + self._open)[self._context_length :]
+        before_marker, marker, _ = text.partition(USER_MARKER)
+        if marker:
             self.has_turn_marker = True
-            return self._give(decoded[:marker])
-        if self._settled < len(self._ids):
-            decoded = self._decode(self._ids[: self._settled])
-        return self._give(decoded[: len(decoded) - _held_back(decoded)])
+            return self._give(before_marker)
+        if not is_settled:
+            return ""
+        self._settle()
+        self._marker_beginning = _marker_beginning(text)
+        return self._give(text.removesuffix(self._marker_beginning))
 
     def finish(self) -> str:
         """The rest of the text, now that no token follows."""
-        return "" if self.has_turn_marker else self._give(self._decode(self._ids))
+        return "" if self.has_turn_marker else self._give(self._encoder.decode(self._ids)[len(self.text) :])
 
     def spoken(self, tokens: int) -> int:
         """How many of the tokens belong to the text; those of the user's marker do not."""
         if self.has_turn_marker:
             tokens = len(self._ids)
-            while tokens and len(self._decode(self._ids[:tokens])) > len(self.text):
+            while tokens and len(self._encoder.decode(self._ids[:tokens])) > len(self.text):
                 tokens -= 1
         return tokens
 
-    def _give(self, text: str) -> str:
-        """The part of the text that was not given before."""
-        piece = text[self._given :]
-        self._given = max(self._given, len(text))
+    def _is_settled(self) -> bool:
+        """Whether no later token can change the text of those so far."""
+        if self._encoder.is_byte(self._open[-1]):
+            return False
+        return not self._encoder.decode(self._open[-_LONGEST_CHARACTER:]).endswith("\ufffd")
+
+    def _settle(self) -> None:
+        """Keep, of the tokens so far, those that the following ones are decoded behind.
+
+        One is enough, or two where the text of one is the space that a decoder takes off the beginning: with a text
+        before them, the following ones lose nothing of their own.
+        """
+        settled = self._context + self._open
+        self._context = settled[-1:] if self._encoder.decode(settled[-1:]) else settled[-2:]
+        self._context_length = len(self._encoder.decode(self._context))
+        self._open = []
+
+    def _give(self, piece: str) -> str:
         self.text += piece
         return piece
 
 
-def _held_back(text: str) -> int:
-    """How many characters at the end may still change: an unfinished one, or the beginning of the user's marker."""
-    unfinished = len(text) - len(text.rstrip("\ufffd"))
-    if unfinished:
-        return unfinished
-    for length in range(min(len(USER_MARKER) - 1, len(text)), 0, -1):
-        if USER_MARKER.startswith(text[-length:]):
-            return length
-    return 0
+def _marker_beginning(text: str) -> str:
+    """What stands at the end of the text and may become the user's marker."""
+    beginnings = (USER_MARKER[:length] for length in range(len(USER_MARKER) - 1, 0, -1))
+    return next((beginning for beginning in beginnings if text.endswith(beginning)), "")

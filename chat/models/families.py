@@ -83,9 +83,11 @@ def _tiled(model_class: Any, processor_class: Any) -> Family:
     """Idefics3 and its successors, which differ in nothing but the names of their classes."""
 
     def build(model: Any, encoder: PromptEncoder, folder: Path) -> Engine:
+        # A picture is first brought to the size that the files name, as the reference does it, and then to one tile:
+        # to a tile at once, a long picture would be made narrow before it is squashed to a square.
         tile = {"longest_edge": model.config.vision_config.image_size}
         processor = processor_class.from_pretrained(
-            folder, local_files_only=True, do_image_splitting=False, do_pad=True, size=tile, max_image_size=tile
+            folder, local_files_only=True, do_image_splitting=False, do_pad=True, max_image_size=tile
         )
         return Idefics3Engine(model, encoder, processor, _dialect(encoder))
 

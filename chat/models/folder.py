@@ -33,7 +33,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder: give the folder of a checkpoint, or a hub name such as ORG/NAME")
     config = check_family(folder)
-    _read_json(folder / "preprocessor_config.json")
+    _check_image_settings(folder)
     if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
         raise CheckpointError(f"{folder} has no tokenizer.json: copy the checkpoint's files again")
     for path in weight_files(folder):
@@ -49,6 +49,13 @@ def check_family(folder: Path) -> dict[str, Any]:
         known = ", ".join(SUPPORTED.values())
         raise CheckpointError(f"{folder} holds a checkpoint of the kind {family!r}; what works: {known}")
     return config
+
+
+def _check_image_settings(folder: Path) -> None:
+    """Check that one of the two files says how pictures are prepared; transformers reads the same, in this order."""
+    path = folder / "processor_config.json"
+    if not path.exists() or not isinstance(_read_json(path).get("image_processor"), dict):
+        _read_json(folder / "preprocessor_config.json")
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -126,7 +126,8 @@ class _Writing:
                 f"the conversation takes {len(self._keys):,} tokens and the checkpoint has room for "
                 f"{facts.context_length:,}: begin a new session or leave something out"
             )
-        self._sampler = Sampler(settings, engine.banned_ids, engine.model.device)
+        prompt_ids = [token_id for token_id, _ in self._keys]
+        self._sampler = Sampler(settings, engine.banned_ids, prompt_ids, engine.model.device)
         self._text = ReplyText(engine.encoder)
         self._ids: list[int] = []
         self._cached = 0
@@ -137,7 +138,7 @@ class _Writing:
         logits = self._prefill(self._keys[self._cached :])
         reason = StopReason.CANCELLED
         while logits is not None and not self._stop.is_set():
-            token_id = self._sampler.choose(logits, [key[0] for key in self._keys] + self._ids)
+            token_id = self._sampler.choose(logits)
             text, ended = self._take(token_id)
             yield Chunk(text, token_id)
             if ended:

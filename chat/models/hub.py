@@ -102,6 +102,22 @@ def _hub_errors(request: CheckpointRequest) -> Iterator[None]:
         raise CheckpointError(_unreachable(name)) from error
     except (HfHubHTTPError, ValueError, RuntimeError) as error:
         raise CheckpointError(_unreachable(name)) from error
+    except _transport_errors() as error:
+        raise CheckpointError(
+            f"{name} cannot be fetched, the connection to the hub broke off: what came is kept, try again, "
+            "or give a folder"
+        ) from error
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """What the hub's client raises where a connection fails half way.
+
+    Which library speaks HTTP is the client's own affair and has changed before; its errors are derived from that
+    library's.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return tuple(base for base in HfHubHTTPError.__mro__ if issubclass(base, Exception) and base is not Exception)
 
 
 def _unreachable(name: str) -> str:

@@ -41,7 +41,8 @@ class IdeficsEngine:
         ids = encoder.control_ids
         self.utterance_id = ids[END_OF_UTTERANCE]
         self.eos_ids = frozenset((ids[END_OF_SEQUENCE],))
-        self.banned_ids = tuple(sorted(encoder.added_ids - {self.utterance_id} - self.eos_ids))
+        vocabulary = model.config.vocab_size + model.config.additional_vocab_size
+        self.banned_ids = tuple(sorted(encoder.unsaid_ids(vocabulary, {self.utterance_id, *self.eos_ids})))
         self.image_size = int(image_processor.size["height"])
         self._latents = KeptFeatures(self._look, _LATENTS_KEPT)
 

@@ -40,9 +40,8 @@ class Idefics3Engine:
         ids = encoder.control_ids
         self.utterance_id = ids[END_OF_UTTERANCE]
         self.eos_ids = _eos_ids(model) & encoder.added_ids
-        self.banned_ids: tuple[int, ...] = tuple(
-            token_id for token, token_id in ids.items() if token not in (dialect.begin, END_OF_UTTERANCE)
-        )
+        vocabulary = model.config.text_config.vocab_size
+        self.banned_ids = tuple(sorted(encoder.unsaid_ids(vocabulary, {self.utterance_id, *self.eos_ids})))
         self.image_size = int(model.config.vision_config.image_size)
         self._image_tokens = encoder.picture_ids.count(ids[IMAGE])
         self._features = KeptFeatures(self._look, _FEATURES_KEPT)

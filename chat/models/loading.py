@@ -8,7 +8,8 @@ from typing import Any
 
 from chat.errors import ChatError, CheckpointError
 from chat.generation import CheckpointFacts, LoadProgress, TextGenerator
-from chat.models.folder import check_folder
+from chat.models.digest import weights_digest
+from chat.models.folder import check_folder, weight_files
 from chat.models.hub import find_folder
 from chat.models.request import CheckpointRequest
 
@@ -31,6 +32,7 @@ def load_generator(request: CheckpointRequest, progress: Report, stop: threading
     folder, revision = find_folder(request, progress, stop)
     progress(LoadProgress("checking the files"))
     config = check_folder(folder)
+    revision = revision or weights_digest(weight_files(folder))
     _go_on(request, stop)
     progress(LoadProgress("starting torch", 0.1))
     try:
@@ -51,7 +53,7 @@ def _go_on(request: CheckpointRequest, stop: threading.Event) -> None:
 def _with_torch(
     request: CheckpointRequest,
     folder: Path,
-    revision: str | None,
+    revision: str,
     config: dict[str, Any],
     progress: Report,
     stop: threading.Event,

@@ -18,17 +18,23 @@ from chat.generation import GenerationSettings
 class Sampler:
     """Chooses one token after another for one reply."""
 
-    def __init__(self, settings: GenerationSettings, banned: Sequence[int], device: torch.device) -> None:
+    def __init__(
+        self, settings: GenerationSettings, banned: Sequence[int], prompt_ids: Sequence[int], device: torch.device
+    ) -> None:
         """Prepare for one reply.
 
         Args:
             settings: Greedy where the temperature is 0, else sampled.
             banned: Ids that are never chosen.
+            prompt_ids: For the repetition penalty; what is chosen is added to them.
             device: Where the logits are.
         """
         self._banned = torch.tensor(list(banned), dtype=torch.long, device=device)
         self._processors = LogitsProcessorList()
-        if settings.repetition_penalty != 1.0:
+        self._has_penalty = settings.repetition_penalty != 1.0
+        # Nothing but the penalty looks at earlier tokens, and a long conversation has many.
+        self._sequence = torch.tensor([list(prompt_ids) if self._has_penalty else []], dtype=torch.long, device=device)
+        if self._has_penalty:
             self._processors.append(RepetitionPenaltyLogitsProcessor(settings.repetition_penalty))
         self.seed: int | None = None
         """What sampling was seeded with; None for greedy decoding."""
@@ -46,18 +52,15 @@ class Sampler:
         if settings.top_p < 1.0:
             self._processors.append(TopPLogitsWarper(settings.top_p))
 
-    def choose(self, logits: Tensor, token_ids: Sequence[int]) -> int:
-        """The next token.
-
-        Args:
-            logits: (vocabulary,) of the last position.
-            token_ids: Prompt and reply so far, for the repetition penalty.
-        """
+    def choose(self, logits: Tensor) -> int:
+        """The next token, after logits (vocabulary,) of the last position."""
         scores = logits.float().clone()
         scores[self._banned] = -torch.inf
-        if self._processors:
-            sequence = torch.tensor([list(token_ids)], device=logits.device)
-            scores = self._processors(sequence, scores[None])[0]
+        scores = self._processors(self._sequence, scores[None])
         if self._random is None:
-            return int(scores.argmax())
-        return int(torch.multinomial(scores.softmax(-1), 1, generator=self._random))
+            chosen = scores.argmax(-1, keepdim=True)
+        else:
+            chosen = torch.multinomial(scores.softmax(-1), 1, generator=self._random)
+        if self._has_penalty:
+            self._sequence = torch.cat((self._sequence, chosen), dim=1)
+        return int(chosen)

@@ -6,7 +6,7 @@ tokens the ids are those the reference processor gives for the joined string.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -82,8 +82,10 @@ class PromptEncoder:
         self.control_ids = {token: self._control_id(token) for token in notation.control_tokens}
         self.picture_ids = tuple(token_id for part in notation.picture for token_id in self._part_ids(part))
         """The ids that stand for one picture."""
-        self.added_ids = frozenset(backend.get_added_tokens_decoder())
+        added = backend.get_added_tokens_decoder()
+        self.added_ids = frozenset(added)
         """The ids of every token that is not made of text, those of `control_ids` and others."""
+        self._special_ids = frozenset(token_id for token_id, token in added.items() if token.special)
         if notation.is_legacy and not has_trained_layout(backend):
             raise CheckpointError(
                 "the tokenizer lost the space that the checkpoint was trained with after control tokens: "
@@ -101,10 +103,26 @@ class PromptEncoder:
     def _part_ids(self, part: Control | Label) -> tuple[int, ...]:
         return (self.control_ids[part.token],) if isinstance(part, Control) else self.encode_text(part.text)
 
+    def unsaid_ids(self, size: int, closing: Collection[int]) -> frozenset[int]:
+        """The ids that a reply may never hold: they would be hidden in its text.
+
+        Args:
+            size: How many ids the model can give; some models have room for more tokens than their tokenizer has.
+            closing: Control ids that a reply may end with.
+        """
+        nameless = (token_id for token_id in range(size) if self._backend.id_to_token(token_id) is None)
+        return frozenset(nameless) | frozenset(
+            token_id for token_id in self.added_ids if token_id < size and token_id not in closing
+        )
+
     def is_byte(self, token_id: int) -> bool:
         """Whether a token is one byte, which may be part of a character."""
         token = self._backend.id_to_token(token_id)
         return token is not None and len(token) == 6 and token.startswith("<0x") and token.endswith(">")
+
+    def is_hidden(self, token_id: int) -> bool:
+        """Whether decoding leaves a token out: a control token, or an id that stands for none."""
+        return token_id in self._special_ids or self._backend.id_to_token(token_id) is None
 
     def encode(self, prompt: Prompt) -> EncodedPrompt:
         """The token ids of a prompt and where each of its segments lies."""

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.models.reference import Tiny
-from tests.models.tiny import KINDS, TILE, write_checkpoint
+from tests.models.tiny import KINDS, write_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,6 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         kind,
         folder,
         model_class.from_pretrained(folder).eval(),
-        processor_class.from_pretrained(folder, do_image_splitting=False, size={"longest_edge": TILE}),
+        processor_class.from_pretrained(folder, do_image_splitting=False),
         transformers.PreTrainedTokenizerFast.from_pretrained(folder),
     )

@@ -3,6 +3,8 @@
 import io
 import random
 import threading
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,16 @@ from typing import Any
 import pytest
 from PIL import Image as PillowImage
 
-from chat.conversation import Conversation, Image, Turn, assistant_turn
+from chat.conversation import Conversation, Image, Turn, assistant_turn, user_turn
 from chat.generation import Chunk, GenerationSettings, Reply, StopReason
 from chat.images import read_image
+from chat.models.decoding import ReplyText
 from chat.models.generator import Engine, ModelGenerator
 from chat.models.loading import load_generator
 from chat.models.request import CheckpointRequest
-from chat.prompt import serialize
+from chat.models.state import KeptState
+from chat.models.tokens import PromptEncoder
+from chat.prompt import USER_MARKER, serialize
 from tests.models.tiny import KINDS, Kind
 
 NEW = 8
@@ -36,9 +41,7 @@ class Tiny:
 
     def load(self, **options: Any) -> ModelGenerator:
         """A generator of ours, loaded afresh."""
-        generator = load_generator(CheckpointRequest(str(self.folder), **options), lambda _: None, threading.Event())
-        assert isinstance(generator, ModelGenerator)
-        return generator
+        return loaded(self.folder, **options)
 
     def engine(self) -> Engine:
         """Our engine around the reference's model."""
@@ -74,6 +77,38 @@ class Tiny:
         return new
 
 
+def loaded(folder: Path, **options: Any) -> ModelGenerator:
+    """A generator over the checkpoint in a folder."""
+    generator = load_generator(CheckpointRequest(str(folder), **options), lambda _: None, threading.Event())
+    assert isinstance(generator, ModelGenerator)
+    return generator
+
+
+def engine_of(folder: Path) -> Engine:
+    """Our engine over the checkpoint in a folder, everything read from there."""
+    from chat.models.families import family_of
+    from chat.models.folder import check_folder
+    from chat.models.weights import read_config, read_model
+
+    family = family_of(check_folder(folder)["model_type"])
+    model = read_model(CheckpointRequest(str(folder)), folder, family.model_class, (), "cpu", "float32")
+    encoder = family.read_encoder(folder, read_config(family.model_class, folder))
+    return family.build_engine(model, encoder, folder)
+
+
+def pixels_seen(engine: Engine, image: Image) -> Any:
+    """What the vision tower is given when the engine looks at a picture, (1, 3, height, width)."""
+    seen: list[Any] = []
+    hook = engine.model.model.vision_model.register_forward_pre_hook(
+        lambda _, __, kwargs: seen.append(kwargs["pixel_values"]), with_kwargs=True
+    )
+    keys = engine.encoder.keys(serialize(Conversation((user_turn(image),)), engine.dialect))
+    engine.compute(KeptState(engine.model.config), keys, {image.digest: image})
+    hook.remove()
+    (pixels,) = seen
+    return pixels
+
+
 every_kind = pytest.mark.parametrize("tiny", KINDS, indirect=True)
 both_classes = pytest.mark.parametrize("tiny", ["Idefics3", "SmolVLM2"], indirect=True)
 both_tokenizers = pytest.mark.parametrize("tiny", ["Idefics3", "SmolVLM"], indirect=True)
@@ -103,3 +138,42 @@ def said(reply: Reply) -> Turn:
     """The reply as the conversation's next turn."""
     closed = reply.stop_reason in (StopReason.END_OF_UTTERANCE, StopReason.EOS)
     return assistant_turn(reply.text, (reply.token_ids[:-1] if closed else reply.token_ids) if reply.text else ())
+
+
+def streamed_until_the_marker(encoder: PromptEncoder, ids: list[int]) -> tuple[str, ReplyText, list[int]]:
+    """The pieces joined, what gave them, and the ids it took before the model spoke for the user."""
+    reply = ReplyText(encoder)
+    pieces: list[str] = []
+    for token_id in ids:
+        if reply.has_turn_marker:
+            break
+        pieces.append(reply.add(token_id))
+    taken = ids[: len(pieces)]
+    return "".join(pieces) + reply.finish(), reply, taken
+
+
+def assert_pieces_are_the_full_decode(encoder: PromptEncoder, ids: list[int]) -> None:
+    """Streamed, ids give the text they have as a whole, and end with the token that completes the user's marker."""
+    text, reply, taken = streamed_until_the_marker(encoder, ids)
+    before, marker, _ = encoder.decode(taken).partition(USER_MARKER)
+    assert text == reply.text == before
+    assert reply.has_turn_marker == bool(marker)
+    assert USER_MARKER not in encoder.decode(taken[:-1])
+    assert taken == ids or marker
+
+
+def assert_cost_is_even(encoder: PromptEncoder, ids: list[int]) -> None:
+    """A long reply of these ids, over and over, is decoded without decoding its beginning again for every token."""
+    long = (ids * 2000)[:2000]
+    decoded: list[int] = []
+    counted = copy(encoder)
+
+    def decode(token_ids: Sequence[int]) -> str:
+        decoded.append(len(token_ids))
+        return encoder.decode(token_ids)
+
+    counted.decode = decode  # type: ignore[method-assign]  # counts, and is the method otherwise
+    text, _, taken = streamed_until_the_marker(counted, long)
+    assert taken == long
+    assert text == encoder.decode(long)
+    assert sum(decoded) < 20 * len(long)

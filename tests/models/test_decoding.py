@@ -3,12 +3,17 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat.models.decoding import ReplyText
 from chat.models.tokenizer_files import load_tokenizer
 from chat.models.tokens import PromptEncoder
+from tests.models.reference import (
+    assert_cost_is_even,
+    assert_pieces_are_the_full_decode,
+    streamed_until_the_marker,
+)
 
 BYTES = [3 + byte for byte in b"\n \xe2\x82\xac\xf0\x9f\x99\x82A\xff"]
 
@@ -18,19 +23,39 @@ def encoder(shapes_folder: Path) -> PromptEncoder:
     return PromptEncoder(load_tokenizer(shapes_folder))
 
 
+HIDDEN = [0, 1, 2, 1200, 1202, 1203, 60_000]
+"""Ids of control tokens, and two that stand for none."""
+
+
 def streamed(encoder: PromptEncoder, ids: list[int]) -> tuple[str, ReplyText]:
-    reply = ReplyText(encoder)
-    text = "".join(reply.add(token_id) for token_id in ids)
-    return text + reply.finish(), reply
+    text, reply, _ = streamed_until_the_marker(encoder, ids)
+    return text, reply
 
 
-@settings(max_examples=600, deadline=None)
-@given(ids=st.lists(st.sampled_from(BYTES) | st.integers(min_value=3, max_value=1199), max_size=24))
+any_ids = st.lists(
+    st.sampled_from(BYTES) | st.sampled_from(HIDDEN) | st.integers(min_value=0, max_value=1202), max_size=40
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(ids=any_ids)
+@example(ids=[3 + 0x41, 1, 3 + 0xFF, 700])
+@example(ids=[3 + 0xE2, 3 + 0x82, 0, 3 + 0xAC, 700])
+@example(ids=[3 + byte for byte in b"a\nUser:\xff"])
+@example(ids=[3 + byte for byte in b"\xe2\nUser: b"])
 def test_pieces_joined_are_the_full_decode(encoder: PromptEncoder, ids: list[int]) -> None:
-    text, reply = streamed(encoder, ids)
-    full = encoder.decode(ids)
-    assert text == reply.text
-    assert text == full.partition("\nUser:")[0]
+    assert_pieces_are_the_full_decode(encoder, ids)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(st.sampled_from("\nUser: \t▁\ufffdé€🙂ab\x00") | st.characters(codec="utf-8"), max_size=60))
+def test_a_text_of_any_characters_is_given_in_pieces(encoder: PromptEncoder, text: str) -> None:
+    assert_pieces_are_the_full_decode(encoder, list(encoder.reply_ids(text)))
+
+
+@pytest.mark.parametrize("text", ["There are two red stars and a blue circle. ", "\n", "  ", "€", "\ufffd", "▁"])
+def test_a_long_reply_costs_as_much_for_every_token(encoder: PromptEncoder, text: str) -> None:
+    assert_cost_is_even(encoder, list(encoder.reply_ids(text)))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from chat.models.folder import SUPPORTED
 from chat.models.loading import load_generator
 from chat.models.request import CheckpointRequest
 from chat.prompt import IDEFICS3, SMOLVLM
-from tests.models.reference import IMAGES, Tiny, both_classes, every_kind, run
+from tests.models.reference import IMAGES, Tiny, both_classes, every_kind, noise, pixels_seen, run
 from tests.models.tiny import CONTEXT_LENGTH, TILE
 
 
@@ -30,8 +30,20 @@ def test_the_facts_are_those_of_the_files(tiny: Tiny) -> None:
     assert {vocabulary(token) for token in tiny.kind.eos} <= engine.eos_ids | {engine.utterance_id}
     # Where text_config names no end, transformers says 2; that ends a reply only where 2 is a token of its own.
     assert (2 in engine.eos_ids) == (tiny.name != "Idefics3")
-    never = [token for token in tiny.kind.added_tokens if "image" in token or "img" in token or "row" in token]
-    assert set(engine.banned_ids) == {vocabulary(token) for token in never}
+    closing = {*tiny.kind.eos, "<end_of_utterance>", *(["<|im_end|>"] if 2 in engine.eos_ids else [])}
+    assert set(engine.banned_ids) == {vocabulary(token) for token in tiny.kind.added_tokens if token not in closing}
+
+
+@every_kind
+@pytest.mark.parametrize(("width", "height"), [(40, 30), (32, 32), (7, 5), (300, 40), (40, 300), (400, 3), (1, 200)])
+def test_a_picture_is_seen_pixel_by_pixel_as_the_reference_shows_it(tiny: Tiny, width: int, height: int) -> None:
+    import torch
+
+    image = noise(width, width, height)
+    reference = tiny.pixels((image,))
+    assert torch.equal(pixels_seen(tiny.engine(), image), reference["pixel_values"][0])
+    assert reference["pixel_values"].shape == (1, 1, 3, TILE, TILE)
+    assert reference["pixel_attention_mask"].all()
 
 
 @both_classes

@@ -9,7 +9,16 @@ from chat.generation import CheckpointFacts, StopReason
 from chat.models.decoding import ReplyText
 from chat.models.generator import ModelGenerator
 from chat.prompt import serialize
-from tests.models.reference import IMAGES, Tiny, both_classes, both_tokenizers, run
+from tests.models.reference import (
+    IMAGES,
+    Tiny,
+    assert_cost_is_even,
+    assert_pieces_are_the_full_decode,
+    both_classes,
+    both_tokenizers,
+    every_kind,
+    run,
+)
 from tests.models.tiny import CONTEXT_LENGTH
 
 
@@ -37,13 +46,33 @@ def test_every_stop_has_its_reason(tiny: Tiny) -> None:
     assert (ended.stop_reason, ended.token_ids) == (StopReason.END_OF_UTTERANCE, reply.token_ids[:3])
 
 
-@both_classes
-def test_wild_sampling_never_gives_a_picture_token(tiny: Tiny) -> None:
+@every_kind
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_wild_sampling_gives_no_control_token_but_the_one_that_closes(tiny: Tiny, num_beams: int) -> None:
     generator = tiny.load()
-    banned = set(tiny.engine().banned_ids)
-    for seed in range(10):
-        _, reply = run(generator, Conversation((user_turn("Hello"),)), temperature=100.0, seed=seed, max_new_tokens=60)
-        assert not banned & set(reply.token_ids)
+    special = set(tiny.tokenizer.added_tokens_decoder)
+    assert len(special) == len(tiny.kind.added_tokens)
+    asked = {"temperature": 100.0, "num_beams": num_beams, "max_new_tokens": 60}
+    ids = set()
+    for seed in range(30 // num_beams):
+        _, reply = run(generator, Conversation((user_turn("Hello"),)), **asked, seed=seed)
+        assert not special & set(reply.spoken_ids)
+        assert generator.decode(reply.spoken_ids) == reply.text
+        ids |= set(reply.spoken_ids)
+    assert len(ids) > 100
+
+
+@both_tokenizers
+def test_an_id_that_stands_for_no_token_is_never_given(tiny: Tiny) -> None:
+    """Some models have room for more tokens than their tokenizer has."""
+    engine = tiny.engine()
+    assert not engine.encoder.unsaid_ids(5, frozenset()) & {*range(5)} - engine.encoder.added_ids
+    size = tiny.tokenizer.vocab_size + len(tiny.kind.last_tokens)
+    assert size == tiny.model.config.text_config.vocab_size
+    assert engine.encoder.unsaid_ids(size + 3, engine.eos_ids) == {
+        *(engine.encoder.added_ids - engine.eos_ids),
+        *range(size, size + 3),
+    }
 
 
 @both_classes
@@ -62,16 +91,37 @@ def test_beams_give_the_ids_of_transformers(tiny: Tiny) -> None:
 def test_streamed_pieces_joined_are_the_full_decode(tiny: Tiny) -> None:
     encoder = tiny.engine().encoder
     bytes_of = [encoder.encode_text(text)[-1] for text in "\n U:"] + list(encoder.encode_text("€🙂é\ufffd"))
-    ids = st.sampled_from(bytes_of) | st.integers(0, tiny.tokenizer.vocab_size - 1)
+    ids = st.sampled_from(bytes_of) | st.integers(0, len(tiny.tokenizer) + 3)
 
-    @settings(max_examples=500, deadline=None)
-    @given(st.lists(ids, max_size=24))
+    @settings(max_examples=1500, deadline=None)
+    @given(st.lists(ids, max_size=40))
     def check(drawn: list[int]) -> None:
-        reply = ReplyText(encoder)
-        text = "".join(reply.add(token_id) for token_id in drawn) + reply.finish()
-        assert text == reply.text == encoder.decode(drawn).partition("\nUser:")[0]
+        assert_pieces_are_the_full_decode(encoder, drawn)
 
     check()
+
+
+@both_tokenizers
+def test_bytes_of_no_character_are_streamed_as_they_are_decoded(tiny: Tiny) -> None:
+    encoder = tiny.engine().encoder
+    letters = {byte: encoder.encode_text(chr(byte))[0] for byte in b"a :"}
+    alphabet = [*letters.values(), *(token_id for mark in "€🙂éÿ\u0800" for token_id in encoder.encode_text(mark))]
+
+    @settings(max_examples=1500, deadline=None)
+    @given(st.lists(st.sampled_from(alphabet), max_size=40))
+    def check(drawn: list[int]) -> None:
+        assert_pieces_are_the_full_decode(encoder, drawn)
+
+    check()
+
+
+@both_tokenizers
+@pytest.mark.parametrize("text", ["There are two red stars. ", "\n", "  ", "🙂", "\ufffd"])
+def test_a_long_reply_costs_as_much_for_every_token(tiny: Tiny, text: str) -> None:
+    encoder = tiny.engine().encoder
+    assert_cost_is_even(encoder, list(encoder.reply_ids(text)))
+    # Only the first byte of a character, over and over.
+    assert_cost_is_even(encoder, list(encoder.encode_text("🙂"))[:1])
 
 
 @both_tokenizers
