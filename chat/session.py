@@ -115,10 +115,43 @@ def _ids_for(facts: CheckpointFacts | None, stored: StoredTurn) -> tuple[int, ..
     return generation.spoken_ids
 
 
-class RunningReply:
-    """A reply while it is streamed: saves what is said at least once a second, and how it ended.
+class ReplySoFar:
+    """What a reply says so far, and when it began to."""
 
-    Used on the thread that owns the store; the model may run on another.
+    def __init__(self, settings: GenerationSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings = settings
+        self.text = ""
+        self.token_ids: list[int] = []
+        self._clock = clock
+        self._started = clock()
+        self._first_token_s = 0.0
+
+    def add(self, chunk: Chunk) -> None:
+        """Take a streamed piece."""
+        if not self.token_ids:
+            self._first_token_s = self._clock() - self._started
+        self.text += chunk.text
+        if chunk.token_id is not None:
+            self.token_ids.append(chunk.token_id)
+
+    def cut(self, reason: StopReason) -> Reply:
+        """What was said so far as the whole reply, for one that the generator will not end."""
+        return Reply(
+            text=self.text,
+            token_ids=tuple(self.token_ids),
+            stop_reason=reason,
+            prompt_tokens=0,
+            cached_tokens=0,
+            seed=self.settings.seed,
+            first_token_s=self._first_token_s,
+            total_s=self._clock() - self._started,
+        )
+
+
+class RunningReply(ReplySoFar):
+    """A reply while it is streamed: saves with the pieces, at most every half second, and how it ended.
+
+    Used on the thread that owns the store, which waits for every save; the model may run on another.
     """
 
     def __init__(
@@ -131,25 +164,19 @@ class RunningReply:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._clock = clock
         self.turn_id = store.open_reply(message_id, facts, settings)
-        self.text = ""
-        self.token_ids: list[int] = []
-        self._settings = settings
-        self._started = self._saved = clock()
-        self._first_token_s = 0.0
+        super().__init__(settings, clock=clock)
+        self._tried = self._started
 
     def add(self, chunk: Chunk) -> None:
         """Take a streamed piece."""
-        now = self._clock()
-        if not self.token_ids:
-            self._first_token_s = now - self._started
-        self.text += chunk.text
-        if chunk.token_id is not None:
-            self.token_ids.append(chunk.token_id)
-        if now - self._saved >= SAVE_EVERY_S:
-            self._store.save_reply(self.turn_id, self.text, self.token_ids)
-            self._saved = now
+        super().add(chunk)
+        if self._clock() - self._tried >= SAVE_EVERY_S:
+            try:
+                self._store.save_reply(self.turn_id, self.text, self.token_ids)
+            finally:
+                # After a failure too: a locked store takes seconds to say so, and every piece would wait for it.
+                self._tried = self._clock()
 
     def finish(self, reply: Reply) -> None:
         """Take the whole reply."""
@@ -157,15 +184,6 @@ class RunningReply:
 
     def fail(self, reason: StopReason = StopReason.ERROR) -> Reply:
         """End a reply that the generator will not end, with what was said so far."""
-        reply = Reply(
-            text=self.text,
-            token_ids=tuple(self.token_ids),
-            stop_reason=reason,
-            prompt_tokens=0,
-            cached_tokens=0,
-            seed=self._settings.seed,
-            first_token_s=self._first_token_s,
-            total_s=self._clock() - self._started,
-        )
+        reply = self.cut(reason)
         self._store.close_reply(self.turn_id, reply)
         return reply

@@ -1,8 +1,9 @@
 """`idefics-chat`: the terminal UI."""
 
+import atexit
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -15,7 +16,7 @@ from chat.cli.options import (
     session_options,
     settings,
 )
-from chat.errors import ChatError, UsageError
+from chat.errors import UsageError
 
 
 @click.command()
@@ -43,10 +44,23 @@ def chat(images: tuple[str, ...], **options: Any) -> None:
         images=attached,
         samples=sample_images,
     )
-    failure = app.run()
-    if isinstance(failure, ChatError):
-        raise failure
+    failure = app.run() or app.failure
+    exit_code = app.return_code or 0
+    if failure is None:
+        _end(exit_code)
+    # Once what is raised here has been told.
+    atexit.register(_end, exit_code)
+    if isinstance(failure, OSError):
+        # By itself it would be taken for a file that the user named.
+        raise RuntimeError(str(failure)) from failure
+    raise failure
+
+
+def _end(exit_code: int) -> NoReturn:
+    """End at once.
+
+    The model's thread may be inside torch, which an interpreter that takes itself apart around it does not survive.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
-    # The model's thread may be inside torch, which an interpreter that takes itself apart around it does not survive.
-    os._exit(app.return_code or 0)
+    os._exit(exit_code)

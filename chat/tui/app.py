@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import ClassVar, Final
 
@@ -27,6 +28,8 @@ WIDTHS: Final = ((0, "-narrow"), (100, "-normal"), (160, "-wide"))
 """Classes of the screens by columns."""
 HEIGHTS: Final = ((0, "-tiny"), (12, "-short"), (30, "-tall"))
 """Classes of the screens by rows."""
+PROGRAM_ERROR: Final = 4
+"""Exit code of an error that nobody caught."""
 
 
 def _no_samples() -> Sequence[Image]:
@@ -63,7 +66,7 @@ class ChatApp(App[ChatError]):
         """Prepare the program; nothing is opened or loaded before its first frame.
 
         Args:
-            open_store: Opens the store; called on the thread of the UI.
+            open_store: Opens the store; called on the thread of the UI, and for each reply on another.
             load: Loads the checkpoint; called on another thread.
             checkpoint: Its name.
             is_demonstration: Whether it is the bundled one, which knows little.
@@ -86,6 +89,7 @@ class ChatApp(App[ChatError]):
         self._chat = ChatScreen(
             load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings, samples=samples
         )
+        self._chat.open_store = open_store
         if GLYPHS is ASCII:
             self.add_class("-ascii")
 
@@ -95,6 +99,14 @@ class ChatApp(App[ChatError]):
         if self._themes is None:
             self._themes = {INK.name: INK, PAPER.name: PAPER, **super().available_themes}
         return self._themes
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the program although nobody meant it to: an error that nobody caught."""
+        from textual.worker import WorkerFailed
+
+        error = self._exception
+        return error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours for themes that do not know them."""
@@ -143,6 +155,26 @@ class ChatApp(App[ChatError]):
         if not self.is_headless:
             self._ending.limit(0)
         self._leave(0)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep everything and leave after an error that nobody caught; `failure` is for whoever ran the program.
+
+        In the place of Textual's own, which prints the program's insides and ends with the code of a found difference.
+        """
+        if self._exception is not None:
+            return
+        # As Textual does it, for the sake of its test pilot, which raises this error again.
+        self._exception = error
+        self._exception_event.set()
+        failure = self.failure
+        self._return_code = failure.exit_code if isinstance(failure, ChatError) else PROGRAM_ERROR
+        if not self.is_headless:
+            self._ending.limit(self._return_code, f"idefics-chat: an error of the program: {type(failure).__name__}\n")
+        # What failed may be what is needed to keep things; the program ends all the same.
+        with suppress(Exception):
+            self._chat.put_away()
+        self._chat.close_model()
+        self._close_messages_no_wait()
 
     def _quit_by_signal(self, exit_code: int) -> None:
         self._leave(exit_code)

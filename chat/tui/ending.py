@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name))
 PATIENCE_S: Final = 1.5
 """Seconds that an orderly end may take."""
 
@@ -41,9 +41,9 @@ class Ending:
             with suppress(NotImplementedError):
                 loop.add_signal_handler(number, self._take_signal, 128 + number, quit_app)
 
-    def limit(self, exit_code: int) -> None:
-        """End the process by force if it has not ended in a moment."""
-        timer = threading.Timer(PATIENCE_S, self._force, (exit_code,))
+    def limit(self, exit_code: int, last_words: str = "") -> None:
+        """End the process by force if it has not ended in a moment, with a line where one is given."""
+        timer = threading.Timer(PATIENCE_S, self._force, (exit_code, last_words))
         timer.daemon = True
         timer.start()
 
@@ -54,12 +54,14 @@ class Ending:
         self.limit(exit_code)
         quit_app(exit_code)
 
-    def _force(self, exit_code: int) -> None:
+    def _force(self, exit_code: int, last_words: str = "") -> None:
         """Give the terminal back and end; everything worth keeping was kept before."""
         with suppress(OSError):
             if os.isatty(sys.__stderr__.fileno() if sys.__stderr__ else 2):
                 os.write(2, _RESTORE)
         _restore_modes(self._terminal_modes)
+        with suppress(OSError):
+            os.write(2, last_words.encode())
         os._exit(exit_code)
 
 

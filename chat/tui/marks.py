@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from chat.conversation import Image, Part, Text
+from chat.records import Draft
 
 _MARK = re.compile(r"\[(\d{1,4})\]")
 
@@ -58,3 +59,8 @@ def moved(text: str, first_number: int, count: int, by: int) -> str:
         return f"[{marked + by}]" if first_number <= marked < first_number + count else mark[0]
 
     return _MARK.sub(renumber, text)
+
+
+def renumbered(draft: Draft, number: int, new_number: int) -> Draft:
+    """A message whose first picture got another number: the marks of its pictures go with them."""
+    return Draft(moved(draft.text, number, len(draft.images), new_number - number), draft.images)

@@ -76,6 +76,15 @@ class RunFailed(RunMessage):
         self.error = error
 
 
+class SavingTold(RunMessage):
+    """The reply being written could not be saved as far as it has come, or it can be again."""
+
+    def __init__(self, run: int, problem: str) -> None:
+        super().__init__(run)
+        self.problem = problem
+        """Empty where it is saved again."""
+
+
 class ContextCounted(Message):
     """The conversation with the message being written was counted, for the meter."""
 

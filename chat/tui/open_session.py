@@ -4,13 +4,40 @@ Lives on the UI thread with the store; knows no widget.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from chat.conversation import Conversation, Image, assistant_turn, user_turn
+from chat.errors import StoreError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.records import Draft, Generation, StoredTurn
-from chat.session import RunningReply, SessionStore, conversation_of
-from chat.tui.marks import moved, parts_of
+from chat.session import ReplySoFar, SessionStore, conversation_of
+from chat.tui.marks import parts_of, renumbered
+
+
+class KeptReply(ReplySoFar):
+    """A reply to a stored message. Where the store refuses to open or to close it, that can be tried again."""
+
+    def __init__(self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings) -> None:
+        super().__init__(settings)
+        self.turn_id = 0
+        """0 until the store has opened it."""
+        self._message_id = message_id
+        self._facts = facts
+        self._whole: Reply | None = None
+
+    def end(self, whole: Reply) -> StoredTurn:
+        """Take the whole reply; gives the turn that it is."""
+        self._whole = whole
+        generation = Generation.of(whole, self._facts, self.settings)
+        return StoredTurn(self.turn_id, assistant_turn(whole.text), _now(), generation)
+
+    def save(self, store: SessionStore) -> None:
+        """Open it in the store, and close it there if it has ended; raises StoreError."""
+        if not self.turn_id:
+            self.turn_id = store.open_reply(self._message_id, self._facts, self.settings)
+        if self._whole is not None:
+            store.close_reply(self.turn_id, self._whole)
 
 
 class OpenSession:
@@ -31,9 +58,9 @@ class OpenSession:
         self.turns: list[StoredTurn] = []
         self.waiting: list[Draft] = []
         """Messages to send when the model is free."""
-        self._reply: RunningReply | None = None
-        self._facts = CheckpointFacts("")
-        self._settings = GenerationSettings()
+        self._reply: KeptReply | None = None
+        self._unsaved: list[KeptReply] = []
+        self._has_draft_as_new = False
         if session_id is not None:
             summary = store.find_session(session_id)
             self.id, self.title, self.system = summary.id, summary.title, summary.system
@@ -66,6 +93,10 @@ class OpenSession:
             yield stored, number
             number += len(stored.turn.images)
 
+    def conversation(self, facts: CheckpointFacts) -> Conversation:
+        """All that was said."""
+        return conversation_of(self.turns, system=self.system, facts=facts)
+
     def conversation_with(self, draft: Draft, facts: CheckpointFacts) -> Conversation:
         """The conversation if the draft were sent next."""
         turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
@@ -75,19 +106,30 @@ class OpenSession:
     def keep_draft(self, draft: Draft) -> None:
         """Keep what is not sent: the waiting messages and the one being written, as one."""
         self._store.save_draft(self.id, joined([*self.waiting, draft]))
+        if self._has_draft_as_new:
+            self._store.save_draft(None, Draft())
+            self._has_draft_as_new = False
 
-    def take_back(self, position: int = -1) -> Draft:
-        """Take a waiting message back, the last one unless told which."""
+    def number_of(self, position: int) -> int:
+        """The number of a waiting message's first picture."""
+        return self.image_count + sum(len(draft.images) for draft in self.waiting[:position]) + 1
+
+    def take_back(self, position: int = -1) -> Draft | None:
+        """Take a waiting message back, the last one unless told which; None where there is no such message."""
+        if not -len(self.waiting) <= position < len(self.waiting):
+            return None
         position %= len(self.waiting)
+        number = self.number_of(position)
         draft = self.waiting.pop(position)
-        first = self.image_count + sum(len(earlier.images) for earlier in self.waiting[:position]) + 1
-        for later in range(position, len(self.waiting)):
-            moving = self.waiting[later]
-            count = len(moving.images)
-            text = moved(moving.text, first + len(draft.images), count, -len(draft.images))
-            self.waiting[later] = Draft(text, moving.images)
-            first += count
+        self._renumber(position, number + len(draft.images), number)
         return draft
+
+    def _renumber(self, position: int, number: int, new_number: int) -> None:
+        """Give new numbers to the pictures of the waiting messages from a position on."""
+        for later in range(position, len(self.waiting)):
+            draft = self.waiting[later]
+            self.waiting[later] = renumbered(draft, number, new_number)
+            number, new_number = number + len(draft.images), new_number + len(draft.images)
 
     def set_system(self, system: str) -> None:
         """Change the text before the first turn."""
@@ -95,33 +137,81 @@ class OpenSession:
         if self.id is not None:
             self._store.set_system(self.id, system)
 
-    def send(self, facts: CheckpointFacts, settings: GenerationSettings) -> tuple[StoredTurn, Conversation]:
-        """Keep the first waiting message as a turn and begin the reply to it.
+    def send(self, facts: CheckpointFacts, settings: GenerationSettings) -> bool:
+        """Keep the first waiting message as a turn and begin the reply to it, which `save_unsaved` opens in the store.
 
         Returns:
-            The user's turn, and the conversation up to it.
+            Whether the turns before the message are other than they were here: others have added to the session.
+
+        Raises:
+            ChatError: Nothing was sent; the message waits.
         """
+        # What was said before the message stands before it in the store too, or it is not sent.
+        self.save_unsaved()
         draft = self.waiting[0]
         turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
-        is_new = self.id is None
         if self.id is None:
             self.id = self._store.new_session(system=self.system)
+            self._has_draft_as_new = True
         stored = StoredTurn(self._store.add_user_turn(self.id, turn), turn, _now(), None)
-        # Only now: a store that failed above leaves the message where it waits.
+        # From here on it is sent, whatever fails: it must not be sent a second time.
         self.waiting.pop(0)
-        self.turns.append(stored)
-        if is_new:
-            self._store.save_draft(None, Draft())
-        if not self.title:
-            self.title = self._store.find_session(self.id).title
-        self._facts, self._settings = facts, settings
-        self._reply = RunningReply(self._store, stored.id, facts, settings)
-        return stored, conversation_of(self.turns, system=self.system, facts=facts)
+        self._reply = KeptReply(stored.id, facts, settings)
+        return self._append(self.id, stored)
+
+    def _append(self, session_id: str, stored: StoredTurn) -> bool:
+        """Add a turn that the store has; where others may have added some before it, take all of them from there."""
+        is_certain = self._is_next(stored.id)
+        held = self.turns = [*self.turns, stored]
+        number = self.number_of(0)
+        # Without an answer what is held must do: the message is sent, and the next one asks again.
+        with suppress(StoreError):
+            # The store's pictures are read from the file when they are needed, those just sent are held in memory.
+            if stored.turn.images or not is_certain:
+                self.turns = list(self._store.turns(session_id, stored.id))
+        is_other = _words_of(held) != _words_of(self.turns)
+        if is_other or not self.title:
+            with suppress(StoreError):
+                summary = self._store.find_session(session_id)
+                self.title, self.system = summary.title, summary.system
+        self._renumber(0, number, self.number_of(0))
+        return is_other
+
+    def _is_next(self, turn_id: int) -> bool:
+        """Whether it is certain, without reading the session, that a turn follows what is held and nothing else.
+
+        Turns are numbered through all sessions, so that whoever adds one leaves a gap here. The message and the reply
+        before it count as well: had something come between those two, the reply would be a branch of its own.
+        """
+        last = self.turns[-2:]
+        if not last or (last[-1].generation is not None and last[-1].generation.is_interrupted):
+            # Nothing to compare with, or a reply that was still being written elsewhere when it was read.
+            return False
+        ids = [*(stored.id for stored in last), turn_id]
+        return ids == list(range(ids[0], ids[0] + len(ids)))
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether an ended reply is not in the store yet."""
+        return bool(self._unsaved)
+
+    def save_unsaved(self) -> None:
+        """Write what is not in the store yet: replies that ended, and that one is being written; raises StoreError."""
+        while self._unsaved:
+            self._unsaved[0].save(self._store)
+            self._unsaved.pop(0)
+        if self._reply is not None and not self._reply.turn_id:
+            self._reply.save(self._store)
 
     def add(self, chunk: Chunk) -> None:
         """Take a piece of the reply."""
         if self._reply is not None:
             self._reply.add(chunk)
+
+    @property
+    def reply(self) -> KeptReply | None:
+        """The reply being written."""
+        return self._reply
 
     @property
     def reply_text(self) -> str:
@@ -134,26 +224,21 @@ class OpenSession:
         return len(self._reply.token_ids) if self._reply is not None else 0
 
     def finish(self, reply: Reply) -> StoredTurn:
-        """Take the whole reply."""
+        """Take the whole reply, which `save_unsaved` writes."""
         return self._end(reply)
 
     def fail(self, reason: StopReason) -> StoredTurn:
-        """End the reply where it is."""
+        """End the reply where it is; `save_unsaved` writes it."""
         return self._end(None, reason)
 
-    def _end(self, reply: Reply | None, reason: StopReason = StopReason.ERROR) -> StoredTurn:
+    def _end(self, whole: Reply | None, reason: StopReason = StopReason.ERROR) -> StoredTurn:
         running, self._reply = self._reply, None
         if running is None:
             raise RuntimeError("no reply is being written")
-        # First into the conversation, then to the store: what cannot be saved is still said.
-        ended = reply or _cut_reply(running, reason, self._settings.seed)
-        generation = Generation.of(ended, self._facts, self._settings)
-        stored = StoredTurn(running.turn_id, assistant_turn(ended.text), _now(), generation)
+        # Into the conversation whatever becomes of it in the store: what cannot be saved is still said.
+        stored = running.end(whole or running.cut(reason))
         self.turns.append(stored)
-        if reply is None:
-            running.fail(reason)
-        else:
-            running.finish(reply)
+        self._unsaved.append(running)
         return stored
 
 
@@ -163,17 +248,8 @@ def joined(drafts: Sequence[Draft]) -> Draft:
     return Draft("\n\n".join(draft.text for draft in drafts if draft.text.strip()), images)
 
 
-def _cut_reply(running: RunningReply, reason: StopReason, seed: int | None) -> Reply:
-    return Reply(
-        text=running.text,
-        token_ids=tuple(running.token_ids),
-        stop_reason=reason,
-        prompt_tokens=0,
-        cached_tokens=0,
-        seed=seed,
-        first_token_s=0,
-        total_s=0,
-    )
+def _words_of(turns: Iterable[StoredTurn]) -> list[tuple[int, str]]:
+    return [(stored.id, stored.turn.text) for stored in turns]
 
 
 def _now() -> str:

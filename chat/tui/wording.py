@@ -71,8 +71,6 @@ def ending_in_words(reason: StopReason | None, settings: GenerationSettings, tok
 
 def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:
     """A checkpoint's short name and what it runs on: `idefics-9b`, `cuda · bf16`."""
-    if facts.is_demonstration:
-        return facts.short_name, "demonstration"
     precision = facts.quantization if facts.quantization != "none" else _DTYPES.get(facts.dtype, facts.dtype)
     return facts.short_name, f"{facts.device} · {precision}"
 

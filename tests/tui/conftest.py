@@ -1,5 +1,6 @@
 """Apps on a real store in a temporary folder, without motion and without waiting."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,11 @@ def make_desk(db: Path, store: SqliteStore) -> Iterator[Callable[..., Desk]]:
     opened: list[SqliteStore] = []
 
     def open_for_app() -> SqliteStore:
-        opened.append(open_store(db))
-        return opened[-1]
+        store = open_store(db)
+        # What another thread opens it must close itself.
+        if threading.current_thread() is threading.main_thread():
+            opened.append(store)
+        return store
 
     def make(*replies: str | Exception, generator: TextGenerator | None = None, **options: Any) -> Desk:
         model = generator or ScriptedGenerator(replies or ["Two cats."] * 20, facts=FACTS)

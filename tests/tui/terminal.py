@@ -17,9 +17,15 @@ ROOT = Path(__file__).parents[2]
 
 
 class Terminal:
-    """Runs `tests.tui.program` and hears every byte it writes."""
+    """Runs a program, `tests.tui.program` unless told, and hears every byte it writes."""
 
-    def __init__(self, *arguments: str, cwd: Path | None = None, size: tuple[int, int] = (80, 24)) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        module: str = "tests.tui.program",
+        cwd: Path | None = None,
+        size: tuple[int, int] = (80, 24),
+    ) -> None:
         self.output = b""
         self._mark = 0
         self.pid, self.fd = pty.fork()
@@ -33,7 +39,7 @@ class Terminal:
                 "PYTHONPATH": str(ROOT),
                 "TEXTUAL_ANIMATIONS": "none",
             }
-            os.execve(sys.executable, [sys.executable, "-m", "tests.tui.program", *arguments], environment)
+            os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.modes = termios.tcgetattr(self.fd)
         self.status: int | None = None

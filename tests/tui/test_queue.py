@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from chat.conversation import Image, Text
+from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.turn import QueuedTurn
@@ -90,3 +92,46 @@ async def test_escape_cancels_the_loading_and_keeps_what_waits(make_desk: MakeDe
         await send(pilot, desk, "/load")
         await until(pilot, lambda: len(desk.turns()) == 2)
     assert [text for _, text in desk.turns()] == ["One?", "Here."]
+
+
+async def test_a_key_that_is_held_takes_one_message_back(make_desk: MakeDesk) -> None:
+    loader = HeldLoader(ScriptedGenerator(["Never."], facts=FACTS))
+    desk = make_desk(load=loader)
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: "loading" in desk.state())
+        for text in ("One?", "Two?", "Three?"):
+            await send(pilot, desk, text)
+        queued = desk.screen.query(QueuedTurn).first()
+        for _ in range(3):
+            # As a terminal repeats a key: nothing is handled in between.
+            queued.action_take_back(False)
+        await until(pilot, lambda: len(desk.screen.query(QueuedTurn)) < 3)
+        await pilot.pause(0.05)
+        assert [draft.text for draft in desk.screen.session.waiting] == ["Two?", "Three?"]
+        assert desk.text() == ""
+
+
+async def test_a_message_taken_back_from_the_front_keeps_its_marks_on_its_pictures(
+    make_desk: MakeDesk, scene_image: Callable[..., Image]
+) -> None:
+    loader = HeldLoader(ScriptedGenerator(["First.", "Second."], facts=FACTS))
+    desk = make_desk(load=loader)
+    first, second, third = (scene_image(seed) for seed in (1, 2, 3))
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: "loading" in desk.state())
+        for text, image in (("look at [1] please", first), ("and [2]", second)):
+            await desk.screen.composer.attach([image])
+            await send(pilot, desk, text)
+        await desk.screen.composer.attach([third])
+        desk.screen.composer.insert("or [3]?")
+        await until(pilot, lambda: len(desk.screen.query(QueuedTurn)) == 2)
+        desk.screen.query(QueuedTurn).first().focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: len(desk.screen.query(QueuedTurn)) == 1)
+        assert desk.screen.session.waiting == [Draft("and [1]", (second,))]
+        assert desk.screen.composer.draft == Draft("look at [2] please\n\nor [3]?", (first, third))
+        await pilot.press("enter")
+        loader.gate.set()
+        await until(pilot, lambda: len(desk.turns()) == 4)
+        parts = desk.screen.session.turns[2].turn.parts
+        assert parts == (Text("look at "), first, Text(" please\n\nor "), third, Text("?"))

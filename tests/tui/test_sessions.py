@@ -12,7 +12,7 @@ from chat.session import SessionStore
 from chat.tui.screens.sessions import SessionsScreen
 from chat.tui.widgets.log import PAGE, EarlierTurns
 from chat.tui.widgets.session_list import SessionList, SessionOptions
-from chat.tui.widgets.turn import TurnView
+from chat.tui.widgets.turn import SystemTurn, TurnView
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until
 
 MakeDesk = Callable[..., Desk]
@@ -171,6 +171,37 @@ async def test_of_a_long_session_the_end_is_mounted_and_more_on_demand(
         assert "ctrl+end" in desk.shown()
         await pilot.press("ctrl+end")
         await until(pilot, lambda: "Answer 39" in desk.shown() and "ctrl+end" not in desk.shown())
+
+
+async def test_at_the_top_of_a_long_session_is_its_system_text(make_desk: MakeDesk, store: SessionStore) -> None:
+    session_id = store.new_session(system="Be brief.")
+    for number in range(20):
+        _exchange(store, session_id, f"Question {number}", f"Answer {number}")
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        assert not desk.screen.query(SystemTurn)
+        await pilot.press("ctrl+home")
+        await until(pilot, lambda: len(desk.screen.query(TurnView)) == 41)
+        await pilot.press("ctrl+home")
+        await until(pilot, lambda: "Be brief." in desk.shown())
+        assert isinstance(desk.screen.query_one("#turns").children[0], SystemTurn)
+
+
+async def test_a_system_text_set_in_the_middle_of_a_long_session_is_at_its_top(
+    make_desk: MakeDesk, store: SessionStore
+) -> None:
+    session_id = store.new_session(system="Be brief.")
+    for number in range(20):
+        _exchange(store, session_id, f"Question {number}", f"Answer {number}")
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "/system Be kind.")
+        await pilot.press("ctrl+home")
+        await until(pilot, lambda: isinstance(desk.screen.query_one("#turns").children[0], SystemTurn))
+        await pilot.press("ctrl+home")
+        await until(pilot, lambda: "Be kind." in desk.shown())
 
 
 async def test_a_hostile_title_is_shown_in_marks(make_desk: MakeDesk, store: SessionStore) -> None:

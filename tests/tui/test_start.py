@@ -8,7 +8,8 @@ import pytest
 
 from chat.session import SessionStore
 from chat.store import open_store
-from tests.tui.doubles import Desk
+from chat.tui.app import ChatApp
+from tests.tui.doubles import Desk, ready
 
 HEAVY = ("torch", "transformers", "sqlite3", "sqlite_utils", "PIL", "textual_image", "markdown_it", "numpy")
 
@@ -32,3 +33,21 @@ async def test_the_first_frame_comes_before_the_store(make_desk: Callable[..., D
         await pilot.pause()
     assert "New conversation" in shown[0]
     assert "enter send" in shown[0]
+
+
+async def test_keys_that_come_before_the_store_do_no_harm(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = ChatApp._begin
+
+    async def begin_later(_: ChatApp) -> None:
+        pass
+
+    monkeypatch.setattr(ChatApp, "_begin", begin_later)
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        for key in ("up", "ctrl+home", "ctrl+r", "ctrl+n", "escape"):
+            await pilot.press(key)
+        desk.app.call_later(begin, desk.app)
+        await ready(pilot, desk)
+        assert desk.app.screen is desk.screen

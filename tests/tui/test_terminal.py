@@ -13,6 +13,7 @@ from chat.conversation import Image, user_turn
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
 from chat.records import Draft
 from chat.store import SqliteStore
+from tests.tui.faulty import FAULTS, LOCAL_VALUE
 from tests.tui.hostile import HOSTILE
 from tests.tui.terminal import Terminal
 
@@ -113,7 +114,7 @@ def _assert_everything_is_kept(store: SqliteStore) -> None:
     assert store.draft(latest.id) == Draft("half a thought")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_keeps_everything_and_gives_the_terminal_back(
     store: SqliteStore, db: Path, number: signal.Signals
 ) -> None:
@@ -154,6 +155,38 @@ def test_ctrl_q_does_not_wait_for_a_loading_that_cannot_be_stopped(db: Path) -> 
         terminal.type("\x11")
         assert terminal.seconds_to_end() < MOST_SECONDS
         assert terminal.status == 0
+
+
+@pytest.mark.parametrize("fault", ["handler", "worker", "everything"])
+def test_an_error_of_the_program_is_one_line_and_keeps_everything(
+    store: SqliteStore, db: Path, tmp_path: Path, scene_image: Callable[..., Image], fault: str
+) -> None:
+    (tmp_path / "a.png").write_bytes(scene_image(1).read())
+    with Terminal(fault, "--db", str(db), module="tests.tui.faulty", cwd=tmp_path) as terminal:
+        _start_streaming(terminal)
+        terminal.type("\x1b[200~a.png\x1b[201~" if fault == "worker" else "\x1bOP")
+        assert terminal.seconds_to_end() < MOST_SECONDS
+        assert terminal.status is not None
+        assert os.waitstatus_to_exitcode(terminal.status) == 4
+        assert termios.tcgetattr(terminal.fd) == terminal.modes
+        *_, after = terminal.output.partition(b"\x1b[?1049l")
+        told = _ALLOWED.sub(b"", after).decode().strip()
+        assert told == f"idefics-chat: an error of the program: {FAULTS[fault]} (--debug shows where)"
+    if fault != "everything":
+        _assert_everything_is_kept(store)
+
+
+def test_an_error_of_the_program_is_traced_under_debug(db: Path) -> None:
+    with Terminal("handler", "--debug", "--db", str(db), module="tests.tui.faulty") as terminal:
+        terminal.wait_for("ready")
+        terminal.type("\x1bOP")
+        assert terminal.seconds_to_end() < MOST_SECONDS
+        assert terminal.status is not None
+        assert os.waitstatus_to_exitcode(terminal.status) == 4
+        *_, after = terminal.output.partition(b"\x1b[?1049l")
+    assert b"Traceback" in after
+    assert b"in _fail" in after
+    assert LOCAL_VALUE.encode() not in after
 
 
 def test_ctrl_c_does_not_end_the_program(db: Path) -> None:

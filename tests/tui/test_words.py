@@ -115,7 +115,7 @@ def test_every_ending_has_its_words(reason: StopReason | None, words: str) -> No
 def test_checkpoints_and_counts() -> None:
     facts = CheckpointFacts("HuggingFaceM4/idefics-9b-instruct", device="cuda", dtype="bfloat16")
     assert checkpoint_in_words(facts) == ("idefics-9b-instruct", "cuda · bf16")
-    assert checkpoint_in_words(CheckpointFacts("shapes", is_demonstration=True)) == ("shapes", "demonstration")
+    assert checkpoint_in_words(CheckpointFacts("shapes", is_demonstration=True)) == ("shapes", "cpu · fp32")
     assert [label_of(name) for name in ("shapes", "a/idefics-9b-instruct", "a/HuggingFaceSmol", "")] == [
         "shapes",
         "idefics",

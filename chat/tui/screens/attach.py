@@ -46,7 +46,7 @@ class PathSuggester(Suggester):
             return None
         for entry in entries:
             if entry.name.startswith(beginning) and (beginning or not entry.name.startswith(".")):
-                is_folder = entry.is_dir()
+                is_folder = os.path.isdir(entry.path)
                 if printable(entry.name, multiline=False) == entry.name and (is_folder or is_picture(entry.name)):
                     return f"{folder}/{entry.name}" + ("/" if is_folder else "") if "/" in value else entry.name
         return None
@@ -61,7 +61,9 @@ class PictureTree(DirectoryTree):
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """Leave out what is hidden and what is no picture."""
-        return [path for path in paths if not path.name.startswith(".") and (is_picture(path.name) or _is_folder(path))]
+        return [
+            path for path in paths if not path.name.startswith(".") and (is_picture(path.name) or os.path.isdir(path))
+        ]
 
     def process_label(self, label: TextType) -> Text:
         """The name as text: never as markup, and with marks for its control characters."""
@@ -88,7 +90,7 @@ class AttachScreen(ModalScreen[list[Path]]):
 
     def __init__(self, folder: Path | None = None) -> None:
         super().__init__()
-        self._folder = folder or Path.cwd()
+        self._folder = folder or _working_folder()
         self._timer: Timer | None = None
         self._wanted: Path | None = None
 
@@ -112,7 +114,8 @@ class AttachScreen(ModalScreen[list[Path]]):
     @on(Input.Submitted, "#path")
     def _take_path(self, message: Input.Submitted) -> None:
         path = Path(os.path.expanduser(message.value.strip()))
-        if message.value.strip() and path.is_dir():
+        # Unlike the method of `Path`, this says no where a name is too long or a folder is closed to us.
+        if message.value.strip() and os.path.isdir(path):
             self.query_one(PictureTree).path = path
         elif message.value.strip():
             self.dismiss([path])
@@ -164,8 +167,9 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(PICTURE_SUFFIXES)
 
 
-def _is_folder(path: Path) -> bool:
+def _working_folder() -> Path:
     try:
-        return path.is_dir()
+        return Path.cwd()
     except OSError:
-        return False
+        # Somebody deleted it, or closed it to us.
+        return Path(os.path.expanduser("~"))

@@ -15,6 +15,7 @@ from chat.generation import GenerationSettings, Loader
 from chat.images import open_image
 from chat.records import Draft
 from chat.safe_text import short_line
+from chat.tui.open_session import OpenSession
 from chat.tui.screens.talk import TalkScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
@@ -31,16 +32,26 @@ class Origin(Enum):
     TYPED = "typed as the message or behind a command"
 
 
-class PicturesOpened(Message):
-    """Files were read as pictures, as far as they are pictures."""
+class Opening:
+    """Files that are being read as pictures for a message."""
 
-    def __init__(self, images: Sequence[Image], problems: Sequence[str], origin: Origin, text: str) -> None:
-        super().__init__()
-        self.images = images
-        self.problems = problems
+    def __init__(self, paths: Sequence[Path], origin: Origin, text: str, session: OpenSession | None) -> None:
+        self.paths = paths
         self.origin = origin
         self.text = text
         """What was pasted or typed."""
+        self.session = session
+        """Whose message they are for; None where there was none yet."""
+
+
+class PicturesOpened(Message):
+    """Files were read as pictures, as far as they are pictures."""
+
+    def __init__(self, opening: Opening, images: Sequence[Image], problems: Sequence[str]) -> None:
+        super().__init__()
+        self.opening = opening
+        self.images = images
+        self.problems = problems
 
 
 class SamplesOpened(Message):
@@ -69,6 +80,9 @@ class AttachingScreen(TalkScreen):
         self._sample: Image | None = None
         self._wants_sample = False
         """Whether a sample is to be attached as soon as there is one."""
+        self._openings: list[Opening] = []
+        self._held_text: str | None = None
+        """The message that is to be sent with the pictures that are being read."""
 
     @property
     def welcome(self) -> "Welcome":
@@ -87,36 +101,98 @@ class AttachingScreen(TalkScreen):
 
     def attach_paths(self, paths: Sequence[Path], origin: Origin = Origin.CHOSEN, text: str = "") -> None:
         """Read files and attach them."""
-        self.say_nothing()
-        self._open_pictures(paths, origin, text)
+        if self._held_text is None:
+            self.say_nothing()
+        opening = Opening(paths, origin, text, self._session)
+        self._openings.append(opening)
+        self._open_pictures(opening)
 
-    @work(thread=True, group="open", exit_on_error=False)
-    def _open_pictures(self, paths: Sequence[Path], origin: Origin, text: str) -> None:
+    @work(thread=True, group="open")
+    def _open_pictures(self, opening: Opening) -> None:
         images: list[Image] = []
         problems: list[str] = []
-        for path in paths:
+        for path in opening.paths:
             try:
                 images.append(open_image(path))
             except ChatError as error:
                 problems.append(str(error))
-        self.post_message(PicturesOpened(images, problems, origin, text))
+        self.post_message(PicturesOpened(opening, images, problems))
 
     @on(PicturesOpened)
+    async def _take_opened(self, message: PicturesOpened) -> None:
+        if message.opening not in self._openings:
+            return
+        self._openings.remove(message.opening)
+        if self._is_shown(message.opening.session):
+            await self._attach_opened(message)
+        else:
+            names = short_line(", ".join(path.name for path in message.opening.paths), 60)
+            self.say(f"{names} was not attached: another conversation is open now.")
+
     async def _attach_opened(self, message: PicturesOpened) -> None:
-        composer = self.composer
-        if message.origin is Origin.PASTED and not message.images:
+        composer, opening = self.composer, message.opening
+        held, self._held_text = self._held_text, None
+        is_as_held = held == composer.draft.text
+        if opening.origin is Origin.PASTED and not message.images:
             # What was pasted is a path, but of no picture: then it is text.
-            composer.insert(message.text)
-        if message.origin is Origin.TYPED and message.problems:
-            await composer.put_back(Draft(message.text), self.session.next_number)
+            composer.insert(opening.text)
+        if opening.origin is Origin.TYPED and message.problems:
+            await composer.put_back(Draft(opening.text), self._next_number)
         if message.images and self._is_bare_sample(composer.draft):
             # Whoever brings a picture does not ask about the sample.
-            await composer.show_draft(Draft(), self.session.next_number)
+            await composer.show_draft(Draft(), self._next_number)
         await composer.attach(message.images)
+        composer.focus_text()
         if message.problems:
             rest = f" (and {len(message.problems) - 1} more)" if len(message.problems) > 1 else ""
             self.say(short_line(message.problems[0]) + rest)
-        composer.focus_text()
+        elif held is not None:
+            await self._go_on_with(held if is_as_held else None)
+
+    async def _go_on_with(self, held: str | None) -> None:
+        """Send the message that waited for pictures; None where it was changed, so that half a thought is not sent."""
+        if held is None:
+            self.say("The picture is attached; enter sends the message as it is now.", is_problem=False)
+        elif self._is_reading:
+            self._held_text = held
+        else:
+            draft = self.composer.draft
+            await self.composer.show_draft(Draft(), self._next_number)
+            await self.submit(draft)
+
+    async def _hold(self, draft: Draft) -> None:
+        """Let a message wait in its place for the pictures that are being read."""
+        await self.composer.put_back(draft, self._next_number)
+        self._held_text = None if self._is_bare_sample(draft) else self.composer.draft.text
+        self.say("Reading the picture; the message goes with it.", is_problem=False)
+
+    def leave_pictures_out(self) -> bool:
+        """Wait for no picture any more, if a message waits for one; tells whether one did."""
+        if self._held_text is None:
+            return False
+        self._held_text = None
+        self._openings.clear()
+        self.say("The picture is left out; enter sends the message without it.", is_problem=False)
+        return True
+
+    @property
+    def _is_reading(self) -> bool:
+        """Whether a picture of the message being written is being read."""
+        return any(self._is_shown(opening.session) for opening in self._openings)
+
+    def _is_shown(self, session: OpenSession | None) -> bool:
+        if session is None or session is self._session:
+            return True
+        return session.id is not None and self._session is not None and session.id == self._session.id
+
+    @property
+    def _next_number(self) -> int:
+        return self.session.next_number if self._session is not None else 1
+
+    def put_away(self) -> None:
+        """Keep everything as it is; a message that waited for pictures is a draft again."""
+        self._held_text = None
+        super().put_away()
 
     @on(MessageInput.Pasted)
     def _take_pasted(self, message: MessageInput.Pasted) -> None:
@@ -137,10 +213,20 @@ class AttachingScreen(TalkScreen):
         if is_path and (paths := dropped_paths(draft.text)):
             await self.composer.put_back(Draft("", draft.images), self.session.next_number)
             self.attach_paths(paths, Origin.TYPED, draft.text)
+        elif self._is_reading:
+            await self._hold(draft)
         elif self._is_bare_sample(draft):
             await self.submit(Draft(self.welcome.first_example, draft.images))
         else:
             await self.submit(draft)
+
+    async def submit(self, draft: Draft) -> None:
+        """Send a message, or let it wait; a sample that comes after the first one is not for the next."""
+        self._wants_sample = False
+        if self._is_bare_sample(self.composer.draft):
+            # It came between the key and this call.
+            await self.composer.show_draft(Draft(), self.session.next_number)
+        await super().submit(draft)
 
     @work(thread=True, group="samples", exit_on_error=False)
     def open_samples(self) -> None:
@@ -171,6 +257,9 @@ class AttachingScreen(TalkScreen):
 
     async def on_welcome_asked(self, message: "Welcome.Asked") -> None:
         """Send an example with the sample picture, or with the pictures that are attached."""
+        if self._is_reading:
+            self.say("The picture is still being read: ask when it is attached.", is_problem=False)
+            return
         written = self.composer.draft
         images = written.images or ((self._sample,) if self._sample else ())
         await self.composer.show_draft(Draft(written.text), self.session.next_number)

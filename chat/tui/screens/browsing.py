@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 from textual.events import Resize
 
 from chat.conversation import Image
-from chat.errors import ChatError
-from chat.records import SessionSummary
+from chat.errors import ChatError, StoreError
+from chat.records import Draft, SessionSummary
 from chat.session import SessionStore
 from chat.tui.open_session import OpenSession
 from chat.tui.screens.attaching import AttachingScreen
@@ -33,14 +33,24 @@ class BrowsingScreen(AttachingScreen):
     session_pane: "SessionList | None" = None
     """The list beside the conversation, where there is one."""
 
+    list_problem = ""
+    """Why the sessions could not be read the last time."""
+    _listed: Sequence[SessionSummary] = ()
+
     def stored_sessions(self) -> Sequence[SessionSummary]:
-        """The sessions, the one changed last first."""
-        return self._store.sessions(limit=MOST_SESSIONS) if self._store is not None else ()
+        """The sessions, the one changed last first; as they were before where they cannot be read now."""
+        if self._store is not None:
+            try:
+                self._listed, self.list_problem = self._store.sessions(limit=MOST_SESSIONS), ""
+            except StoreError as error:
+                self.list_problem = f"The sessions cannot be read: {error}"
+                self.say(self.list_problem)
+        return self._listed
 
     async def begin(self, store: SessionStore, session_id: str | None, images: Sequence[Image]) -> None:
         """Show a session, or a new one, now that there is a store."""
-        self._store = store
         await self.compose_rest()
+        self._store = store
         is_first = not store.sessions(limit=1)
         self.log_view.show_checkpoint(self._checkpoint, None)
         await self.show_session(session_id)
@@ -55,7 +65,9 @@ class BrowsingScreen(AttachingScreen):
         if self._store is None:
             return
         session = OpenSession(self._store, session_id)
-        draft = session.draft
+        await self._show_opened(session, session.draft)
+
+    async def _show_opened(self, session: OpenSession, draft: Draft) -> None:
         self._session = session
         self.query_one(TitleBar).show_title(session.title)
         await self.log_view.show_turns(list(session.numbered()), session.system)
@@ -67,17 +79,26 @@ class BrowsingScreen(AttachingScreen):
         self.composer.focus_text()
 
     async def change_session(self, session_id: str | None) -> None:
-        """Keep this session as it is and show another."""
+        """Keep this session as it is and show another; where that one cannot be read, this one stays."""
+        written = self.composer.draft
         self.put_away()
         try:
             await self.show_session(session_id)
         except ChatError as error:
+            await self._stay(written)
             self.say(str(error))
+
+    async def _stay(self, written: Draft) -> None:
+        """Go on with the session that was put away."""
+        await self._show_opened(self.session, written)
+        await self.show_waiting()
+        self.send_next()
 
     async def turns_changed(self) -> None:
         """An empty conversation shows the welcome in the transcript's place."""
         is_empty = not self.session.turns and not self.session.waiting
         self.set_class(not is_empty, "-talking")
+        self.query_one(TitleBar).show_talking(not is_empty)
         await self._show_pane()
 
     async def on_resize(self, event: Resize) -> None:
@@ -99,7 +120,7 @@ class BrowsingScreen(AttachingScreen):
 
             self.session_pane = SessionList(is_pane=True)
             await self.query_one("#panes").mount(self.session_pane, before=0)
-        self.session_pane.show(sessions, self.session.id)
+        self.session_pane.show(sessions, self.session.id, self.list_problem)
 
     async def on_session_list_opened(self, message: "SessionList.Opened") -> None:
         """Show the session that was chosen in the pane."""
@@ -107,28 +128,48 @@ class BrowsingScreen(AttachingScreen):
 
     async def on_session_list_deleted(self, message: "SessionList.Deleted") -> None:
         """Take out the session that was chosen in the pane."""
-        await self.delete_session(message.session_id)
+        problem = await self.delete_session(message.session_id)
+        if problem:
+            self.say(problem)
+        elif self.session_pane is not None:
+            self.session_pane.show_deleted(message.session_id)
 
     async def on_session_list_restored(self, message: "SessionList.Restored") -> None:
         """Bring back the session that was taken out in the pane."""
-        await self.restore_session(message.session_id)
+        if problem := await self.restore_session(message.session_id):
+            self.say(problem)
+            if self.session_pane is not None:
+                self.session_pane.show_deleted(message.session_id)
 
-    async def delete_session(self, session_id: str) -> None:
-        """Take a session out of the list; if it is the open one, a new one is shown."""
+    async def delete_session(self, session_id: str) -> str:
+        """Take a session out of the list; if it is the open one, a new one is shown. Gives what went wrong, if so."""
         if self._store is None:
-            return
-        if session_id == self.session.id:
+            return ""
+        is_open, written = session_id == self.session.id, self.composer.draft
+        if is_open:
             self.put_away()
-        with self.saving():
+        try:
+            # Before anything is taken out: whatever cannot be read then is found out now.
+            fresh = OpenSession(self._store)
+            draft = fresh.draft if is_open else Draft()
             self._store.delete_session(session_id)
-        if session_id == self.session.id:
-            await self.show_session(None)
+        except StoreError as error:
+            if is_open:
+                await self._stay(written)
+            return f"Not deleted: {error}"
+        if is_open:
+            await self._show_opened(fresh, draft)
         else:
             await self._show_pane()
+        return ""
 
-    async def restore_session(self, session_id: str) -> None:
-        """Bring a deleted session back."""
-        if self._store is not None:
-            with self.saving():
-                self._store.restore_session(session_id)
-            await self._show_pane()
+    async def restore_session(self, session_id: str) -> str:
+        """Bring a deleted session back. Gives what went wrong, if so."""
+        if self._store is None:
+            return ""
+        try:
+            self._store.restore_session(session_id)
+        except StoreError as error:
+            return f"Not brought back: {error}"
+        await self._show_pane()
+        return ""

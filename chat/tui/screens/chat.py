@@ -77,12 +77,12 @@ class ChatScreen(BrowsingScreen):
         await self.change_session(None)
 
     async def action_back(self) -> None:
-        """Whatever is nearest: close the list, come back to the message, stop the reply, cancel the loading."""
+        """Whatever is nearest: close the list, come back to the message, wait for no picture, stop reply or loading."""
         if self.composer.is_completing:
             await self.composer.close_list()
         elif self.focused is None or self.focused.id != "message":
             self.composer.focus_text()
-        elif not self.stop():
+        elif not self.leave_pictures_out() and not self.stop():
             self.say_nothing()
 
     def action_attach(self) -> None:
@@ -97,6 +97,8 @@ class ChatScreen(BrowsingScreen):
 
     async def action_sessions(self) -> None:
         """Show the sessions, or go to them where they are in view."""
+        if self._session is None:
+            return
         if self.session_pane is not None:
             self.session_pane.focus_search()
             return
@@ -184,6 +186,8 @@ class ChatScreen(BrowsingScreen):
 
     @on(Composer.LeftUpward)
     async def _leave_upward(self) -> None:
+        if self._session is None:
+            return
         if self.session.waiting:
             await self.take_back(-1, to_edit=True)
         else:
@@ -198,6 +202,8 @@ class ChatScreen(BrowsingScreen):
 
     @on(MessageInput.Scrolled)
     def _scroll(self, message: MessageInput.Scrolled) -> None:
+        if self._session is None:
+            return
         match message.by:
             case -1:
                 self.log_view.scroll_page_up()

@@ -12,7 +12,6 @@ from chat.conversation import Conversation
 from chat.errors import StoreError
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, TextGenerator
 from chat.records import Draft
-from chat.session import conversation_of
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread, prompt_of
 from chat.tui.open_session import OpenSession
@@ -43,6 +42,9 @@ class ModelScreen(Screen[None]):
         self._fraction: float | None = None
         self._is_checking = False
         self._not_saved = ""
+        self._reply_not_saved = ""
+        self._left: list[OpenSession] = []
+        """Put away with replies that the store had refused."""
         self._log_view: ConversationLog | None = None
         self._notice: Notice | None = None
         self._started = 0.0
@@ -94,14 +96,22 @@ class ModelScreen(Screen[None]):
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Show it in the status row when something cannot be saved, until something can."""
+        """Save, and whatever could not be saved before; what cannot is shown in the status row until it can."""
         try:
             yield
+            for session in [*self._left, self.session]:
+                session.save_unsaved()
         except StoreError as error:
             self._not_saved = str(error)
         else:
             self._not_saved = ""
+            self._left.clear()
         self.show_status()
+
+    def save_unsaved(self) -> None:
+        """Save what could not be saved before."""
+        with self.saving():
+            pass
 
     def keep_draft(self) -> None:
         """Keep what is not sent yet."""
@@ -111,14 +121,6 @@ class ModelScreen(Screen[None]):
     def draft_to_keep(self) -> Draft:
         """The message being written, as far as it is the user's."""
         return self.composer.draft
-
-    @contextmanager
-    def saving_quietly(self) -> Iterator[None]:
-        """As `saving`, for what happens many times a second: the next drawing shows it."""
-        try:
-            yield
-        except StoreError as error:
-            self._not_saved = str(error)
 
     def start_loading(self) -> None:
         """Load the checkpoint."""
@@ -175,8 +177,8 @@ class ModelScreen(Screen[None]):
         self.query_one(StatusRow).show(self._status())
 
     def _status(self) -> Status:
-        if self._not_saved:
-            return Status(State.NOT_SAVED, (self._not_saved,))
+        if problem := self._not_saved or self._reply_not_saved:
+            return Status(State.NOT_SAVED, (problem,))
         waiting = len(self._session.waiting) if self._session else 0
         queued = (f"{waiting} queued",) if waiting and not (self._is_checking and waiting == 1) else ()
         match self._state:
@@ -212,8 +214,7 @@ class ModelScreen(Screen[None]):
         if draft.text.strip() or draft.images:
             conversation = self.session.conversation_with(draft, self._generator.facts)
         else:
-            turns = self.session.turns
-            conversation = conversation_of(turns, system=self.session.system, facts=self._generator.facts)
+            conversation = self.session.conversation(self._generator.facts)
         if conversation.turns:
             self._count(self._generator, conversation)
         else:

@@ -41,12 +41,13 @@ class SessionsScreen(ModalScreen[None]):
         """Back to the conversation."""
         self.dismiss()
 
-    def _show(self) -> None:
+    def _show(self, problem: str = "") -> None:
         sessions = self._conversation.stored_sessions()
         self.query_one("#session-count", Static).update(
             Content.styled(count_in_words(len(sessions), "session"), "$quiet")
         )
-        self.query_one(SessionList).show(sessions, self._conversation.session.id)
+        problem = problem or self._conversation.list_problem
+        self.query_one(SessionList).show(sessions, self._conversation.session.id, problem)
 
     @on(SessionList.Opened)
     async def _open(self, message: SessionList.Opened) -> None:
@@ -57,11 +58,15 @@ class SessionsScreen(ModalScreen[None]):
     @on(SessionList.Deleted)
     async def _delete(self, message: SessionList.Deleted) -> None:
         message.stop()
-        await self._conversation.delete_session(message.session_id)
-        self._show()
+        problem = await self._conversation.delete_session(message.session_id)
+        if not problem:
+            self.query_one(SessionList).show_deleted(message.session_id)
+        self._show(problem)
 
     @on(SessionList.Restored)
     async def _restore(self, message: SessionList.Restored) -> None:
         message.stop()
-        await self._conversation.restore_session(message.session_id)
-        self._show()
+        problem = await self._conversation.restore_session(message.session_id)
+        if problem:
+            self.query_one(SessionList).show_deleted(message.session_id)
+        self._show(problem)

@@ -13,7 +13,7 @@ from textual.widgets import OptionList, TextArea
 from chat.conversation import Image
 from chat.records import Draft
 from chat.tui.commands import Call, Command, completions, parse
-from chat.tui.marks import moved, without_picture
+from chat.tui.marks import renumbered, without_picture
 from chat.tui.widgets.message_input import MessageInput, safe_draft
 
 # Imported when the first picture is attached or the first command typed.
@@ -84,15 +84,14 @@ class Composer(Vertical):
 
     async def put_back(self, draft: Draft, first_number: int) -> None:
         """Put a message that was not sent in front of what was written since."""
-        text = "\n\n".join(text for text in (draft.text, self._input.text) if text)
-        await self.show_draft(Draft(text, (*draft.images, *self._images)), first_number)
+        written = renumbered(self.draft, self._first_number, first_number + len(draft.images))
+        text = "\n\n".join(text for text in (draft.text, written.text) if text)
+        await self.show_draft(Draft(text, (*draft.images, *written.images)), first_number)
 
     async def number_from(self, first_number: int) -> None:
         """Number the pictures anew; marks in the text go with them."""
         if first_number != self._first_number:
-            by = first_number - self._first_number
-            text = moved(self._input.text, self._first_number, len(self._images), by)
-            await self.show_draft(Draft(text, self._images), first_number)
+            await self.show_draft(renumbered(self.draft, self._first_number, first_number), first_number)
 
     async def attach(self, images: Sequence[Image]) -> None:
         """Add pictures behind those that are there; one that is there already is not added again."""

@@ -55,6 +55,7 @@ class ConversationLog(VerticalScroll, can_focus=False):
     def __init__(self) -> None:
         super().__init__()
         self._earlier: list[tuple[StoredTurn, int]] = []
+        self._system = ""
         self._image_size: int | None = None
         self._checkpoint = ""
         self._left_at: int | None = None
@@ -85,14 +86,15 @@ class ConversationLog(VerticalScroll, can_focus=False):
         """Show a session from its end; each turn comes with the number of its first picture."""
         with self.app.batch_update():
             await self._turns.remove_children()
-            self._earlier = list(turns[:-PAGE])
-            widgets: list[Widget] = [EarlierTurns(len(self._earlier))] if self._earlier else []
-            widgets += [SystemTurn(system)] if system and not self._earlier else []
-            await self._turns.mount_all([*widgets, *(self._view(stored, number) for stored, number in turns[-PAGE:])])
+            self._earlier, self._system = list(turns[:-PAGE]), system
+            await self._turns.mount_all(
+                [*self._top(), *(self._view(stored, number) for stored, number in turns[-PAGE:])]
+            )
         self.anchor()
 
     async def show_system(self, system: str) -> None:
         """Show the text before the first turn, if the first turn is in view."""
+        self._system = system
         await self.query(SystemTurn).remove()
         if system and not self._earlier:
             await self._turns.mount(SystemTurn(system), before=0 if self._turns.children else None)
@@ -105,8 +107,9 @@ class ConversationLog(VerticalScroll, can_focus=False):
         height = self.virtual_size.height
         with self.app.batch_update():
             await self.query(EarlierTurns).remove()
-            top: list[Widget] = [EarlierTurns(len(self._earlier))] if self._earlier else []
-            await self._turns.mount_all([*top, *(self._view(stored, number) for stored, number in page)], before=0)
+            await self._turns.mount_all(
+                [*self._top(), *(self._view(stored, number) for stored, number in page)], before=0
+            )
 
         def keep_place() -> None:
             self.scroll_to(y=self.scroll_y + self.virtual_size.height - height, animate=False, immediate=True)
@@ -182,6 +185,12 @@ class ConversationLog(VerticalScroll, can_focus=False):
         if self._left_at is None:
             self._left_at = self.virtual_size.height
         self.post_message(self.EndLeft(max(0, self.virtual_size.height - self._left_at)))
+
+    def _top(self) -> list[Widget]:
+        """What stands above the first mounted turn: the way to those before it, or the text before all of them."""
+        if self._earlier:
+            return [EarlierTurns(len(self._earlier))]
+        return [SystemTurn(self._system)] if self._system else []
 
     def _view(self, stored: StoredTurn, first_number: int) -> Widget:
         if stored.turn.role is Role.USER:

@@ -98,6 +98,7 @@ class SessionList(Vertical):
         self._found: list[SessionSummary] = []
         self._open_id: str | None = None
         self._deleted: list[str] = []
+        self._problem = ""
 
     def compose(self) -> ComposeResult:
         """Line, rows, and a word about them."""
@@ -105,9 +106,14 @@ class SessionList(Vertical):
         yield SessionOptions(compact=True, markup=False)
         yield Static("", markup=False, id="found")
 
-    def show(self, sessions: Sequence[SessionSummary], open_id: str | None) -> None:
-        """Show these sessions; the open one carries a sign."""
-        self._all, self._open_id = sessions, open_id
+    def show(self, sessions: Sequence[SessionSummary], open_id: str | None, problem: str = "") -> None:
+        """Show these sessions; the open one carries a sign, and a problem stands below them."""
+        self._all, self._open_id, self._problem = sessions, open_id, problem
+        self._show_found()
+
+    def show_deleted(self, session_id: str) -> None:
+        """Offer to bring back a session that was taken out."""
+        self._deleted.append(session_id)
         self._show_found()
 
     def focus_search(self) -> None:
@@ -130,7 +136,9 @@ class SessionList(Vertical):
     def _show_count(self, words: str) -> None:
         self._options.can_undo = bool(self._deleted)
         self.refresh_bindings()
-        if self._deleted:
+        if self._problem:
+            shown = f"{GLYPHS.failed} {printable(self._problem, multiline=False)}"
+        elif self._deleted:
             shown = "deleted · u undo"
         elif not self._all:
             shown = "No sessions yet. The first message begins one."
@@ -191,9 +199,7 @@ class SessionList(Vertical):
     def _delete(self, message: SessionOptions.DeleteWanted) -> None:
         message.stop()
         if self._options.highlighted is not None:
-            session_id = self._found[self._options.highlighted].id
-            self._deleted.append(session_id)
-            self.post_message(self.Deleted(session_id))
+            self.post_message(self.Deleted(self._found[self._options.highlighted].id))
 
     @on(SessionOptions.RestoreWanted)
     def _restore(self, message: SessionOptions.RestoreWanted) -> None:

@@ -146,16 +146,23 @@ class QueuedTurn(TurnView, can_focus=True):
     class TakenBack(Message):
         """The message is not to be sent."""
 
-        def __init__(self, position: int, *, to_edit: bool) -> None:
+        def __init__(self, queued: "QueuedTurn", *, to_edit: bool) -> None:
             super().__init__()
-            self.position = position
+            self._queued = queued
             self.to_edit = to_edit
+
+        @property
+        def position(self) -> int | None:
+            """Which of the waiting messages it is; None where it was sent or taken back since the key was pressed."""
+            return self._queued.position if self._queued.is_attached else None
 
     def __init__(self, draft: Draft, position: int, first_number: int) -> None:
         super().__init__(Content.assemble(("You\n", "bold $quiet"), ("queued", "italic $quiet")))
         self._draft = draft
-        self._position = position
+        self.position = position
+        """Which of the waiting messages it is, as long as it is shown."""
         self._first_number = first_number
+        self._is_taken = False
 
     def compose_body(self) -> ComposeResult:
         """The message in short, and what can be done with it."""
@@ -167,8 +174,10 @@ class QueuedTurn(TurnView, can_focus=True):
         yield Static(Content.styled(hint, "$quiet"), markup=False)
 
     def action_take_back(self, to_edit: bool) -> None:
-        """Take the message back."""
-        self.post_message(self.TakenBack(self._position, to_edit=to_edit))
+        """Take the message back, once: a key that is held would go on with the message behind it."""
+        if not self._is_taken:
+            self._is_taken = True
+            self.post_message(self.TakenBack(self, to_edit=to_edit))
 
     @on(Click)
     def _edit(self) -> None:
