@@ -77,11 +77,16 @@ def first_frame_s(command: Sequence[str], environment: dict[str, str]) -> float:
         terminal.close()
 
 
-def echo_times(terminal: Terminal, keys: int, pause_s: float) -> list[float]:
-    """Seconds from pressing a key to seeing it, key after key; the key is a sign that nothing else draws."""
-    times = []
+def echo_times(terminal: Terminal, keys: int, pause_s: float, until: bytes | None = None) -> list[float]:
+    """Seconds from pressing a key to seeing it, key after key; the key is a sign that nothing else draws.
+
+    It ends early once `until` is seen.
+    """
+    times: list[float] = []
     for _ in range(keys):
         terminal.read_for(pause_s)
+        if until is not None and until in terminal.output:
+            break
         terminal.forget()
         pressed = time.perf_counter()
         terminal.send("§")
