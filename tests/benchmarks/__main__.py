@@ -96,7 +96,8 @@ def echoes(database: Path, seed: int) -> tuple[list[float], list[float]]:
         terminal.read_for(1.0)
         idle = echo_times(terminal, 50, 0.03)
         terminal.send("\r")
-        terminal.wait_for(lambda output: b"writing" in output)
+        # A reply may end with its first words: then there was nothing to measure beside.
+        terminal.wait_for(lambda output: b"writing" in output or b"ready" in output)
         return idle, echo_times(terminal, 100, 0.03, until=b"ready")
     finally:
         terminal.close()
