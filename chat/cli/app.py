@@ -54,13 +54,13 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.command(cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show it.")
 def idefics_chat() -> None:
-    r"""Talk about pictures with a vision-language model, in a terminal.
+    """Talk about pictures with a vision-language model, in a terminal.
 
     \b
     idefics-chat                       opens the UI with the bundled demonstration
     idefics-chat cat.jpg               opens it with a picture attached
     idefics-chat ask TEXT -i cat.jpg   asks one question
-    """
+    """  # noqa: D301 - the escape is click's mark for lines that it must not join
 
 
 def with_default_command(arguments: Sequence[str]) -> list[str]:

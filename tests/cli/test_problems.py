@@ -57,6 +57,12 @@ def test_a_group_without_its_command_shows_its_help(run: Run) -> None:
     assert "␊" not in done.stderr
 
 
+def test_the_help_keeps_its_examples_apart(run: Run) -> None:
+    lines = [line.strip() for line in run("--help").stdout.splitlines()]
+    assert any(line.startswith("idefics-chat cat.jpg ") for line in lines)
+    assert not any("\\b" in line or "\b" in line for line in lines)
+
+
 def test_an_endless_picture_from_stdin_is_refused(tmp_path: Path) -> None:
     with open("/dev/zero", "rb") as endless:
         done = subprocess.run(
