@@ -42,7 +42,7 @@ def make_private(path: Path, *, owns_folder: bool) -> None:
         # Another process may be faster.
         with suppress(FileExistsError):
             create_private(path)
-    _tighten(path)
+    _refuse_other_kinds(path)
 
 
 def create_private(path: Path) -> None:
@@ -51,16 +51,20 @@ def create_private(path: Path) -> None:
     path.chmod(0o600)
 
 
-def _tighten(path: Path) -> None:
-    """Take a file from the eyes of others; one that is not ours to change is left as it is."""
+def tighten(path: Path) -> None:
+    """Take a database that is known to be ours from the eyes of others, where we may."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        with suppress(OSError):
+            path.chmod(mode & 0o700)
+
+
+def _refuse_other_kinds(path: Path) -> None:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise StoreError(f"{path} is a folder: give a file with --db")
     if not stat.S_ISREG(mode):
         raise StoreError(f"{path} is not a plain file: {ANOTHER_FILE}")
-    if mode & 0o077:
-        with suppress(OSError):
-            path.chmod(stat.S_IMODE(mode) & 0o700)
 
 
 def back_up(path: Path) -> None:

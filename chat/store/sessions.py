@@ -13,7 +13,7 @@ from chat.store import drafts, ids, pictures, replies, turns
 from chat.store.columns import Column, now, summary_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
-from chat.store.files import make_private
+from chat.store.files import make_private, tighten
 from chat.store.queries import NEWEST_FIRST, SUMMARIES
 from chat.store.schema import prepare
 from chat.store.titles import title_of
@@ -37,6 +37,7 @@ def open_store(path: Path, *, owns_folder: bool = False) -> "SqliteStore":
         connection = connect(path)
         try:
             prepare(connection, path)
+            tighten(path)
         except BaseException:
             connection.close()
             raise

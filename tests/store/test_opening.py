@@ -57,6 +57,15 @@ def test_a_file_that_others_may_read_is_made_private(path: Path, before: int, af
     assert permissions(path) == after
 
 
+def test_a_file_of_another_program_keeps_its_permissions(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("somebody's notes, long enough to be taken for a database" * 20)
+    path.chmod(0o644)
+    with pytest.raises(StoreError, match="is not an idefics-chat database"):
+        open_store(path)
+    assert permissions(path) == 0o644
+
+
 def test_the_programs_own_folder_is_made_private_too(path: Path) -> None:
     path.parent.mkdir(mode=0o755)
     open_store(path, owns_folder=True).close()
