@@ -5,6 +5,7 @@ Textual leaves the terminal as it is when a signal kills it, and waits for threa
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ class Ending:
     def __init__(self) -> None:
         self._terminal_modes = _terminal_modes()
         self._was_signalled = False
+        self._is_ending = False
 
     def listen(self, quit_app: Callable[[int], object]) -> None:
         """Have signals end the program in order; a second one ends it at once.
@@ -40,6 +42,23 @@ class Ending:
             # Windows has no such handlers; there closing the window ends the process.
             with suppress(NotImplementedError):
                 loop.add_signal_handler(number, self._take_signal, 128 + number, quit_app)
+        if hasattr(select, "poll"):
+            threading.Thread(target=self._watch_terminal, args=(loop, quit_app), name="terminal", daemon=True).start()
+
+    def _watch_terminal(self, loop: asyncio.AbstractEventLoop, quit_app: Callable[[int], object]) -> None:
+        """End the program when its terminal is gone: not every one that vanishes sends a signal.
+
+        Textual would go on without it and keep a core busy.
+        """
+        terminal = select.poll()
+        # Asked for nothing, it still tells of a terminal that has hung up.
+        terminal.register(0, 0)
+        terminal.poll()
+        # The loop may have ended since: then the program ends anyway.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._end, 128 + signal.SIGHUP, quit_app)
+        # From here, since the loop may be waiting for Textual to write.
+        self.limit(128 + signal.SIGHUP)
 
     def limit(self, exit_code: int, last_words: str = "") -> None:
         """End the process by force if it has not ended in a moment, with a line where one is given."""
@@ -52,7 +71,13 @@ class Ending:
             self._force(exit_code)
         self._was_signalled = True
         self.limit(exit_code)
-        quit_app(exit_code)
+        self._end(exit_code, quit_app)
+
+    def _end(self, exit_code: int, quit_app: Callable[[int], object]) -> None:
+        """Begin the end, once: a window that is closed sends a signal and hangs up."""
+        if not self._is_ending:
+            self._is_ending = True
+            quit_app(exit_code)
 
     def _force(self, exit_code: int, last_words: str = "") -> None:
         """Give the terminal back and end; everything worth keeping was kept before."""

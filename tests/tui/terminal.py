@@ -25,12 +25,19 @@ class Terminal:
         module: str = "tests.tui.program",
         cwd: Path | None = None,
         size: tuple[int, int] = (80, 24),
+        is_signalled: bool = True,
     ) -> None:
+        """Start the program; without `is_signalled` no signal tells it that the terminal has hung up."""
         self.output = b""
         self._mark = 0
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(cwd or ROOT)
+            if not is_signalled:
+                # Letting go of the terminal sends the signal once.
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+                fcntl.ioctl(0, termios.TIOCNOTTY)
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)
             environment = {
                 **os.environ,
                 "TERM": "xterm-256color",

@@ -130,8 +130,9 @@ def test_a_signal_keeps_everything_and_gives_the_terminal_back(
     _assert_everything_is_kept(store)
 
 
-def test_a_closed_window_keeps_everything(store: SqliteStore, db: Path) -> None:
-    with Terminal(str(db), "stream") as terminal:
+@pytest.mark.parametrize("is_signalled", [True, False])
+def test_a_closed_window_keeps_everything(store: SqliteStore, db: Path, is_signalled: bool) -> None:
+    with Terminal(str(db), "stream", is_signalled=is_signalled) as terminal:
         _start_streaming(terminal)
         terminal.hang_up()
         assert terminal.seconds_to_end() < MOST_SECONDS
