@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name))
 PATIENCE_S: Final = 1.5
@@ -90,7 +90,7 @@ class Ending:
         os._exit(exit_code)
 
 
-def _terminal_modes() -> list[object] | None:
+def _terminal_modes() -> list[Any] | None:
     try:
         import termios
 
@@ -101,9 +101,9 @@ def _terminal_modes() -> list[object] | None:
         return None
 
 
-def _restore_modes(modes: list[object] | None) -> None:
+def _restore_modes(modes: list[Any] | None) -> None:
     if modes is not None:
         import termios
 
         with suppress(OSError, termios.error):
-            termios.tcsetattr(0, termios.TCSANOW, modes)  # type: ignore[arg-type]
+            termios.tcsetattr(0, termios.TCSANOW, modes)
