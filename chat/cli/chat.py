@@ -31,6 +31,8 @@ def chat(images: tuple[str, ...], **options: Any) -> None:
     attached = opened(images)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the UI needs a terminal: use `idefics-chat ask` in a pipe or a script")
+    # Draw what has changed at once: by its default Textual lets a key wait for the rest of a sixtieth of a second.
+    os.environ.setdefault("TEXTUAL_FPS", "500")
     from chat.tui.app import ChatApp
 
     app = ChatApp(

@@ -5,10 +5,13 @@ import of torch nor one step of a large model can be interrupted. One thread for
 that computes gets its own pool of helper threads.
 """
 
+import gc
+import os
+import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from chat.prompt import Prompt
 
 Job = Callable[[], None]
+
+NICENESS: Final = 5
+"""Of the model's threads; those that torch keeps spinning between two steps would else take a processor from the UI."""
 
 
 class ModelThread:
@@ -78,6 +84,7 @@ class ModelThread:
         self.stop_reply()
 
     def _work(self) -> None:
+        _let_keys_go_first()
         while not self._is_closed:
             self._jobs.get()()
 
@@ -90,6 +97,8 @@ class ModelThread:
                 self._is_closed = True
 
     def _load(self, loader: Loader, stop: threading.Event) -> None:
+        # What is imported and loaded stays; looking it over for garbage would hold keys up for a fifth of a second.
+        gc.disable()
         try:
             generator = loader(lambda progress: self._post(LoadAdvanced(progress)), stop)
         except ModelError as error:
@@ -98,7 +107,10 @@ class ModelThread:
             # Whatever torch or a checkpoint's files raise ends here: a thread that died would leave the UI waiting.
             self._post(LoadFailed(CheckpointError(_in_one_line(error)), was_cancelled=stop.is_set()))
         else:
+            gc.freeze()
             self._post(LoadEnded(generator))
+        finally:
+            gc.enable()
 
     def _count(self, run: int, generator: TextGenerator, conversation: Conversation) -> None:
         try:
@@ -125,6 +137,13 @@ class ModelThread:
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))
+
+
+def _let_keys_go_first() -> None:
+    """Make this thread, and those that torch begins from it, yield to the thread that answers keys."""
+    if sys.platform == "linux":
+        # Only here does a thread have a priority of its own.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def prompt_of(conversation: Conversation, generator: TextGenerator) -> "Prompt":

@@ -14,6 +14,8 @@ from tests.benchmarks.terminal import ENVIRONMENT, Terminal, echo_times, first_f
 
 EMPTY_APP = "from textual.app import App; App().run()"
 QUESTION = "What is in the picture?"
+KEYS = 60
+"""Keys pressed one after the other: as many as stay in one line of the composer."""
 COMMAND = str(Path(sys.executable).parent / "idefics-chat")
 """What a person starts."""
 
@@ -68,7 +70,7 @@ def ask_ratio(folder: Path, runs: int) -> Ratio:
     )
 
 
-def echo_ratio(folder: Path, keys: int = 400) -> Ratio:
+def echo_ratio(folder: Path, keys: int = 600) -> Ratio:
     """Keys while the model writes beside keys while it rests; 99 of 100 are no slower than this."""
     idle: list[float] = []
     writing: list[float] = []
@@ -87,18 +89,21 @@ def echo_ratio(folder: Path, keys: int = 400) -> Ratio:
 
 
 def echoes(database: Path, seed: int) -> tuple[list[float], list[float]]:
-    """Seconds until a key is seen, 50 times while the model rests and at most 100 times while it writes."""
+    """Seconds until a key is seen, key after key, while the model rests and while it writes, as long as it does."""
     # At this temperature the demonstration finds the end of its utterance by chance alone: it mostly writes for long.
     options = ["--temperature", "30", "--max-new-tokens", "800", "--seed", str(seed)]
     terminal = Terminal([sys.executable, "-m", "chat", "--db", str(database), *options], {})
     try:
         terminal.wait_for(lambda output: b"ready" in output)
         terminal.read_for(1.0)
-        idle = echo_times(terminal, 50, 0.03)
+        idle = echo_times(terminal, KEYS, 0.03)
+        terminal.forget()
         terminal.send("\r")
-        # A reply may end with its first words: then there was nothing to measure beside.
+        terminal.wait_for(lambda output: b"reading" in output)
+        terminal.forget()
+        # A reply may end with its first words: then there is nothing to measure beside.
         terminal.wait_for(lambda output: b"writing" in output or b"ready" in output)
-        return idle, echo_times(terminal, 100, 0.03, until=b"ready")
+        return idle, echo_times(terminal, KEYS, 0.03, until=b"ready")
     finally:
         terminal.close()
 

@@ -180,6 +180,7 @@ class ChatScreen(BrowsingScreen):
         for timer in (self._draft_timer, self._count_timer):
             if timer is not None:
                 timer.stop()
+        self.typed()
         if self._session is not None:
             self._draft_timer = self.set_timer(DRAFT_DELAY_S, self.keep_draft)
             self._count_timer = self.set_timer(COUNT_DELAY_S, self.count_context)

@@ -1,5 +1,6 @@
 """How the conversation screen sends messages, one after the other, and takes the replies."""
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,8 @@ REPLY_ROOM: Final = 32
 """Tokens that must be left for a reply."""
 FLUSH_S: Final = 0.1
 """Seconds between two drawings of a reply that is being written."""
+TYPING_S: Final = 0.4
+"""Seconds after a key in which the next one is expected."""
 
 
 class TalkScreen(ModelScreen):
@@ -45,6 +48,7 @@ class TalkScreen(ModelScreen):
         self._flush: Timer | None = None
         self._saver: ReplySaver | None = None
         self._is_stale = False
+        self._typed_at = self._drawn_at = -math.inf
 
     def model_is_free(self) -> None:
         """Send the next message."""
@@ -121,7 +125,7 @@ class TalkScreen(ModelScreen):
         if self._generator is None or self._model is None:
             return
         self._state, self._started, self._first_token_at = State.READING, time.monotonic(), 0.0
-        self._flush = self.set_interval(FLUSH_S, self._draw_reply)
+        self._flush = self.set_interval(FLUSH_S, self._draw_unless_typing)
         self._model.reply(run, self._generator, self.session.conversation(self._generator.facts), settings)
         self.show_status()
 
@@ -204,10 +208,22 @@ class TalkScreen(ModelScreen):
                 # The store works again, and not for the reply alone.
                 self.keep_draft()
 
+    def _draw_unless_typing(self) -> None:
+        if time.monotonic() - self._typed_at > TYPING_S:
+            self._draw_reply()
+
+    def typed(self) -> None:
+        """Draw the reply behind the echo of a key: at any other time the next key would have to wait for it."""
+        self._typed_at = time.monotonic()
+        if self._flush is not None and self._typed_at - self._drawn_at > FLUSH_S:
+            self.call_after_refresh(self._draw_reply)
+
     def _draw_reply(self) -> None:
+        if self._flush is None:
+            return
+        self._drawn_at = time.monotonic()
         if self._is_stale:
-            self._is_stale = False
-            self.log_view.stream_reply(self.session.reply_text)
+            self._is_stale = not self.log_view.stream_reply(self.session.reply_text)
         self.show_status()
         self._show_context(self._prompt_tokens + self.session.reply_tokens)
 

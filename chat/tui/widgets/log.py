@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -21,8 +22,10 @@ from chat.tui.widgets.loading import LoadingTurn
 from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SystemTurn, UserTurn
 from chat.tui.wording import count_in_words
 
-PAGE = 30
-"""Turns that are mounted at once."""
+PAGE: Final = 30
+"""Earlier turns that come at once when they are scrolled to."""
+LEAST: Final = 8
+"""Turns that are mounted in the lowest window."""
 
 
 class EarlierTurns(Static):
@@ -67,6 +70,14 @@ class ConversationLog(VerticalScroll, can_focus=False):
         yield Vertical(id="turns")
 
     @property
+    def window(self) -> int:
+        """Turns that surely fill the window, each taking two rows or more.
+
+        No more are mounted at first: with each it takes longer to lay the screen out, and keys wait for that.
+        """
+        return max(LEAST, self.app.size.height // 2)
+
+    @property
     def _turns(self) -> Vertical:
         return self.query_one("#turns", Vertical)
 
@@ -86,9 +97,10 @@ class ConversationLog(VerticalScroll, can_focus=False):
         """Show a session from its end; each turn comes with the number of its first picture."""
         with self.app.batch_update():
             await self._turns.remove_children()
-            self._earlier, self._system = list(turns[:-PAGE]), system
+            window = self.window
+            self._earlier, self._system = list(turns[:-window]), system
             await self._turns.mount_all(
-                [*self._top(), *(self._view(stored, number) for stored, number in turns[-PAGE:])]
+                [*self._top(), *(self._view(stored, number) for stored, number in turns[-window:])]
             )
         self.anchor()
 
@@ -125,10 +137,10 @@ class ConversationLog(VerticalScroll, can_focus=False):
         """Add a reply that will be streamed."""
         await self._mount_before_waiting(ReplyTurn(self._checkpoint))
 
-    def stream_reply(self, text: str) -> None:
-        """Show what the reply says so far."""
-        self.query(ReplyTurn).last().stream(text)
+    def stream_reply(self, text: str) -> bool:
+        """Show what the reply says so far; False if some of it must be shown a little later."""
         self.call_after_refresh(self._check_end)
+        return self.query(ReplyTurn).last().stream(text)
 
     async def finish_reply(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""

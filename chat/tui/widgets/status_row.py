@@ -70,7 +70,7 @@ class StatusRow(Horizontal):
         """Show a state."""
         if status != self._status:
             self._status = status
-            self.query_one("#state", Static).update(self._state_content())
+            self._show_state()
 
     def show_context(self, tokens: int | None, limit: int) -> None:
         """Show how much of the context is used; None where it is not known."""
@@ -85,7 +85,11 @@ class StatusRow(Horizontal):
     def _turn(self) -> None:
         if self._status.state.is_busy and len(GLYPHS.busy) > 1:
             self._step += 1
-            self.query_one("#state", Static).update(self._state_content())
+            self._show_state()
+
+    def _show_state(self) -> None:
+        # Its place is the same whatever it says: the screen need not be laid out anew at every step.
+        self.query_one("#state", Static).update(self._state_content(), layout=False)
 
     def _state_content(self) -> Content:
         status = self._status
@@ -106,7 +110,8 @@ class StatusRow(Horizontal):
         return GLYPHS.failed, "$text-error"
 
     def _show_meter(self) -> None:
-        self.query_one("#meter", Static).update(self._meter_content())
+        meter, content = self.query_one("#meter", Static), self._meter_content()
+        meter.update(content, layout=content.cell_length != meter.size.width)
 
     def _meter_content(self) -> Content:
         if self._tokens is None or not self._limit:

@@ -17,6 +17,7 @@ from chat.records import Draft, StoredTurn
 from chat.safe_text import printable
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.figure import Figures
+from chat.tui.widgets.growing_text import GrowingText
 from chat.tui.widgets.markdown import markdown_widget
 from chat.tui.wording import ending_in_words, label_of, shown_part
 
@@ -90,20 +91,20 @@ class ReplyTurn(TurnView):
     def compose_body(self) -> ComposeResult:
         """Nothing yet, or the whole reply."""
         if self._stored is None:
-            yield Static(self._with_caret(""), markup=False, classes="said tail")
+            yield GrowingText(self._with_caret(""), classes="said")
         else:
             yield from self._complete(self._stored)
 
-    def stream(self, text: str) -> None:
-        """Show what has been said so far."""
-        tail = self.query_one(".tail", Static)
+    def stream(self, text: str) -> bool:
+        """Show what has been said so far; False if some of it must be shown a little later."""
+        tail = self.query_one(GrowingText)
         words = shown_part(printable(text))[self._settled :]
         if len(words) > MOST_TAIL and (end := words.rfind("\n")) > 0:
             # Whole lines do not change any more; laying them out again with every word would slow typing down.
             self.query_one(".body").mount(Static(Content(words[:end]), markup=False, classes="said"), before=tail)
             self._settled += end + 1
             words = words[end + 1 :]
-        tail.update(self._with_caret(words))
+        return tail.grow(self._with_caret(words))
 
     async def finish(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""

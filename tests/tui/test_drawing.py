@@ -1,0 +1,113 @@
+"""A reply is drawn so that keys need not wait for it."""
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable
+
+from textual.message import Message
+from textual.screen import Screen
+
+from chat.errors import CheckpointError
+from chat.scripted import ScriptedGenerator
+from chat.tui.messages import LoadEnded, LoadFailed
+from chat.tui.model_thread import ModelThread
+from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until
+
+MakeDesk = Callable[..., Desk]
+
+
+async def test_words_of_one_line_are_drawn_without_laying_the_screen_out(make_desk: MakeDesk) -> None:
+    model = HeldGenerator("one two three four five six")
+    desk = make_desk(generator=model)
+    layouts: list[Screen[object]] = []
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "What is this?")
+        model.let(1)
+        await until(pilot, lambda: desk.said()[-1].startswith("one"))
+        await pilot.pause(0.3)
+        desk.screen.screen_layout_refresh_signal.subscribe(desk.screen, layouts.append)
+        model.let(3)
+        await until(pilot, lambda: desk.said()[-1].startswith("one two three four"))
+        await pilot.pause(0.2)
+        assert layouts == []
+        model.free()
+        await until(pilot, lambda: desk.state().endswith("ready"))
+        await until(pilot, lambda: layouts)
+
+
+async def test_lines_that_come_too_fast_are_drawn_a_little_later(make_desk: MakeDesk) -> None:
+    words = [f"word{number}" for number in range(120)]
+    model = HeldGenerator(" ".join(words))
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "What is this?")
+        for part in range(1, 4):
+            model.let(30)
+            # No further word comes until these are seen.
+            await until(pilot, lambda part=part: f"word{part * 30 - 2}" in desk.shown())  # type: ignore[misc]
+        model.free()
+        await until(pilot, lambda: desk.state().endswith("ready"))
+        assert desk.said()[-1] == " ".join(words)
+
+
+async def test_a_reply_goes_on_while_somebody_types_without_a_pause(make_desk: MakeDesk) -> None:
+    model = HeldGenerator("one two three four five six")
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "What is this?")
+        for count, word in enumerate(("one", "two", "three"), 1):
+            model.let(1)
+            end = time.monotonic() + 5
+            while word not in desk.said()[-1] and time.monotonic() < end:
+                await pilot.press("x")
+                await asyncio.sleep(0.02)
+            assert desk.said()[-1].count(" ") >= count - 1
+            assert word in desk.said()[-1]
+        model.free()
+        await until(pilot, lambda: desk.state().endswith("ready"))
+
+
+def test_what_is_loaded_is_not_looked_over_for_garbage_later() -> None:
+    heard: list[Message] = []
+    thread = ModelThread(heard.append)
+    states: list[bool] = []
+
+    def load(*_: object) -> ScriptedGenerator:
+        states.append(gc.isenabled())
+        return ScriptedGenerator([], facts=FACTS)
+
+    gc.unfreeze()
+    try:
+        thread.load(load)
+        _wait(lambda: heard and isinstance(heard[-1], LoadEnded) and gc.isenabled())
+        assert states == [False]
+        assert gc.get_freeze_count() > 1000
+    finally:
+        thread.close()
+        gc.unfreeze()
+
+
+def test_what_failed_to_load_is_garbage() -> None:
+    heard: list[Message] = []
+    thread = ModelThread(heard.append)
+
+    def load(progress: object, stop: threading.Event) -> ScriptedGenerator:
+        raise CheckpointError("a file is missing")
+
+    gc.unfreeze()
+    thread.load(load)
+    _wait(lambda: heard and isinstance(heard[-1], LoadFailed) and gc.isenabled())
+    assert gc.get_freeze_count() == 0
+    thread.close()
+
+
+def _wait(is_so: Callable[[], object]) -> None:
+    end = time.monotonic() + 5
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.005)
