@@ -3,7 +3,7 @@
 from textual.message import Message
 
 from chat.errors import ModelError
-from chat.generation import Chunk, LoadProgress, Reply, TextGenerator
+from chat.generation import LoadProgress, Reply, TextGenerator
 
 
 class LoadMessage(Message):
@@ -50,14 +50,6 @@ class PromptCounted(RunMessage):
     def __init__(self, run: int, tokens: int) -> None:
         super().__init__(run)
         self.tokens = tokens
-
-
-class ReplyAdvanced(RunMessage):
-    """A piece of the reply came."""
-
-    def __init__(self, run: int, chunk: Chunk) -> None:
-        super().__init__(run)
-        self.chunk = chunk
 
 
 class ReplyEnded(RunMessage):

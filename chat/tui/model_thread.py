@@ -1,4 +1,4 @@
-"""The one thread the model lives on: it loads, counts and replies, and tells about it by messages alone.
+"""The one thread the model lives on: it loads, counts and replies, and tells about it by messages and a queue alone.
 
 A thread of our own and not a Textual worker, because a program waits for its workers when it ends, and neither the
 import of torch nor one step of a large model can be interrupted. One thread for everything, because each new thread
@@ -23,7 +23,6 @@ from chat.tui.messages import (
     LoadEnded,
     LoadFailed,
     PromptCounted,
-    ReplyAdvanced,
     ReplyEnded,
     RunFailed,
 )
@@ -64,10 +63,15 @@ class ModelThread:
 
     def reply(
         self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
-    ) -> None:
-        """Reply to a conversation."""
+    ) -> "SimpleQueue[Chunk]":
+        """Reply to a conversation; gives the place where the pieces of the reply come one by one.
+
+        They come without a message each: hundreds in a second would keep the UI from its keys.
+        """
         stop = self._stop_reply = threading.Event()
-        self._jobs.put(lambda: self._reply(run, generator, conversation, settings, stop))
+        chunks: SimpleQueue[Chunk] = SimpleQueue()
+        self._jobs.put(lambda: self._reply(run, generator, conversation, settings, stop, chunks))
+        return chunks
 
     def stop_loading(self) -> None:
         """Ask the loading to stop at the next place where it can."""
@@ -126,12 +130,13 @@ class ModelThread:
         conversation: Conversation,
         settings: GenerationSettings,
         stop: threading.Event,
+        chunks: "SimpleQueue[Chunk]",
     ) -> None:
         try:
             for piece in generator.generate(prompt_of(conversation, generator), settings, stop):
                 match piece:
                     case Chunk():
-                        self._post(ReplyAdvanced(run, piece))
+                        chunks.put(piece)
                     case Reply():
                         self._post(ReplyEnded(run, piece))
         except Exception as error:

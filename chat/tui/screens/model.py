@@ -49,6 +49,8 @@ class ModelScreen(Screen[None]):
         self._notice: Notice | None = None
         self._started = 0.0
         self._first_token_at = 0.0
+        self._first_tokens = 0
+        """That were there when the first ones were seen."""
 
     @property
     def log_view(self) -> "ConversationLog":
@@ -193,7 +195,8 @@ class ModelScreen(Screen[None]):
             case State.WRITING:
                 tokens = self.session.reply_tokens
                 elapsed = time.monotonic() - self._first_token_at
-                speed = (f"{(tokens - 1) / elapsed:.0f}/s",) if tokens > 1 and elapsed > 0.2 else ()
+                since = tokens - self._first_tokens
+                speed = (f"{since / elapsed:.0f}/s",) if since and elapsed > 0.2 else ()
                 return Status(
                     State.WRITING, (count_in_words(tokens, "token"), *speed, *queued), key="esc", key_word="stop"
                 )

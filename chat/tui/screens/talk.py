@@ -1,54 +1,29 @@
 """How the conversation screen sends messages, one after the other, and takes the replies."""
 
-import math
-import time
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual import on
-from textual.timer import Timer
 
 from chat.errors import ChatError
-from chat.generation import GenerationSettings, Loader, StopReason
+from chat.generation import GenerationSettings, StopReason
 from chat.records import Draft, StoredTurn
-from chat.session import SessionStore
 from chat.tui.marks import renumbered
-from chat.tui.messages import PromptCounted, ReplyAdvanced, ReplyEnded, RunFailed, SavingTold
-from chat.tui.screens.model import ModelScreen
+from chat.tui.messages import PromptCounted, ReplyEnded, RunFailed
+from chat.tui.screens.following import FollowingScreen
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
 
-# Imported with the first reply.
-if TYPE_CHECKING:
-    from chat.tui.saving import ReplySaver
-
 REPLY_ROOM: Final = 32
 """Tokens that must be left for a reply."""
-FLUSH_S: Final = 0.1
-"""Seconds between two drawings of a reply that is being written."""
-TYPING_S: Final = 0.4
-"""Seconds after a key in which the next one is expected."""
 
 
-class TalkScreen(ModelScreen):
+class TalkScreen(FollowingScreen):
     """Sends what waits to be sent as soon as the model is free.
 
     Another session may be shown by another task while a method here waits for widgets: after each wait it must see
     whether session or run are still the same.
     """
-
-    open_store: Callable[[], SessionStore] | None = None
-    """Opens the store once more, for the thread that saves a reply while it is written."""
-
-    def __init__(self, *, load: Loader, checkpoint: str, is_demonstration: bool, settings: GenerationSettings) -> None:
-        super().__init__(load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings)
-        self._run = 0
-        self._prompt_tokens = 0
-        self._flush: Timer | None = None
-        self._saver: ReplySaver | None = None
-        self._is_stale = False
-        self._typed_at = self._drawn_at = -math.inf
 
     def model_is_free(self) -> None:
         """Send the next message."""
@@ -124,9 +99,9 @@ class TalkScreen(ModelScreen):
     def _ask_model(self, run: int, settings: GenerationSettings) -> None:
         if self._generator is None or self._model is None:
             return
-        self._state, self._started, self._first_token_at = State.READING, time.monotonic(), 0.0
-        self._flush = self.set_interval(FLUSH_S, self._draw_unless_typing)
-        self._model.reply(run, self._generator, self.session.conversation(self._generator.facts), settings)
+        self._state = State.READING
+        conversation = self.session.conversation(self._generator.facts)
+        self.follow(self._model.reply(run, self._generator, conversation, settings))
         self.show_status()
 
     async def _show_sent(self, run: int, sent: StoredTurn, is_other: bool) -> None:
@@ -172,61 +147,6 @@ class TalkScreen(ModelScreen):
         if session is self._session:
             self.say(reason)
 
-    @on(ReplyAdvanced)
-    def _take_chunk(self, message: ReplyAdvanced) -> None:
-        if message.run != self._run:
-            return
-        if not self._first_token_at:
-            self._first_token_at = time.monotonic()
-        if self._state is State.READING:
-            self._state = State.WRITING
-        self.session.add(message.chunk)
-        self._is_stale = True
-        self._save_apart()
-
-    def _save_apart(self) -> None:
-        """Have what was said so far saved on another thread, as soon as the store has a place for it."""
-        reply = self.session.reply
-        if reply is None or not reply.turn_id or self.open_store is None:
-            return
-        if self._saver is None:
-            from chat.tui.saving import ReplySaver
-
-            tell = partial(self._tell_saving, self._run)
-            self._saver = ReplySaver(self.open_store, reply.turn_id, tell)
-        self._saver.take(reply.text, reply.token_ids)
-
-    def _tell_saving(self, run: int, problem: str) -> None:
-        self.post_message(SavingTold(run, problem))
-
-    @on(SavingTold)
-    def _show_saving(self, message: SavingTold) -> None:
-        if message.run == self._run and self.session.is_replying:
-            self._reply_not_saved = message.problem
-            self.show_status()
-            if self._not_saved and not message.problem:
-                # The store works again, and not for the reply alone.
-                self.keep_draft()
-
-    def _draw_unless_typing(self) -> None:
-        if time.monotonic() - self._typed_at > TYPING_S:
-            self._draw_reply()
-
-    def typed(self) -> None:
-        """Draw the reply behind the echo of a key: at any other time the next key would have to wait for it."""
-        self._typed_at = time.monotonic()
-        if self._flush is not None and self._typed_at - self._drawn_at > FLUSH_S:
-            self.call_after_refresh(self._draw_reply)
-
-    def _draw_reply(self) -> None:
-        if self._flush is None:
-            return
-        self._drawn_at = time.monotonic()
-        if self._is_stale:
-            self._is_stale = not self.log_view.stream_reply(self.session.reply_text)
-        self.show_status()
-        self._show_context(self._prompt_tokens + self.session.reply_tokens)
-
     @on(ReplyEnded)
     async def _finish_reply(self, message: ReplyEnded) -> None:
         if message.run == self._run and self.session.is_replying:
@@ -243,7 +163,7 @@ class TalkScreen(ModelScreen):
             await self._give_back(f"Not sent: {message.error}")
 
     async def _end_reply(self, end: Callable[[], StoredTurn], error: str = "") -> None:
-        self._stop_following()
+        self.stop_following()
         self._state = State.READY
         session, ended = self.session, end()
         self.save_unsaved()
@@ -253,16 +173,6 @@ class TalkScreen(ModelScreen):
         await self.turns_changed()
         self.count_context()
         self.send_next()
-
-    def _stop_following(self) -> None:
-        """Neither draw nor save the reply any more as it grows."""
-        if self._flush is not None:
-            self._flush.stop()
-            self._flush = None
-        if self._saver is not None:
-            self._saver.stop()
-            self._saver = None
-        self._is_stale, self._reply_not_saved = False, ""
 
     def stop(self) -> bool:
         """Stop the reply, or else the loading; tells whether there was anything to stop."""
@@ -285,7 +195,7 @@ class TalkScreen(ModelScreen):
             return
         self._run += 1
         self._is_checking = False
-        self._stop_following()
+        self.stop_following()
         if self.session.is_replying:
             if self._model is not None:
                 self._model.stop_reply()

@@ -1,0 +1,118 @@
+"""How the conversation screen follows a reply while it is written: it takes, draws and saves what was said so far."""
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from textual import on
+from textual.timer import Timer
+
+from chat.generation import Chunk, GenerationSettings, Loader
+from chat.session import SessionStore
+from chat.tui.messages import SavingTold
+from chat.tui.screens.model import ModelScreen
+from chat.tui.widgets.status_row import State
+
+# Imported with the first reply.
+if TYPE_CHECKING:
+    from chat.tui.saving import ReplySaver
+
+FLUSH_S: Final = 0.1
+"""Seconds between two looks at a reply that is being written."""
+TYPING_S: Final = 0.4
+"""Seconds after a key in which the next one is expected."""
+
+
+class FollowingScreen(ModelScreen):
+    """Shows a reply as it grows, and has it saved."""
+
+    open_store: Callable[[], SessionStore] | None = None
+    """Opens the store once more, for the thread that saves a reply while it is written."""
+
+    def __init__(self, *, load: Loader, checkpoint: str, is_demonstration: bool, settings: GenerationSettings) -> None:
+        super().__init__(load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings)
+        self._run = 0
+        self._prompt_tokens = 0
+        self._chunks: SimpleQueue[Chunk] = SimpleQueue()
+        self._flush: Timer | None = None
+        self._saver: ReplySaver | None = None
+        self._is_stale = False
+        self._typed_at = self._drawn_at = -math.inf
+
+    def follow(self, chunks: "SimpleQueue[Chunk]") -> None:
+        """Follow a reply that has just been asked for; its pieces come one by one."""
+        self._chunks = chunks
+        self._started, self._first_token_at = time.monotonic(), 0.0
+        self._flush = self.set_interval(FLUSH_S, self._look)
+
+    def typed(self) -> None:
+        """Draw the reply behind the echo of a key: at any other time the next key would have to wait for it."""
+        self._typed_at = time.monotonic()
+        if self._flush is not None and self._typed_at - self._drawn_at > FLUSH_S:
+            self.call_after_refresh(self._draw_reply)
+
+    def stop_following(self) -> None:
+        """Take the last of the reply, and neither draw nor save it as it grows any more."""
+        self._take_chunks()
+        if self._flush is not None:
+            self._flush.stop()
+            self._flush = None
+        if self._saver is not None:
+            self._saver.stop()
+            self._saver = None
+        self._is_stale, self._reply_not_saved = False, ""
+
+    def _look(self) -> None:
+        if self._take_chunks():
+            self._save_apart()
+        if time.monotonic() - self._typed_at > TYPING_S:
+            self._draw_reply()
+
+    def _take_chunks(self) -> bool:
+        """Take what was said since the last look; tells whether there was anything."""
+        if self._chunks.empty():
+            return False
+        while not self._chunks.empty():
+            self.session.add(self._chunks.get())
+        self._is_stale = True
+        if not self._first_token_at:
+            self._first_token_at, self._first_tokens = time.monotonic(), self.session.reply_tokens
+        if self._state is State.READING:
+            self._state = State.WRITING
+        return True
+
+    def _draw_reply(self) -> None:
+        if self._flush is None:
+            return
+        self._drawn_at = time.monotonic()
+        if self._is_stale:
+            self._is_stale = not self.log_view.stream_reply(self.session.reply_text)
+        self.show_status()
+        self._show_context(self._prompt_tokens + self.session.reply_tokens)
+
+    def _save_apart(self) -> None:
+        """Have what was said so far saved on another thread, as soon as the store has a place for it."""
+        reply = self.session.reply
+        if reply is None or not reply.turn_id or self.open_store is None:
+            return
+        if self._saver is None:
+            from chat.tui.saving import ReplySaver
+
+            tell = partial(self._tell_saving, self._run)
+            self._saver = ReplySaver(self.open_store, reply.turn_id, tell)
+        self._saver.take(reply.text, reply.token_ids)
+
+    def _tell_saving(self, run: int, problem: str) -> None:
+        self.post_message(SavingTold(run, problem))
+
+    @on(SavingTold)
+    def _show_saving(self, message: SavingTold) -> None:
+        if message.run == self._run and self.session.is_replying:
+            self._reply_not_saved = message.problem
+            self.show_status()
+            if self._not_saved and not message.problem:
+                # The store works again, and not for the reply alone.
+                self.keep_draft()
