@@ -1,6 +1,7 @@
-"""What a person dropped on the terminal: the paths that pasted text stands for. Opens no file, asks no network."""
+"""What a person dropped on the terminal: the paths that a text stands for. Opens no file, asks no network."""
 
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ from chat.images import PICTURE_SUFFIXES
 
 _MOST_CHARACTERS: Final = 100_000
 """A longer text is a text, whatever it holds."""
+_WORD: Final = re.compile(r"""\s*((?:"[^"\n]*"|'[^'\n]*'|\\.|[^\s"'\\])+)""")
+"""A word as a shell reads it, with its quotes."""
 
 
 def dropped_paths(text: str) -> list[Path]:
@@ -30,16 +33,49 @@ def dropped_paths(text: str) -> list[Path]:
     return paths
 
 
+def leading_pictures(text: str) -> tuple[list[Path], str]:
+    """The pictures that a message begins with, which exist and are called like pictures, and the text behind them."""
+    if len(text) > _MOST_CHARACTERS:
+        return [], text
+    paths: list[Path] = []
+    end = 0
+    while match := _WORD.match(text, end):
+        words = _words(match[1])
+        path = _existing_file(words[0]) if len(words) == 1 else None
+        if path is None or not path.name.lower().endswith(PICTURE_SUFFIXES):
+            break
+        paths.append(path)
+        end = match.end()
+    return paths, text[end:].strip() if paths else text
+
+
+def missing_picture(text: str) -> Path | None:
+    """The file that a whole message names although there is none: a path that ends like a picture's, and no prose."""
+    line = text.strip()
+    words = _words(line)
+    word = words[0] if len(words) == 1 else line
+    if not word.isprintable() or not word.lower().endswith(PICTURE_SUFFIXES) or line.startswith(("//", "\\\\")):
+        return None
+    if word.startswith("file:"):
+        path = _path_of_uri(word)
+        return Path(path) if path.isprintable() and path else None
+    is_path = word.startswith(("/", "~/", "./", "../")) or (len(words) == 1 and "://" not in word)
+    return Path(os.path.expanduser(word)) if is_path else None
+
+
+def _words(text: str) -> list[str]:
+    """Words as a shell reads them; none where a quote is not closed, as an apostrophe in prose."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []
+
+
 def _paths_of_line(line: str) -> list[Path]:
     if whole := _existing_file(line):
         return [whole]
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        # An apostrophe in prose is a quote that nobody closes.
-        return []
     paths: list[Path] = []
-    for word in words:
+    for word in _words(line):
         path = _existing_file(word)
         if path is None:
             return []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.attachments import dropped_paths
+from chat.attachments import dropped_paths, leading_pictures, missing_picture
 
 NAMES = ("a.png", "b c.jpg", "it's.png", "50% (1).webp", "é.gif", 'q"d.bmp', "notes", "back\\slash.png", "#1.PNG")
 
@@ -103,3 +103,59 @@ def test_every_way_a_terminal_pastes_a_file(pasted: str, names: list[str], folde
 )
 def test_words_stay_words(text: str, folder: Path) -> None:
     assert dropped_paths(text.replace("DIR", str(folder))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "rest"),
+    [
+        ("DIR/a.png what is it?", ["a.png"], "what is it?"),
+        ("  'DIR/b c.jpg'   isn't it red?\nAnd big? ", ["b c.jpg"], "isn't it red?\nAnd big?"),
+        (r"DIR/b\ c.jpg DIR/a.png which?", ["b c.jpg", "a.png"], "which?"),
+        ("a.png or é.gif?", ["a.png"], "or é.gif?"),
+        ("file://DIR/b%20c.jpg What?", ["b c.jpg"], "What?"),
+    ],
+)
+def test_a_message_may_begin_with_pictures(text: str, names: list[str], rest: str, folder: Path) -> None:
+    paths, left = leading_pictures(text.replace("DIR", str(folder)))
+    assert [path.name for path in paths] == names
+    assert left == rest
+
+
+@pytest.mark.parametrize(
+    "text", ["what is DIR/a.png?", "DIR/gone.png what?", "DIR/notes what?", "isn't", "", "'", "\\"]
+)
+def test_other_messages_do_not(text: str, folder: Path) -> None:
+    text = text.replace("DIR", str(folder))
+    assert leading_pictures(text) == ([], text)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/gone/a b.png", "/gone/a b.png"),
+        ("'./gone one.JPG'", "gone one.JPG"),
+        (" gone.webp ", "gone.webp"),
+        ("file:///gone/a%20b.png", "/gone/a b.png"),
+    ],
+)
+def test_a_path_of_no_picture_is_seen_as_one(text: str, path: str) -> None:
+    assert missing_picture(text) == Path(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what is gone.png",
+        "http://example.org/a.png",
+        "//server/a.png",
+        r"\\server\share\a.png",
+        "file://elsewhere/a.png",
+        "file:///%00.png",
+        "/gone/a.png\nWhat?",
+        "/gone/notes",
+        "a\x00.png",
+        "",
+    ],
+)
+def test_a_text_is_not(text: str) -> None:
+    assert missing_picture(text) is None

@@ -1,7 +1,7 @@
 """Marks like `[2]` in a message: they place the picture of that number in the text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from chat.conversation import Image, Part, Text
 from chat.records import Draft
@@ -12,8 +12,8 @@ _MARK = re.compile(r"\[(\d{1,4})\]")
 def parts_of(text: str, images: Sequence[Image], first_number: int = 1) -> tuple[Part, ...]:
     """The parts of a message.
 
-    Pictures without a mark come first, in order; a mark of a picture of this message is replaced by the picture; any
-    other mark is text.
+    A mark of a picture of this message is replaced by the picture; any other mark is text. A picture without a mark
+    follows the one before it, or comes first: so pictures keep their numbers where the marks are in order.
 
     Args:
         text: As it was typed.
@@ -25,14 +25,21 @@ def parts_of(text: str, images: Sequence[Image], first_number: int = 1) -> tuple
         position = int(mark[1]) - first_number
         if 0 <= position < len(images) and position not in placed:
             placed[position] = mark
-    parts: list[Part] = [image for position, image in enumerate(images) if position not in placed]
+    parts: list[Part] = [*_unplaced(images, placed, 0)]
     start = 0
     for position, mark in sorted(placed.items(), key=lambda item: item[1].start()):
         parts.extend(_text(text[start : mark.start()]))
-        parts.append(images[position])
+        parts += [images[position], *_unplaced(images, placed, position + 1)]
         start = mark.end()
     parts.extend(_text(text[start:]))
     return tuple(parts)
+
+
+def _unplaced(images: Sequence[Image], placed: Container[int], start: int) -> Iterator[Image]:
+    """The pictures from this position on, up to one that has a mark."""
+    while start < len(images) and start not in placed:
+        yield images[start]
+        start += 1
 
 
 def _text(text: str) -> list[Part]:

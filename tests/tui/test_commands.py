@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chat.conversation import Image
 from chat.records import Draft
 from chat.session import SessionStore
 from chat.tui.commands import COMMANDS, Call, completions, parse
@@ -12,6 +13,7 @@ from chat.tui.widgets.command_list import CommandList
 from tests.tui.doubles import Desk, ready, send, until, write
 
 MakeDesk = Callable[..., Desk]
+MakeImage = Callable[..., Image]
 
 
 @pytest.mark.parametrize(
@@ -168,3 +170,20 @@ async def test_ctrl_c_without_a_selection_tells_how_to_leave(make_desk: MakeDesk
         await ready(pilot, desk)
         await pilot.press("ctrl+c")
         await until(pilot, lambda: "ctrl+q leaves" in desk.notice())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15), (40, 12), (30, 8)])
+async def test_the_list_leaves_room_for_what_is_typed(
+    make_desk: MakeDesk, scene_image: MakeImage, size: tuple[int, int]
+) -> None:
+    desk = make_desk(images=[scene_image(1, name="one.png")])
+    async with desk.app.run_test(size=size) as pilot:
+        await ready(pilot, desk)
+        await write(pilot, desk, "/")
+        await until(pilot, lambda: desk.screen.query(CommandList))
+        for command in COMMANDS:
+            shown = desk.shown().splitlines()
+            assert any(line.strip("│ ") == "/" for line in shown)
+            assert any(f"/{command.name}" in line for line in shown)
+            await pilot.press("down")
+            await pilot.pause()

@@ -86,6 +86,36 @@ async def test_a_path_typed_as_the_message_attaches_the_picture(
     assert desk.turns() == []
 
 
+async def test_a_message_that_begins_with_a_path_is_sent_with_the_picture(
+    make_desk: MakeDesk, scene_image: MakeImage, tmp_path: Path, store: SessionStore
+) -> None:
+    picture = scene_image(1)
+    path = saved(picture, tmp_path, "a b.png")
+    desk = make_desk(samples=lambda: [scene_image(2)])
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, f"'{path}' what is it?")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    latest = store.latest_session()
+    assert latest is not None
+    sent = store.turns(latest.id)[0].turn
+    assert sent.text == "what is it?"
+    assert [image.name for image in sent.images] == ["a b.png"]
+
+
+async def test_a_path_of_no_file_is_not_sent_as_text(make_desk: MakeDesk, tmp_path: Path) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, f"{tmp_path}/gone.png")
+        await until(pilot, lambda: "gone.png" in desk.notice())
+        assert desk.text() == f"{tmp_path}/gone.png"
+        assert desk.turns() == []
+        desk.screen.query_one(MessageInput).text = ""
+        await send(pilot, desk, f" {tmp_path}/gone.png")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+
+
 async def test_image_command_attaches_or_keeps_what_was_typed(
     make_desk: MakeDesk, scene_image: MakeImage, tmp_path: Path
 ) -> None:

@@ -45,10 +45,11 @@ ONE, TWO = _images(2)
         ("What?", 1, (ONE, TWO, Text("What?"))),
         ("", 1, (ONE, TWO)),
         ("a [2] b [1] c", 1, (Text("a "), TWO, Text(" b "), ONE, Text(" c"))),
+        ("only [1] so", 1, (Text("only "), ONE, TWO, Text(" so"))),
         ("only [2]", 1, (ONE, Text("only "), TWO)),
         ("[2][1]", 1, (TWO, ONE)),
-        ("[1] [1] twice", 1, (TWO, ONE, Text(" [1] twice"))),
-        ("earlier [1], now [3]", 3, (TWO, Text("earlier [1], now "), ONE)),
+        ("[1] [1] twice", 1, (ONE, TWO, Text(" [1] twice"))),
+        ("earlier [1], now [3]", 3, (Text("earlier [1], now "), ONE, TWO)),
         ("[0] [9] [x]", 1, (ONE, TWO, Text("[0] [9] [x]"))),
     ],
 )

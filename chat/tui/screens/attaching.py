@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.message import Message
 
-from chat.attachments import dropped_paths
+from chat.attachments import dropped_paths, leading_pictures, missing_picture
 from chat.conversation import Image
 from chat.errors import ChatError
 from chat.generation import GenerationSettings, Loader
@@ -208,17 +208,36 @@ class AttachingScreen(TalkScreen):
             # Faster than the store was opened: nothing is lost, the next enter sends it.
             await self.composer.put_back(draft, 1)
             return
-        # A space in front says that it is meant as a text.
-        is_path = not draft.text.startswith(" ") and "\n" not in draft.text.strip()
-        if is_path and (paths := dropped_paths(draft.text)):
-            await self.composer.put_back(Draft("", draft.images), self.session.next_number)
-            self.attach_paths(paths, Origin.TYPED, draft.text)
-        elif self._is_reading:
+        if await self._takes_paths(draft):
+            return
+        if self._is_reading:
             await self._hold(draft)
         elif self._is_bare_sample(draft):
             await self.submit(Draft(self.welcome.first_example, draft.images))
         else:
             await self.submit(draft)
+
+    async def _takes_paths(self, draft: Draft) -> bool:
+        """Attach what a message names: a path alone, or pictures that it begins with and that the rest goes with."""
+        # A space in front says that it is meant as a text.
+        if draft.text.startswith(" "):
+            return False
+        is_line = "\n" not in draft.text.strip()
+        paths, rest = (dropped_paths(draft.text) if is_line else []), ""
+        if not paths and (missing := missing_picture(draft.text)):
+            paths = [missing]
+        if not paths:
+            paths, rest = leading_pictures(draft.text)
+        if not paths:
+            return False
+        # Whoever brings a picture does not ask about the sample.
+        images = () if rest and draft.images == (self._sample,) else draft.images
+        await self.composer.put_back(Draft(rest, images), self.session.next_number)
+        self.attach_paths(paths, Origin.TYPED, draft.text.removesuffix(rest).strip() if rest else draft.text)
+        if rest:
+            self._held_text = self.composer.draft.text
+            self.say("Reading the picture; the message goes with it.", is_problem=False)
+        return True
 
     async def submit(self, draft: Draft) -> None:
         """Send a message, or let it wait; a sample that comes after the first one is not for the next."""

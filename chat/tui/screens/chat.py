@@ -7,6 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Footer
 
@@ -56,6 +57,10 @@ class ChatScreen(BrowsingScreen):
                 yield StatusRow()
                 yield Composer()
         yield Vertical(id="keys")
+
+    @on(Resize)
+    def _fit(self) -> None:
+        self.composer.fit(self.size.height)
 
     async def compose_rest(self) -> None:
         """Add what the first frame does without: each widget would delay it, and it may be a session or the welcome."""

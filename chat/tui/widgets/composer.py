@@ -1,7 +1,7 @@
 """Where a message is written: its pictures, its text, and the commands that begin as typed."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -20,6 +20,13 @@ from chat.tui.widgets.message_input import MessageInput, safe_draft
 if TYPE_CHECKING:
     from chat.tui.widgets.chips import ChipRow
     from chat.tui.widgets.command_list import CommandList
+
+SHARE: Final = 0.4
+"""Of the window's rows that the message takes at most."""
+COMPLETING_SHARE: Final = 0.6
+"""The same while a command is typed and the list of commands is open."""
+MOST_ROWS: Final = 8
+"""Of the text, and of the list of commands."""
 
 HINT = Content("enter send · ctrl+j new line")
 
@@ -53,6 +60,7 @@ class Composer(Vertical):
         super().__init__()
         self._images: tuple[Image, ...] = ()
         self._first_number = 1
+        self._window_rows = 24
         self._chips: ChipRow | None = None
         self._commands: CommandList | None = None
         self.border_subtitle = HINT
@@ -64,6 +72,21 @@ class Composer(Vertical):
     def on_mount(self) -> None:
         """Say what the place is for."""
         self._show_placeholder()
+
+    def fit(self, window_rows: int) -> None:
+        """Leave the conversation its share of a window, and the text a row whatever else there is.
+
+        In rows and not as shares in the style sheet, which count for nothing where heights follow from contents.
+        """
+        self._window_rows = window_rows
+        share = COMPLETING_SHARE if self.is_completing else SHARE
+        frame_rows = self.styles.gutter.height
+        rows = max(int(window_rows * share) - frame_rows, 2)
+        self.styles.max_height = rows + frame_rows
+        rows -= 1 if self._images else 0
+        self._input.styles.max_height = min(max(rows, 1), MOST_ROWS)
+        if self._commands is not None:
+            self._commands.styles.max_height = min(max(rows - 1, 1), MOST_ROWS)
 
     @property
     def draft(self) -> Draft:
@@ -128,6 +151,7 @@ class Composer(Vertical):
         if self._chips is not None:
             await self._chips.show(self._images, self._first_number)
         self._show_placeholder()
+        self.fit(self._window_rows)
         self.post_message(self.Changed())
 
     def suggest(self, question: str) -> None:
@@ -135,7 +159,12 @@ class Composer(Vertical):
         self._input.placeholder = f"Ask about the picture; enter asks “{question}”"
 
     def _show_placeholder(self) -> None:
-        self._input.placeholder = "Ask about the pictures" if self._images else "Ask about a picture, or / for commands"
+        if not self._images:
+            self._input.placeholder = "Ask about a picture, or / for commands"
+        elif len(self._images) == 1:
+            self._input.placeholder = "Ask about the picture; enter alone sends it"
+        else:
+            self._input.placeholder = "Ask about the pictures; enter alone sends them"
 
     @property
     def _chosen(self) -> Command | None:
@@ -151,6 +180,7 @@ class Composer(Vertical):
         if self._commands is not None:
             self._commands.show(found)
         self._input.is_completing = bool(found)
+        self.fit(self._window_rows)
 
     @on(TextArea.Changed)
     async def _take_change(self, message: TextArea.Changed) -> None:
