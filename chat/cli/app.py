@@ -53,6 +53,10 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 @click.command(cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show it.")
+# For its help alone: `run` takes it from the arguments, wherever it stands among them.
+@click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show where an error came from; every command takes it."
+)
 def idefics_chat() -> None:
     """Talk about pictures with a vision-language model, in a terminal.
 
@@ -60,6 +64,7 @@ def idefics_chat() -> None:
     idefics-chat                       opens the UI with the bundled demonstration
     idefics-chat cat.jpg               opens it with a picture attached
     idefics-chat ask TEXT -i cat.jpg   asks one question
+    idefics-chat chat --help           tells the options of the UI
     """  # noqa: D301 - the escape is click's mark for lines that it must not join
 
 
@@ -72,7 +77,19 @@ def with_default_command(arguments: Sequence[str]) -> list[str]:
         for later in arguments:
             if later in COMMANDS:
                 raise click.UsageError(f"{later} comes first, its options after it: idefics-chat {later} ...")
+    elif first:
+        _refuse_mistyped_command(first)
     return ["chat", *arguments]
+
+
+def _refuse_mistyped_command(word: str) -> None:
+    """Raise UsageError for a word that is nearly a command: what is neither that nor a file is taken for a picture."""
+    if "." in word or os.path.lexists(word):
+        return
+    from difflib import get_close_matches
+
+    for command in get_close_matches(word, COMMANDS, n=1):
+        raise click.UsageError(f"there is no command and no picture {word!r}: did you mean '{command}'?")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -90,9 +107,12 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except Exception as error:
+        words, code = _in_words(error)
         if debug:
-            raise
-        return _told(error)
+            words = _trace()
+        with contextlib.suppress(OSError):
+            click.echo(words, err=True)
+        return code
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -116,25 +136,32 @@ def _closed_pipe() -> int:
     return 0
 
 
-def _told(error: Exception) -> int:
-    """Tell what went wrong, in one line but for wrong usage, which shows how it is used; gives the exit code."""
+def _in_words(error: Exception) -> tuple[str, int]:
+    """What went wrong, in one line but for wrong usage, which shows how it is used; and the exit code."""
     from chat.safe_text import printable
 
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         # A group without its command: the whole help is its message.
-        click.echo(printable(error.format_message()), err=True)
-        return error.exit_code
+        return printable(error.format_message()), error.exit_code
+    usage = ""
     if isinstance(error, click.ClickException):
-        usage = error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
-        click.echo(f"{printable(usage)}idefics-chat: {printable(error.format_message(), multiline=False)}", err=True)
-        return error.exit_code
-    if isinstance(error, ChatError):
+        if isinstance(error, click.UsageError) and error.ctx:
+            usage = error.ctx.get_usage() + "\n"
+        words, code = error.format_message(), error.exit_code
+    elif isinstance(error, ChatError):
         words, code = str(error), error.exit_code
     elif isinstance(error, OSError):
         words, code = f"{error.filename or 'the output'}: {error.strerror}", 3
     else:
         first_line = (str(error).splitlines() or [""])[0]
         words, code = f"an error of the program: {type(error).__name__}: {first_line} (--debug shows where)", 4
-    with contextlib.suppress(OSError):
-        click.echo(f"idefics-chat: {printable(words, multiline=False)}", err=True)
-    return code
+    return f"{printable(usage)}idefics-chat: {printable(words, multiline=False)}", code
+
+
+def _trace() -> str:
+    """The traceback of the error that is being handled."""
+    import traceback
+
+    from chat.safe_text import printable
+
+    return printable(traceback.format_exc().removesuffix("\n"))

@@ -64,8 +64,22 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
             raise type(error)(f"{error} (your message is kept as turn {turn_id} of session {session_id})") from error
         if options["as_json"]:
             click.echo(json_line(exchange.report(reply, turn.images)))
+    _tell_cut(reply, chosen)
     if reply.stop_reason is StopReason.CANCELLED:
         sys.exit(INTERRUPTED)
+
+
+def _notice(words: str) -> None:
+    """A line for the person, apart from the reply."""
+    click.echo(f"idefics-chat: {words}", err=True)
+
+
+def _tell_cut(reply: Reply, chosen: GenerationSettings) -> None:
+    """Tell of a reply that a limit ended: by itself it looks finished."""
+    if reply.stop_reason is StopReason.MAX_NEW_TOKENS:
+        _notice(f"the reply was cut at {chosen.max_new_tokens:,} tokens (--max-new-tokens)")
+    elif reply.stop_reason is StopReason.CONTEXT_FULL:
+        _notice("the reply was cut: the conversation has no room left, ask in a new session")
 
 
 def _text(text: str) -> str:
@@ -101,6 +115,8 @@ def _session(store: SessionStore, options: dict[str, Any]) -> str:
     elif latest is not None:
         session_id = latest.id
     else:
+        if options["continue_latest"]:
+            _notice("there is no session to go on with: this begins one")
         return store.new_session(system=system or "")
     if system is not None:
         store.set_system(session_id, system)

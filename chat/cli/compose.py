@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from chat.conversation import Image
+from chat.errors import StoreError
 from chat.generation import Loader, LoadProgress, TextGenerator
 from chat.models.request import CheckpointRequest
 from chat.session import SessionStore
@@ -24,11 +25,28 @@ def sample_images() -> Sequence[Image]:
     return opened(SAMPLES)
 
 
-def open_session_store(db: Path | None) -> SessionStore:
-    """The store in this file, or in the place where the platform keeps a user's data."""
+def open_session_store(db: Path | None, *, must_exist: bool = False) -> SessionStore:
+    """The store in this file, or in the place where the platform keeps a user's data.
+
+    Args:
+        db: The file the user named, if any.
+        must_exist: Raise StoreError where that file is not there, and make nothing.
+    """
     from chat.store import default_path, open_store
 
+    if db and must_exist:
+        _require(db)
     return open_store(db) if db else open_store(default_path(), owns_folder=True)
+
+
+def _require(db: Path) -> None:
+    try:
+        db.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StoreError(f"{db.absolute()}: there is no such database: check --db or IDEFICS_CHAT_DB") from error
+    except OSError:
+        # Whatever else is wrong with it, the store tells.
+        return
 
 
 def loader(request: CheckpointRequest) -> Loader:

@@ -53,7 +53,7 @@ model_options = _all(
     click.option("--top-k", type=int, default=0, show_default=True, help="Sample from so many tokens; 0 from all."),
     click.option("--num-beams", type=int, default=1, show_default=True, help="Beam search; cannot be streamed."),
     click.option("--repetition-penalty", type=float, default=1.0, show_default=True, help="1 is none."),
-    click.option("--seed", type=int, help="Of the sampling; drawn and told when left out."),
+    click.option("--seed", type=int, help="Of the sampling; drawn when left out. `sessions export` tells it."),
 )
 """Options of every command that uses a model; `checkpoint_request` and `settings` read their values."""
 

@@ -1,18 +1,23 @@
 """`idefics-chat sessions`: the saved conversations, without a model."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
 from chat.conversation import Image, Role
+from chat.errors import TranscriptError, UsageError
 from chat.records import SessionSummary, StoredTurn
-from chat.safe_text import json_line, printable
+from chat.safe_text import json_line, printable, short_line
 from chat.session import SessionStore
+
+if TYPE_CHECKING:
+    from chat.transcript import Transcript
 
 
 @click.group()
@@ -21,8 +26,8 @@ def sessions() -> None:
 
 
 @contextlib.contextmanager
-def _store(db: Path | None) -> Iterator[SessionStore]:
-    with contextlib.closing(open_session_store(db)) as store:
+def _store(db: Path | None, *, must_exist: bool = True) -> Iterator[SessionStore]:
+    with contextlib.closing(open_session_store(db, must_exist=must_exist)) as store:
         yield store
 
 
@@ -55,7 +60,13 @@ def list_sessions(limit: int, db: Path | None, as_json: bool) -> None:
 def _line(session: SessionSummary) -> str:
     title = printable(session.title or "(no title)", multiline=False)
     changed = session.updated_at[:16].replace("T", " ")
-    return f"{session.id}  {changed}  {session.turn_count:3} turns {session.image_count:2} pictures  {title}"
+    turns, pictures = _count(session.turn_count, "turn", 3), _count(session.image_count, "picture", 2)
+    return f"{session.id}  {changed}  {turns} {pictures}  {title}"
+
+
+def _count(number: int, noun: str, digits: int) -> str:
+    """A number of things, in as many columns for one as for many."""
+    return f"{number:{digits}} {noun}{' ' if number == 1 else 's'}"
 
 
 def _summary_object(session: SessionSummary) -> dict[str, object]:
@@ -137,11 +148,15 @@ def _turn_object(stored: StoredTurn) -> dict[str, Any]:
 @db_option
 @json_option
 def rename(session: str, title: str, db: Path | None, as_json: bool) -> None:
-    """Give a session a title."""
+    """Give a session a title; an empty one gives back the title that its first message makes."""
     with _store(db) as store:
         session_id = store.find_session(session).id
         store.rename_session(session_id, title)
-    _done({"session": session_id, "title": title}, as_json, f"{session_id} is now called {title}")
+        kept = store.find_session(session_id).title
+    words = f"is now called {kept}"
+    if not title.strip():
+        words = f"is called after its first message again: {kept}" if kept else "has no title"
+    _done({"session": session_id, "title": kept}, as_json, f"{session_id} {words}")
 
 
 def _done(document: dict[str, object], as_json: bool, words: str) -> None:
@@ -179,19 +194,40 @@ def restore(session: str, db: Path | None, as_json: bool) -> None:
 @sessions.command("export")
 @click.argument("session")
 @click.option("--format", "form", type=click.Choice(["json"]), default="json", help="The project's own format.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where to.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Where to; - prints a session without pictures.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
 @db_option
 @json_option
-def export_command(session: str, form: str, output: Path, overwrite: bool, db: Path | None, as_json: bool) -> None:
+def export_command(session: str, form: str, output: str, overwrite: bool, db: Path | None, as_json: bool) -> None:
     """Save a session as a file, with its pictures beside it."""
     from chat.session_files import export_session
     from chat.transcript import save_transcript
+    from chat.transcript.json_text import PICTURE_FOLDER
 
+    if output == "-" and as_json:
+        raise UsageError("-o - and --json both print a document: choose one")
     with _store(db) as store:
         session_id = store.find_session(session).id
-        save_transcript(output, export_session(store, session_id), overwrite=overwrite)
-    _done({"session": session_id, "file": str(output)}, as_json, f"saved {session_id} as {output}")
+        transcript = export_session(store, session_id)
+        if output == "-":
+            _print_transcript(session_id, transcript)
+            return
+        folder = Path(output).parent
+        # The pictures come first, and what is missing would be told of their folder.
+        if not folder.is_dir():
+            raise TranscriptError(f"{short_line(str(folder))}: there is no such folder: make it first")
+        save_transcript(output, transcript, overwrite=overwrite)
+    pictures = f", its pictures in {folder / PICTURE_FOLDER}" if transcript.images else ""
+    _done({"session": session_id, "file": output}, as_json, f"saved {session_id} as {output}{pictures}")
+
+
+def _print_transcript(session_id: str, transcript: "Transcript") -> None:
+    from chat.transcript import to_json
+
+    if transcript.images:
+        raise UsageError(f"session {session_id} has pictures, which need a folder beside a file: name one with -o")
+    # As every document on stdout: in one line, with no character that a terminal could act on.
+    _print_json(json.loads(to_json(transcript, {})))
 
 
 @sessions.command("import")
@@ -204,7 +240,7 @@ def import_command(file: Path, db: Path | None, as_json: bool) -> None:
     from chat.transcript import load_transcript
 
     transcript = load_transcript(file)
-    with _store(db) as store:
+    with _store(db, must_exist=False) as store:
         session_id = import_transcript(store, transcript)
     words = f"imported as session {session_id}: `idefics-chat --session {session_id}` goes on with it"
     _done({"session": session_id}, as_json, words)

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
@@ -146,9 +147,10 @@ class ModelThread:
 
 def _let_keys_go_first() -> None:
     """Make this thread, and those that torch begins from it, yield to the thread that answers keys."""
+    # Only on Linux does a thread have a priority of its own, and a sandbox may keep it as it is.
     if sys.platform == "linux":
-        # Only here does a thread have a priority of its own.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def prompt_of(conversation: Conversation, generator: TextGenerator) -> "Prompt":

@@ -52,6 +52,31 @@ def test_everything_about_a_reply_is_kept(run: Run, picture: Path, tmp_path: Pat
     assert total_s > 0
 
 
+def test_a_drawn_seed_is_told_where_the_help_says(run: Run, tmp_path: Path) -> None:
+    assert "`sessions export` tells it" in " ".join(run("ask", "--help").stdout.split())
+    session = json.loads(run("ask", "Hello", "--temperature", "0.7", "--json").stdout)["session"]
+    run("sessions", "export", session, "-o", "talk.json")
+    _, reply = json.loads((tmp_path / "talk.json").read_text())["turns"]
+    assert [(reply["generation"]["seed"],)] == stored(tmp_path, "select seed from generations")
+    assert isinstance(reply["generation"]["seed"], int)
+
+
+def test_going_on_without_a_session_begins_one_and_says_so(run: Run) -> None:
+    first, second = run("ask", "Hello", "--continue", "--json"), run("ask", "Hello", "--continue")
+    assert told(first) == "idefics-chat: there is no session to go on with: this begins one"
+    assert (first.returncode, json.loads(first.stdout)["turn"]) == (0, 2)
+    assert (second.returncode, second.stderr) == (0, "")
+
+
+def test_a_reply_cut_by_a_limit_is_told_apart_from_it(run: Run) -> None:
+    short = run("ask", "Hello", "--max-new-tokens", "2")
+    assert told(short) == "idefics-chat: the reply was cut at 2 tokens (--max-new-tokens)"
+    assert (short.returncode, len(short.stdout.splitlines())) == (0, 1)
+    full = run("ask", "Tell me a story. " + "red " * 1000, "--json")
+    assert told(full) == "idefics-chat: the reply was cut: the conversation has no room left, ask in a new session"
+    assert (full.returncode, json.loads(full.stdout)["stop_reason"]) == (0, "context_full")
+
+
 def test_a_message_that_does_not_fit_is_kept_and_spoils_nothing(run: Run, picture: Path) -> None:
     done = run("ask", "red " * 1200, "-i", picture)
     assert done.returncode == 4

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from chat.store import open_store
 from tests.cli.program import Run
 
 
 @pytest.mark.parametrize("command", [["sessions", "list"], ["ask", "Hello"]])
 def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, command: list[str]) -> None:
+    open_store(tmp_path / "sessions.db").close()
     script = f"{sys.executable} -m chat {' '.join(command)} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", script],
@@ -25,6 +27,7 @@ def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, comman
 
 
 def test_an_output_that_is_full_is_one_line(run: Run, tmp_path: Path) -> None:
+    open_store(tmp_path / "sessions.db").close()
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "chat", "sessions", "list", "--db", str(tmp_path / "sessions.db")],

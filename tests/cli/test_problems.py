@@ -45,6 +45,23 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     assert "\x1b" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["asq"], ["asq", "Hi", "-i", "cat.jpg"], ["sessions", "lst"]])
+def test_a_mistyped_command_is_told_its_neighbour(run: Run, arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "id you mean 'ask'?" in done.stderr or "id you mean 'list'?" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["asq", "ask.png"])
+def test_a_picture_called_nearly_like_a_command_is_a_picture(run: Run, picture: Path, name: str) -> None:
+    picture.rename(picture.with_name(name))
+    assert "needs a terminal" in told(run(name))
+
+
+def test_a_picture_that_is_missing_is_no_mistyped_command(run: Run) -> None:
+    assert "ask.png: there is no such file" in told(run("ask.png"))
+
+
 def test_options_before_a_command_are_wrong_usage(run: Run) -> None:
     done = run("--max-new-tokens", "4", "ask", "Hi")
     assert (done.returncode, "ask comes first" in done.stderr) == (2, True)
@@ -59,6 +76,8 @@ def test_a_group_without_its_command_shows_its_help(run: Run) -> None:
 
 def test_the_help_keeps_its_examples_apart(run: Run) -> None:
     lines = [line.strip() for line in run("--help").stdout.splitlines()]
+    assert any(line.startswith("idefics-chat chat --help ") for line in lines)
+    assert any(line.startswith("--debug ") for line in lines)
     assert any(line.startswith("idefics-chat cat.jpg ") for line in lines)
     assert not any("\\b" in line or "\b" in line for line in lines)
 
@@ -89,3 +108,15 @@ def test_a_database_of_something_else_is_refused_and_left_alone(run: Run, tmp_pa
 def test_a_traceback_is_shown_on_request_alone(run: Run) -> None:
     assert "Traceback" in run("ask", "", "--debug").stderr
     assert "Traceback" not in run("ask", "").stderr
+
+
+@pytest.mark.parametrize("name", ["two sessions", "a directory", "an unknown checkpoint folder"])
+def test_a_traceback_changes_no_exit_code(run: Run, name: str) -> None:
+    arguments, code, _ = BAD[name]
+    done = run(*arguments, "--debug")
+    assert (done.returncode, done.stderr.startswith("Traceback")) == (code, True)
+
+
+def test_a_traceback_cannot_act_on_the_terminal(run: Run) -> None:
+    done = run("ask", "Hi", "a\x1b]0;evil\x07", "--debug")
+    assert (done.returncode, "evil" in done.stderr, "\x1b" in done.stderr) == (2, True, False)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from chat.conversation import user_turn
+from chat.images import open_image
+from chat.store import open_store
 from tests.cli.program import Run, told
 
 
@@ -14,6 +17,15 @@ def session(run: Run, picture: Path) -> str:
     done = run("ask", "How many shapes are there?", "-i", picture, "--json")
     found: str = json.loads(done.stdout)["session"]
     return found
+
+
+@pytest.fixture
+def asked(tmp_path: Path, picture: Path) -> str:
+    """The id of a session with one message about a picture, and no reply."""
+    with open_store(tmp_path / "sessions.db") as store:
+        session_id = store.new_session()
+        store.add_user_turn(session_id, user_turn(open_image(picture), "What is it?"))
+    return session_id
 
 
 def listed(run: Run) -> list[str]:
@@ -35,6 +47,31 @@ def test_a_session_gets_a_title(run: Run, session: str) -> None:
     assert "Two shapes" in run("sessions", "list").stdout
 
 
+def test_an_empty_title_gives_back_the_first_words(run: Run, asked: str) -> None:
+    run("sessions", "rename", asked, "Mine")
+    assert (
+        run("sessions", "rename", asked, "").stdout == f"{asked} is called after its first message again: What is it?\n"
+    )
+    assert json.loads(run("sessions", "rename", asked, " ", "--json").stdout)["title"] == "What is it?"
+
+
+def test_a_session_without_messages_has_no_title_to_give_back(run: Run, tmp_path: Path) -> None:
+    with open_store(tmp_path / "sessions.db") as store:
+        empty = store.new_session(title="Mine")
+    assert run("sessions", "rename", empty, "").stdout == f"{empty} has no title\n"
+
+
+def test_one_is_not_many_and_takes_as_much_room(run: Run, asked: str, picture: Path, tmp_path: Path) -> None:
+    with open_store(tmp_path / "sessions.db") as store:
+        several = store.new_session()
+        for _ in range(2):
+            store.add_user_turn(several, user_turn(open_image(picture), "What is it?"))
+    two, one = run("sessions", "list").stdout.splitlines()
+    assert "  2 turns  2 pictures  What" in two
+    assert "  1 turn   1 picture   What" in one
+    assert two.index("What") == one.index("What")
+
+
 def test_a_deleted_session_can_be_brought_back(run: Run, session: str) -> None:
     assert f"sessions restore {session}" in run("sessions", "delete", session).stdout
     assert listed(run) == []
@@ -43,31 +80,11 @@ def test_a_deleted_session_can_be_brought_back(run: Run, session: str) -> None:
     assert listed(run) == [session]
 
 
-def test_an_exported_session_is_imported_with_its_pictures_and_goes_on(run: Run, session: str, tmp_path: Path) -> None:
-    file = tmp_path / "saved" / "talk.json"
-    assert told(run("sessions", "export", session, "-o", file)).endswith("there is no such folder: make it first")
-    file.parent.mkdir()
-    assert run("sessions", "export", session, "-o", file).returncode == 0
-    assert [path.suffix for path in (file.parent / "pictures").iterdir()] == [".png"]
-    imported = json.loads(run("sessions", "import", file, "--json").stdout)["session"]
-    assert sorted(listed(run)) == sorted([session, imported])
-    again = run("ask", "How many shapes are there?", "--session", imported)
-    assert again.stdout == "There are two shapes.\n"
-
-
-def test_a_file_that_says_something_else_is_replaced_only_when_asked(run: Run, session: str, tmp_path: Path) -> None:
-    file = tmp_path / "talk.json"
-    file.write_text("my own notes")
-    assert "--overwrite" in told(run("sessions", "export", session, "-o", file))
-    assert file.read_text() == "my own notes"
-    assert run("sessions", "export", session, "-o", file, "--overwrite").returncode == 0
-    assert json.loads(file.read_text())
-
-
 @pytest.mark.parametrize(
     "command", [["show"], ["rename", "Title"], ["delete"], ["restore"], ["export", "-o", "x.json"]]
 )
-def test_a_session_that_is_not_there_is_bad_input(run: Run, command: list[str]) -> None:
+def test_a_session_that_is_not_there_is_bad_input(run: Run, command: list[str], tmp_path: Path) -> None:
+    open_store(tmp_path / "sessions.db").close()
     done = run("sessions", command[0], "nowhere", *command[1:])
     assert done.returncode == 3
     assert "sessions list shows them" in told(done)

@@ -57,6 +57,8 @@ class FollowingScreen(ModelScreen):
     def stop_following(self) -> None:
         """Take the last of the reply, and neither draw nor save it as it grows any more."""
         self._take_chunks()
+        # What a reply that was given up says after this is nobody's.
+        self._chunks = SimpleQueue()
         if self._flush is not None:
             self._flush.stop()
             self._flush = None
