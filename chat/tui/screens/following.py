@@ -24,6 +24,10 @@ FLUSH_S: Final = 0.1
 """Seconds between two looks at a reply that is being written."""
 TYPING_S: Final = 0.4
 """Seconds after a key in which the next one is expected."""
+TYPING_FLUSH_S: Final = 0.2
+"""Seconds between two looks while somebody types."""
+ECHO_S: Final = 0.005
+"""Seconds that the thread which writes to the terminal needs for a key's echo; drawing on would keep it from that."""
 
 
 class FollowingScreen(ModelScreen):
@@ -51,8 +55,8 @@ class FollowingScreen(ModelScreen):
     def typed(self) -> None:
         """Draw the reply behind the echo of a key: at any other time the next key would have to wait for it."""
         self._typed_at = time.monotonic()
-        if self._flush is not None and self._typed_at - self._drawn_at > FLUSH_S:
-            self.call_after_refresh(self._draw_reply)
+        if self._flush is not None and self._typed_at - self._drawn_at > TYPING_FLUSH_S:
+            self.call_after_refresh(self.set_timer, ECHO_S, self._draw_reply)
 
     def stop_following(self) -> None:
         """Take the last of the reply, and neither draw nor save it as it grows any more."""
@@ -67,10 +71,14 @@ class FollowingScreen(ModelScreen):
             self._saver = None
         self._is_stale, self._reply_not_saved = False, ""
 
+    @property
+    def _is_typing(self) -> bool:
+        return time.monotonic() - self._typed_at < TYPING_S
+
     def _look(self) -> None:
         if self._take_chunks():
             self._save_apart()
-        if time.monotonic() - self._typed_at > TYPING_S:
+        if not self._is_typing:
             self._draw_reply()
 
     def _take_chunks(self) -> bool:
@@ -91,7 +99,7 @@ class FollowingScreen(ModelScreen):
             return
         self._drawn_at = time.monotonic()
         if self._is_stale:
-            self._is_stale = not self.log_view.stream_reply(self.session.reply_text)
+            self._is_stale = not self.log_view.stream_reply(self.session.reply_text, calmly=self._is_typing)
         self.show_status()
         self._show_context(self._prompt_tokens + self.session.reply_tokens)
 

@@ -137,10 +137,15 @@ class ConversationLog(VerticalScroll, can_focus=False):
         """Add a reply that will be streamed."""
         await self._mount_before_waiting(ReplyTurn(self._checkpoint))
 
-    def stream_reply(self, text: str) -> bool:
-        """Show what the reply says so far; False if some of it must be shown a little later."""
+    def stream_reply(self, text: str, *, calmly: bool) -> bool:
+        """Show what the reply says so far; False if some of it must be shown a little later.
+
+        Args:
+            text: All of it.
+            calmly: Let the reply take further lines less often.
+        """
         self.call_after_refresh(self._check_end)
-        return self.query(ReplyTurn).last().stream(text)
+        return self.query(ReplyTurn).last().stream(text, calmly=calmly)
 
     async def finish_reply(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""

@@ -1,7 +1,8 @@
 """The line above the composer: what the program is doing, in a word, and how full the context is."""
 
+import time
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -12,6 +13,8 @@ from chat.safe_text import printable
 from chat.tui.glyphs import GLYPHS
 
 METER_CELLS = 16
+STEP_S: Final = 0.25
+"""Seconds between two steps of the sign that turns."""
 
 
 class State(StrEnum):
@@ -61,16 +64,13 @@ class StatusRow(Horizontal):
         yield Static(self._state_content(), id="state", markup=False)
         yield Static("", id="meter", markup=False)
 
-    def on_mount(self) -> None:
-        """Turn the sign while the model is at work, where motion is wanted at all."""
-        if self.app.animation_level != "none":
-            self.set_interval(0.25, self._turn)
-
     def show(self, status: Status) -> None:
-        """Show a state."""
-        if status != self._status:
-            self._status = status
-            self._show_state()
+        """Show a state. While the model is at work it is shown again and again: then its sign turns."""
+        step = int(time.monotonic() / STEP_S) if self._turns and status.state.is_busy else 0
+        if (status, step) != (self._status, self._step):
+            self._status, self._step = status, step
+            # Its place is the same whatever it says: the screen need not be laid out anew at every step.
+            self.query_one("#state", Static).update(self._state_content(), layout=False)
 
     def show_context(self, tokens: int | None, limit: int) -> None:
         """Show how much of the context is used; None where it is not known."""
@@ -82,14 +82,10 @@ class StatusRow(Horizontal):
         """The bar needs room that a narrow column does not have."""
         self._show_meter()
 
-    def _turn(self) -> None:
-        if self._status.state.is_busy and len(GLYPHS.busy) > 1:
-            self._step += 1
-            self._show_state()
-
-    def _show_state(self) -> None:
-        # Its place is the same whatever it says: the screen need not be laid out anew at every step.
-        self.query_one("#state", Static).update(self._state_content(), layout=False)
+    @property
+    def _turns(self) -> bool:
+        """Whether motion is wanted, and there is a sign that moves."""
+        return self.app.animation_level != "none" and len(GLYPHS.busy) > 1
 
     def _state_content(self) -> Content:
         status = self._status

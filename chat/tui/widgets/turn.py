@@ -95,8 +95,8 @@ class ReplyTurn(TurnView):
         else:
             yield from self._complete(self._stored)
 
-    def stream(self, text: str) -> bool:
-        """Show what has been said so far; False if some of it must be shown a little later."""
+    def stream(self, text: str, *, calmly: bool) -> bool:
+        """Show what has been said so far, as `GrowingText.grow` does."""
         tail = self.query_one(GrowingText)
         words = shown_part(printable(text))[self._settled :]
         if len(words) > MOST_TAIL and (end := words.rfind("\n")) > 0:
@@ -104,7 +104,7 @@ class ReplyTurn(TurnView):
             self.query_one(".body").mount(Static(Content(words[:end]), markup=False, classes="said"), before=tail)
             self._settled += end + 1
             words = words[end + 1 :]
-        return tail.grow(self._with_caret(words))
+        return tail.grow(self._with_caret(words), calmly=calmly)
 
     async def finish(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""
