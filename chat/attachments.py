@@ -50,17 +50,32 @@ def leading_pictures(text: str) -> tuple[list[Path], str]:
 
 
 def missing_picture(text: str) -> Path | None:
-    """The file that a whole message names although there is none: a path that ends like a picture's, and no prose."""
+    """The file that a message names, alone or before its words, although there is none; None where it names none.
+
+    A path that ends like a picture's; before words it must have a folder, or it is one of the words.
+    """
     line = text.strip()
+    if line.startswith(("//", "\\\\")):
+        return None
     words = _words(line)
-    word = words[0] if len(words) == 1 else line
-    if not word.isprintable() or not word.lower().endswith(PICTURE_SUFFIXES) or line.startswith(("//", "\\\\")):
+    is_anchored = line.startswith(("/", "~/", "./", "../"))
+    whole = words[0] if len(words) == 1 else line if is_anchored else ""
+    if path := _picture_path(whole):
+        return path
+    match = _WORD.match(line)
+    first = "".join(_words(match[1])) if match else ""
+    path = _picture_path(first) if "/" in first else None
+    return path if path and not os.path.exists(path) else None
+
+
+def _picture_path(word: str) -> Path | None:
+    """The path that a word or a line is, if it ends like a picture's and is no URL of another machine."""
+    if not word.isprintable() or not word.lower().endswith(PICTURE_SUFFIXES):
         return None
     if word.startswith("file:"):
         path = _path_of_uri(word)
         return Path(path) if path.isprintable() and path else None
-    is_path = word.startswith(("/", "~/", "./", "../")) or (len(words) == 1 and "://" not in word)
-    return Path(os.path.expanduser(word)) if is_path else None
+    return None if "://" in word else Path(os.path.expanduser(word))
 
 
 def _words(text: str) -> list[str]:

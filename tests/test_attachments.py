@@ -136,6 +136,9 @@ def test_other_messages_do_not(text: str, folder: Path) -> None:
         ("'./gone one.JPG'", "gone one.JPG"),
         (" gone.webp ", "gone.webp"),
         ("file:///gone/a%20b.png", "/gone/a b.png"),
+        ("album/gone.png What is it?", "album/gone.png"),
+        ("/" + "x" * 5000 + ".png What?", "/" + "x" * 5000 + ".png"),
+        ("'/gone/a b.png' isn't it\nred?", "/gone/a b.png"),
     ],
 )
 def test_a_path_of_no_picture_is_seen_as_one(text: str, path: str) -> None:
@@ -151,8 +154,12 @@ def test_a_path_of_no_picture_is_seen_as_one(text: str, path: str) -> None:
         r"\\server\share\a.png",
         "file://elsewhere/a.png",
         "file:///%00.png",
-        "/gone/a.png\nWhat?",
+        "gone.png is what?",
+        "./a.png what is it?",
+        "http://example.org/a.png what is it?",
+        "red/green or blue.png",
         "/gone/notes",
+        "see/" + "x" * 5000,
         "a\x00.png",
         "",
     ],

@@ -112,6 +112,11 @@ async def test_a_path_of_no_file_is_not_sent_as_text(make_desk: MakeDesk, tmp_pa
         assert desk.text() == f"{tmp_path}/gone.png"
         assert desk.turns() == []
         desk.screen.query_one(MessageInput).text = ""
+        await send(pilot, desk, f"{tmp_path}/other.png what is it?")
+        await until(pilot, lambda: "other.png" in desk.notice())
+        assert desk.text() == f"{tmp_path}/other.png what is it?"
+        assert desk.turns() == []
+        desk.screen.query_one(MessageInput).text = ""
         await send(pilot, desk, f" {tmp_path}/gone.png")
         await until(pilot, lambda: len(desk.turns()) == 2)
 

@@ -224,10 +224,10 @@ class AttachingScreen(TalkScreen):
             return False
         is_line = "\n" not in draft.text.strip()
         paths, rest = (dropped_paths(draft.text) if is_line else []), ""
-        if not paths and (missing := missing_picture(draft.text)):
-            paths = [missing]
         if not paths:
             paths, rest = leading_pictures(draft.text)
+        if not paths and (missing := missing_picture(draft.text)):
+            paths, rest = [missing], ""
         if not paths:
             return False
         # Whoever brings a picture does not ask about the sample.
