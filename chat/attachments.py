@@ -55,7 +55,7 @@ def missing_picture(text: str) -> Path | None:
     A path that ends like a picture's; before words it must have a folder, or it is one of the words.
     """
     line = text.strip()
-    if line.startswith(("//", "\\\\")):
+    if len(line) > _MOST_CHARACTERS or line.startswith(("//", "\\\\")):
         return None
     words = _words(line)
     is_anchored = line.startswith(("/", "~/", "./", "../"))

@@ -150,7 +150,9 @@ def _let_keys_go_first() -> None:
     # Only on Linux does a thread have a priority of its own, and a sandbox may keep it as it is.
     if sys.platform == "linux":
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            thread = threading.get_native_id()
+            niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
+            os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
 
 
 def prompt_of(conversation: Conversation, generator: TextGenerator) -> "Prompt":

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 
@@ -13,6 +14,7 @@ from chat.errors import CheckpointError
 from chat.scripted import ScriptedGenerator
 from chat.tui.messages import LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread
+from chat.tui.widgets.growing_text import GrowingText
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until
 
 MakeDesk = Callable[..., Desk]
@@ -111,3 +113,20 @@ def _wait(is_so: Callable[[], object]) -> None:
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+async def test_words_that_come_before_their_place_wait_for_it(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        log = desk.screen.log_view
+        assert not log.stream_reply("Two", calmly=False)
+        await send(pilot, desk, "What is this?")
+        await until(pilot, lambda: len(desk.turns()) == 2 and desk.state().endswith("ready"))
+        assert not log.stream_reply("Two", calmly=False)
+        await log.begin_reply()
+        await until(pilot, lambda: log.stream_reply("Two", calmly=False))
+
+
+async def test_a_text_without_a_width_waits() -> None:
+    assert not GrowingText(Content("Two")).grow(Content("Two cats"))

@@ -227,13 +227,15 @@ class AttachingScreen(TalkScreen):
         if not paths:
             paths, rest = leading_pictures(draft.text)
         if not paths and (missing := missing_picture(draft.text)):
-            paths, rest = [missing], ""
+            await self.composer.put_back(draft, self.session.next_number)
+            self.say(f"{short_line(str(missing), 60)}: there is no such file; a space in front sends it as text.")
+            return True
         if not paths:
             return False
         # Whoever brings a picture does not ask about the sample.
         images = () if rest and draft.images == (self._sample,) else draft.images
         await self.composer.put_back(Draft(rest, images), self.session.next_number)
-        self.attach_paths(paths, Origin.TYPED, draft.text.removesuffix(rest).strip() if rest else draft.text)
+        self.attach_paths(paths, Origin.TYPED, draft.text.rstrip().removesuffix(rest).strip() if rest else draft.text)
         if rest:
             self._held_text = self.composer.draft.text
             self.say("Reading the picture; the message goes with it.", is_problem=False)

@@ -28,6 +28,9 @@ class GrowingText(Static):
             content: All of the text.
             calmly: Let more time go by between two growths.
         """
+        if not self.content_size.width:
+            # Not laid out yet, or in a window too narrow for it.
+            return False
         lines = content.get_height({}, self.content_size.width)
         is_taller = lines != self.content_size.height
         if is_taller:

@@ -145,7 +145,9 @@ class ConversationLog(VerticalScroll, can_focus=False):
             calmly: Let the reply take further lines less often.
         """
         self.call_after_refresh(self._check_end)
-        return self.query(ReplyTurn).last().stream(text, calmly=calmly)
+        turns = self.query(ReplyTurn)
+        # Its place may still be in the making when its first words are there.
+        return bool(turns) and turns.last().stream(text, calmly=calmly)
 
     async def finish_reply(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""

@@ -97,13 +97,16 @@ class ReplyTurn(TurnView):
 
     def stream(self, text: str, *, calmly: bool) -> bool:
         """Show what has been said so far, as `GrowingText.grow` does."""
-        tail = self.query_one(GrowingText)
+        tail = next(iter(self.query(GrowingText)), None)
+        if tail is None:
+            return False
         words = shown_part(printable(text))[self._settled :]
         if len(words) > MOST_TAIL and (end := words.rfind("\n")) > 0:
             # Whole lines do not change any more; laying them out again with every word would slow typing down.
             self.query_one(".body").mount(Static(Content(words[:end]), markup=False, classes="said"), before=tail)
             self._settled += end + 1
-            words = words[end + 1 :]
+            tail.update(self._with_caret(words[end + 1 :]))
+            return True
         return tail.grow(self._with_caret(words), calmly=calmly)
 
     async def finish(self, stored: StoredTurn, error: str = "") -> None:
