@@ -107,6 +107,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except Exception as error:
+        # The program's own border: nothing beyond it turns an error into a line and a documented code.
         words, code = _in_words(error)
         if debug:
             words = _trace()
