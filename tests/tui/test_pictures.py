@@ -103,7 +103,9 @@ async def test_a_message_that_begins_with_a_path_is_sent_with_the_picture(
     assert [image.name for image in sent.images] == ["a b.png"]
 
 
-async def test_a_path_of_no_file_is_not_sent_as_text(make_desk: MakeDesk, tmp_path: Path) -> None:
+async def test_a_path_of_no_file_is_not_sent_as_text(
+    make_desk: MakeDesk, scene_image: MakeImage, tmp_path: Path
+) -> None:
     desk = make_desk()
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
@@ -115,6 +117,12 @@ async def test_a_path_of_no_file_is_not_sent_as_text(make_desk: MakeDesk, tmp_pa
         await send(pilot, desk, f"{tmp_path}/other.png what is it?")
         await until(pilot, lambda: "other.png" in desk.notice())
         assert desk.text() == f"{tmp_path}/other.png what is it?"
+        assert desk.turns() == []
+        desk.screen.query_one(MessageInput).text = ""
+        here = saved(scene_image(1), tmp_path, "here.png")
+        await send(pilot, desk, f"{here} {tmp_path}/third.png which?")
+        await until(pilot, lambda: "third.png" in desk.notice())
+        assert desk.text() == f"{here} {tmp_path}/third.png which?"
         assert desk.turns() == []
         desk.screen.query_one(MessageInput).text = ""
         await send(pilot, desk, f" {tmp_path}/gone.png")

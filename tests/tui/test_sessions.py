@@ -205,6 +205,33 @@ async def test_a_system_text_set_in_the_middle_of_a_long_session_is_at_its_top(
         await until(pilot, lambda: "Be kind." in desk.shown())
 
 
+async def test_a_larger_window_is_filled(make_desk: MakeDesk, store: SessionStore) -> None:
+    session_id = store.new_session()
+    for number in range(40):
+        _exchange(store, session_id, f"Question {number}", f"Answer {number}")
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test(size=(80, 12)) as pilot:
+        await ready(pilot, desk)
+        few = len(desk.screen.query(TurnView))
+        await pilot.resize_terminal(80, 60)
+        await until(pilot, lambda: len(desk.screen.query(TurnView)) == few + PAGE)
+        assert "Question 39" in desk.shown()
+
+
+async def test_a_longer_system_text_moves_the_turns_down(make_desk: MakeDesk, store: SessionStore) -> None:
+    session_id = store.new_session(system="Be brief.")
+    _exchange(store, session_id, "Question", "Answer")
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test(size=(80, 40)) as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "/system Be kind. " + "Be very kind. " * 30)
+        await until(pilot, lambda: desk.shown().count("Be very kind.") > 10)
+        views = list(desk.screen.query(TurnView))
+        assert isinstance(views[0], SystemTurn)
+        assert views[0].region.bottom <= views[1].region.y
+        assert views[1].region.bottom <= views[2].region.y
+
+
 async def test_a_hostile_title_is_shown_in_marks(make_desk: MakeDesk, store: SessionStore) -> None:
     session_id = _session(store, "Hello")
     store.rename_session(session_id, "[red]\x1b]52;c;aGk=\x07[@click=app.quit]x[/]\u202e")

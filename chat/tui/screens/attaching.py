@@ -226,7 +226,7 @@ class AttachingScreen(TalkScreen):
         paths, rest = (dropped_paths(draft.text) if is_line else []), ""
         if not paths:
             paths, rest = leading_pictures(draft.text)
-        if not paths and (missing := missing_picture(draft.text)):
+        if missing := missing_picture(rest if paths else draft.text):
             await self.composer.put_back(draft, self.session.next_number)
             self.say(f"{short_line(str(missing), 60)}: there is no such file; a space in front sends it as text.")
             return True
