@@ -113,28 +113,40 @@ def run(arguments: Sequence[str]) -> int:
             words = _trace()
         with contextlib.suppress(OSError):
             click.echo(words, err=True)
+        _forget_unwritten()
         return code
 
 
 def _run(arguments: Sequence[str]) -> int:
     try:
+        code = _invoke(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        _forget_unwritten()
+        return 0
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    try:
         # Not by `main`, which would end the program with 1 when nobody reads its output any more.
         with idefics_chat.make_context("idefics-chat", with_default_command(arguments)) as context:
             code = idefics_chat.invoke(context)
-        if sys.stdout is not None:
-            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code
-    except BrokenPipeError:
-        return _closed_pipe()
 
 
-def _closed_pipe() -> int:
-    """Whoever read the output has seen enough; the interpreter must not try to write the rest."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
-    return 0
+def _forget_unwritten() -> None:
+    """Give up output that nobody takes: the interpreter would try it again, and exit with a code of its own."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def _in_words(error: Exception) -> tuple[str, int]:
