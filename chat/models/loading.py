@@ -1,5 +1,6 @@
 """Loads a checkpoint into a generator: checks the files first, imports torch second, reads the weights last."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -59,13 +60,12 @@ def _with_torch(
     stop: threading.Event,
 ) -> TextGenerator:
     import torch
-    from transformers.utils import logging
 
     from chat.models.families import family_of
     from chat.models.generator import ModelGenerator
     from chat.models.weights import read_config, read_model, weights_reported
 
-    logging.set_verbosity_error()
+    _keep_libraries_quiet()
     device = _device(request.device)
     dtype = _dtype(request, device)
     family = family_of(config["model_type"])
@@ -92,6 +92,14 @@ def _with_torch(
     )
     progress(LoadProgress("ready", 1.0))
     return ModelGenerator(engine, facts)
+
+
+def _keep_libraries_quiet() -> None:
+    """Let no advice for programmers come between the replies: bitsandbytes has a line for every quantized layer."""
+    from transformers.utils.logging import set_verbosity_error
+
+    set_verbosity_error()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def _device(wanted: str) -> str:

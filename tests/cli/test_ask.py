@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.program import Run, stored, told
 
 
@@ -18,6 +20,13 @@ def test_a_question_is_answered_on_stdout_and_goes_on_tomorrow(run: Run, picture
     assert document["reply"] == "There are two shapes."
     assert document["usage"]["prompt_tokens"] > 30
     assert json.loads(run("sessions", "list", "--json").stdout)[0]["turns"] == 4
+
+
+@pytest.mark.parametrize("quantize", ["8bit", "4bit"])
+def test_packed_weights_answer_and_nothing_else_is_said(run: Run, picture: Path, quantize: str) -> None:
+    packed = run("ask", "What is in the picture?", "-i", picture, "--quantize", quantize)
+    assert (packed.returncode, packed.stderr) == (0, "")
+    assert packed.stdout == run("ask", "What is in the picture?", "-i", picture).stdout
 
 
 def test_json_has_the_promised_keys_and_nothing_else_is_on_stdout(run: Run, picture: Path) -> None:
