@@ -134,9 +134,12 @@ def picture_files(transcript: Transcript) -> dict[str, str]:
 
 
 def _file_name(image: Image) -> str:
-    stem = _NOT_FOR_FILE_NAMES.sub("-", PurePosixPath(_shown_name(image.name)).stem)[:40].strip("-") or "picture"
+    mark = f"-{image.digest[:12]}"
+    # A picture that came with a transcript carries the mark already.
+    stem = PurePosixPath(_shown_name(image.name)).stem.removesuffix(mark)
+    stem = _NOT_FOR_FILE_NAMES.sub("-", stem)[:40].strip("-") or "picture"
     suffix = media_type(image.read()).rpartition("/")[2].replace("jpeg", "jpg")
-    return f"{stem}-{image.digest[:12]}.{suffix}"
+    return f"{stem}{mark}.{suffix}"
 
 
 def _shown_name(name: str) -> str:

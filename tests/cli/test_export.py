@@ -41,6 +41,15 @@ def test_an_exported_session_is_imported_with_its_pictures_and_goes_on(run: Run,
     assert again.stdout == "There are two shapes.\n"
 
 
+def test_a_picture_from_an_exported_session_keeps_its_file_name(run: Run, session: str, tmp_path: Path) -> None:
+    run("sessions", "export", session, "-o", "talk.json")
+    (exported,) = (tmp_path / "pictures").iterdir()
+    (tmp_path / "again").mkdir()
+    other = json.loads(run("ask", "What is in the picture?", "-i", exported, "--json").stdout)["session"]
+    run("sessions", "export", other, "-o", "again/talk.json")
+    assert [path.name for path in (tmp_path / "again" / "pictures").iterdir()] == [exported.name]
+
+
 def test_it_is_told_where_the_pictures_are(run: Run, session: str, spoken: str, tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     words = run("sessions", "export", session, "-o", "saved/talk.json").stdout
