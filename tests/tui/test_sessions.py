@@ -52,6 +52,20 @@ async def test_a_session_is_found_and_opened(make_desk: MakeDesk, store: Session
         assert desk.said() == ["Green triangle on the left?", "Yes, it is."]
 
 
+async def test_rows_fit_a_narrow_window(make_desk: MakeDesk, store: SessionStore) -> None:
+    _session(store, "What is to the left of the green triangle, and is there another one?")
+    desk = make_desk()
+    async with desk.app.run_test(size=(100, 20)) as pilot:
+        await ready(pilot, desk)
+        options = await _list(pilot, desk)
+        assert options.virtual_size.height == 1
+        assert "shapes" in desk.shown()
+        await pilot.resize_terminal(60, 20)
+        await until(pilot, lambda: "What is to the left of the" in desk.shown() and "shapes" not in desk.shown())
+        assert options.virtual_size.height == 1
+        assert "no pictures" in desk.shown()
+
+
 async def test_a_search_without_a_find_says_so_and_escape_shows_all(make_desk: MakeDesk, store: SessionStore) -> None:
     _session(store, "Hello")
     desk = make_desk()

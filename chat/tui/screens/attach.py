@@ -97,7 +97,7 @@ class AttachScreen(ModalScreen[list[Path]]):
     def compose(self) -> ComposeResult:
         """Path, tree and preview."""
         with Vertical(classes="dialog", id="attach"):
-            hint = ("   enter adds · tab goes to the folders · esc back", "$quiet")
+            hint = ("   enter adds · tab folders · esc back", "$quiet")
             yield Static(Content.assemble(("Add a picture", "bold"), hint), markup=False)
             yield SafeInput(placeholder="path · → completes", id="path", suggester=PathSuggester(), compact=True)
             with Horizontal():

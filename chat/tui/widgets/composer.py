@@ -156,7 +156,7 @@ class Composer(Vertical):
 
     def suggest(self, question: str) -> None:
         """Say that an empty message asks a question about the pictures that are attached now."""
-        self._input.placeholder = f"Ask about the picture; enter asks “{question}”"
+        self._input.placeholder = f"Ask, or press enter for “{question}”"
 
     def _show_placeholder(self) -> None:
         if not self._images:

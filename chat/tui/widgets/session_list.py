@@ -20,6 +20,14 @@ from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.safe_input import SafeInput
 from chat.tui.wording import count_in_words, label_of, time_in_words
 
+MARGINS = 8
+"""Columns of a row that are neither title nor facts: its sign, and what lies around it."""
+
+LEAST_TITLE = 20
+
+WITH_CHECKPOINT = 80
+"""Columns of a window in which a row has room for the checkpoint."""
+
 
 class SessionOptions(OptionList):
     """The rows."""
@@ -159,13 +167,16 @@ class SessionList(Vertical):
         if self._is_pane:
             shown = Content(title).truncate(27, ellipsis=True)
             return Content.assemble(sign, shown, (f"\n  {when} · {pictures}", "$quiet"))
-        checkpoint = printable(label_of(session.checkpoint), multiline=False) if session.checkpoint else ""
-        width = max(20, self.app.size.width - 44)
-        return Content.assemble(
-            sign,
-            Content(title).truncate(width, ellipsis=True, pad=True),
-            (f"{when:>11}{pictures:>14}   {checkpoint:<8}", "$quiet"),
-        )
+        facts = f"{when:>11}{pictures:>14}"
+        if self.app.size.width >= WITH_CHECKPOINT:
+            checkpoint = printable(label_of(session.checkpoint), multiline=False) if session.checkpoint else ""
+            facts += f"   {checkpoint:<8}"
+        width = max(LEAST_TITLE, self.app.size.width - MARGINS - len(facts))
+        return Content.assemble(sign, Content(title).truncate(width, ellipsis=True, pad=True), (facts, "$quiet"))
+
+    def on_resize(self) -> None:
+        """Fit the titles to the window."""
+        self._show_found()
 
     def on_key(self, event: Key) -> None:
         """Down leaves the search line for the rows; escape empties it first."""
