@@ -8,7 +8,8 @@
     │   ├── InvalidTurnError           a turn or conversation that may not exist
     │   ├── ImageError                 a picture that cannot be read
     │   ├── StoreError                 the database cannot be opened, read or written
-    │   │   └── UnknownSessionError    no such session
+    │   │   ├── UnknownSessionError    no such session
+    │   │   └── StoreBusyError         another program holds the database
     │   └── TranscriptError            a saved conversation that cannot be read
     └── ModelError                 4   the model could not be loaded or failed
         ├── CheckpointError            a checkpoint that cannot be loaded
@@ -51,6 +52,10 @@ class StoreError(InputError):
 
 class UnknownSessionError(StoreError):
     """No session has this id."""
+
+
+class StoreBusyError(StoreError):
+    """Another program holds the database; the same may be tried again."""
 
 
 class TranscriptError(InputError):

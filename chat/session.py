@@ -18,6 +18,9 @@ SAVE_EVERY_S: Final = 0.5
 class SessionStore(Protocol):
     """Keeps sessions. Belongs to the thread that opened it. Every call is committed when it returns."""
 
+    def open_again(self) -> "SessionStore":
+        """Open the same sessions once more, for the calling thread, whichever that is; none are made anew."""
+
     def close(self) -> None:
         """Let go of the file."""
 
@@ -118,8 +121,18 @@ def _ids_for(facts: CheckpointFacts | None, stored: StoredTurn) -> tuple[int, ..
 class ReplySoFar:
     """What a reply says so far, and when it began to."""
 
-    def __init__(self, settings: GenerationSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: GenerationSettings, *, prompt_tokens: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin a reply.
+
+        Args:
+            settings: It is generated with.
+            prompt_tokens: Of the prompt it answers, as far as that is known.
+            clock: Gives the seconds.
+        """
         self.settings = settings
+        self.prompt_tokens = prompt_tokens
         self.text = ""
         self.token_ids: list[int] = []
         self._clock = clock
@@ -140,7 +153,7 @@ class ReplySoFar:
             text=self.text,
             token_ids=tuple(self.token_ids),
             stop_reason=reason,
-            prompt_tokens=0,
+            prompt_tokens=self.prompt_tokens,
             cached_tokens=0,
             seed=self.settings.seed,
             first_token_s=self._first_token_s,

@@ -25,18 +25,19 @@ def sample_images() -> Sequence[Image]:
     return opened(SAMPLES)
 
 
-def open_session_store(db: Path | None, *, must_exist: bool = False) -> SessionStore:
+def open_session_store(db: Path | None, *, must_exist: bool = False, wait_s: float | None = None) -> SessionStore:
     """The store in this file, or in the place where the platform keeps a user's data.
 
     Args:
         db: The file the user named, if any.
         must_exist: Raise StoreError where that file is not there, and make nothing.
+        wait_s: Seconds to wait for another program that writes, if not as long as usual.
     """
     from chat.store import default_path, open_store
 
     if db and must_exist:
         _require(db)
-    return open_store(db) if db else open_store(default_path(), owns_folder=True)
+    return open_store(db or default_path(), owns_folder=db is None, wait_s=wait_s)
 
 
 def _require(db: Path) -> None:

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from chat.errors import StoreError
+from chat.errors import StoreBusyError, StoreError
 
 BUSY_S: Final = 5
-"""Seconds to wait for another program that writes to the database."""
+"""Seconds to wait for another program that writes to the database, unless told otherwise."""
 
 ANOTHER_FILE: Final = "give another file with --db"
 NOT_OURS: Final = f"is not an idefics-chat database: {ANOTHER_FILE}"
@@ -20,7 +20,7 @@ _LINES: Final = {
     sqlite3.SQLITE_READONLY: f"is read-only: make the file and its folder writable, or {ANOTHER_FILE}",
     sqlite3.SQLITE_NOTADB: NOT_OURS,
     sqlite3.SQLITE_CORRUPT: f"is damaged: keep it, and go on with a backup that lies beside it, or {ANOTHER_FILE}",
-    sqlite3.SQLITE_BUSY: f"has been locked by another program for over {BUSY_S} s: close that one and try again",
+    sqlite3.SQLITE_BUSY: "is locked by another program: close that one, or try again",
     sqlite3.SQLITE_FULL: "cannot grow because the disk is full: free some space and try again",
     sqlite3.SQLITE_IOERR: f"cannot be read or written, the disk reports an error: check the disk, or {ANOTHER_FILE}",
     sqlite3.SQLITE_CANTOPEN: f"cannot be opened: check that it is there and yours to read, or {ANOTHER_FILE}",
@@ -38,7 +38,8 @@ def store_errors(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.Error as error:
-        raise StoreError(f"{path} {_line(error)}") from error
+        is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        raise (StoreBusyError if is_busy else StoreError)(f"{path} {_line(error)}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used ({error.strerror or error}): {ANOTHER_FILE}") from error
 

@@ -19,7 +19,7 @@ from chat.store.schema import prepare
 from chat.store.titles import title_of
 
 
-def open_store(path: Path, *, owns_folder: bool = False) -> "SqliteStore":
+def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = None) -> "SqliteStore":
     """Open the store in a file, which is created where there is none, for the calling thread.
 
     A file that may not be written opens all the same; then every change raises.
@@ -27,6 +27,7 @@ def open_store(path: Path, *, owns_folder: bool = False) -> "SqliteStore":
     Args:
         path: The file.
         owns_folder: The folder is this program's alone: nobody but its owner may look into it.
+        wait_s: Seconds to wait for another program that writes, once the file is open, if not as long as usual.
 
     Raises:
         StoreError: The file cannot be used: it is no database, another program's, a newer version's, or damaged.
@@ -38,6 +39,8 @@ def open_store(path: Path, *, owns_folder: bool = False) -> "SqliteStore":
         try:
             prepare(connection, path)
             tighten(path)
+            if wait_s is not None:
+                connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
         except BaseException:
             connection.close()
             raise
@@ -62,6 +65,12 @@ class SqliteStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def open_again(self) -> "SqliteStore":
+        """Open the same file once more, for the calling thread, whichever that is; it must still be there."""
+        path = self._database.path
+        with store_errors(path):
+            return SqliteStore(Database(path, connect(path)))
 
     def close(self) -> None:
         """Let go of the file; a second time does nothing."""

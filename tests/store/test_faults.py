@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chat.conversation import user_turn
-from chat.errors import StoreError
+from chat.errors import StoreBusyError, StoreError
 from chat.store import SqliteStore, connection, open_store
 from tests.store.samples import count, execute, permissions, picture
 
@@ -64,9 +64,7 @@ def test_a_lock_that_stays_is_an_error_and_the_next_try_works(path: Path, monkey
     with open_store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for use in (store.sessions, store.new_session, lambda: open_store(path)):
-            with pytest.raises(
-                StoreError, match=r"sessions\.db has been locked by another program for over 5 s: .*try"
-            ):
+            with pytest.raises(StoreBusyError, match=r"sessions\.db is locked by another program: .*try"):
                 use()
         other.execute("COMMIT")
         store.new_session()
@@ -78,16 +76,28 @@ def test_a_reader_that_stays_only_stops_the_commit(path: Path, monkeypatch: pyte
     with open_store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM sessions").fetchall()
-        with pytest.raises(StoreError, match="has been locked"):
+        with pytest.raises(StoreError, match="is locked"):
             store.new_session()
         reader.execute("COMMIT")
         store.new_session()
         assert len(store.sessions()) == 1
 
 
-def test_five_seconds_are_the_wait(store: SqliteStore) -> None:
-    with store._database.reading() as reader:
-        assert reader.execute("PRAGMA busy_timeout").fetchone()[0] == 5000
+def test_five_seconds_are_the_wait_unless_told_otherwise(store: SqliteStore, path: Path) -> None:
+    with open_store(path, wait_s=0.5) as hurried, hurried.open_again() as again:
+        for opened, wait_ms in ((store, 5000), (hurried, 500), (again, 5000)):
+            with opened._database.reading() as reader:
+                assert reader.execute("PRAGMA busy_timeout").fetchone()[0] == wait_ms
+
+
+def test_what_is_opened_again_is_the_same_file_or_none(store: SqliteStore, path: Path) -> None:
+    session_id = store.new_session()
+    with store.open_again() as again:
+        assert again.find_session(session_id).id == session_id
+    path.rename(path.with_name("elsewhere.db"))
+    with pytest.raises(StoreError, match=r"sessions\.db cannot be used \(No such file"):
+        store.open_again()
+    assert not path.exists()
 
 
 def test_a_full_disk_loses_the_new_and_keeps_the_old(store: SqliteStore, path: Path) -> None:
