@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from chat.prompt import Dialect, Prompt
 
 MOST_NEW_TOKENS: Final = 100_000
+NO_REPLY: Final = "the model ended without a reply: try again"
+"""Told where a generator does not end with a `Reply`, as it promises."""
 
 
 class StopReason(StrEnum):

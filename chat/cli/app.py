@@ -98,10 +98,9 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character shows its number.
             stream.reconfigure(errors="backslashreplace")
-    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    debug = "--debug" in options
-    if debug:
-        arguments = [argument for place, argument in enumerate(arguments) if place != options.index("--debug")]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    debug = "--debug" in arguments[:end]
+    arguments = [*(argument for argument in arguments[:end] if argument != "--debug"), *arguments[end:]]
     try:
         return _run(arguments)
     except (KeyboardInterrupt, click.Abort):

@@ -27,7 +27,7 @@ from chat.cli.options import (
 from chat.conversation import Image, Turn, user_turn
 from chat.errors import ChatError, GenerationError, InputError, UsageError
 from chat.files import byte_size
-from chat.generation import Chunk, GenerationSettings, Reply, StopReason, TextGenerator
+from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.images import MOST_BYTES, open_image, read_image
 from chat.prompt import serialize
 from chat.safe_text import json_line, printable
@@ -89,7 +89,8 @@ def _text(text: str) -> str:
 
 
 def _stdin() -> bytes:
-    read = sys.stdin.buffer.read(MOST_BYTES + 1)
+    # A closed stdin is None.
+    read = sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin is not None else b""
     if len(read) > MOST_BYTES:
         raise InputError(f"stdin gives more than {byte_size(MOST_BYTES)}: give less")
     return read
@@ -124,8 +125,11 @@ def _session(store: SessionStore, options: dict[str, Any]) -> str:
 
 
 def _loaded(request: Any, stop: threading.Event) -> TextGenerator:
+    # A closed stderr is None.
+    is_seen = sys.stderr is not None and sys.stderr.isatty()
+
     def tell(progress: Any) -> None:
-        if sys.stderr.isatty():
+        if is_seen:
             share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
             click.echo(
                 f"\r\x1b[K{printable(f'{request.name}: {progress.stage}', multiline=False)}{share}", err=True, nl=False
@@ -134,7 +138,7 @@ def _loaded(request: Any, stop: threading.Event) -> TextGenerator:
     try:
         return loader(request)(tell, stop)
     finally:
-        if sys.stderr.isatty():
+        if is_seen:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
@@ -166,28 +170,33 @@ class _Exchange:
             conversation = conversation_of(turns, system=system, facts=generator.facts)
             self._running = running = RunningReply(self.store, self.message_id, generator.facts, self.settings)
             try:
-                return self._stream(generator, serialize(conversation, generator.dialect), running)
-            except ChatError:
-                running.fail()
-                raise
-            except OSError:
-                # The output cannot be written: nobody is left to speak to.
+                reply = self._stream(generator, serialize(conversation, generator.dialect), running)
+            except (OSError, KeyboardInterrupt):
+                # The output cannot be written, or nobody waits for it: nobody is left to speak to.
                 running.fail(StopReason.CANCELLED)
                 raise
+            except Exception:
+                # It goes on to the program's border; a reply left open would say nothing of how it ended.
+                running.fail()
+                raise
+            # Not before: where this cannot be written, the reply is stored whole all the same.
+            self._say("\n")
+            return reply
 
     def _stream(self, generator: TextGenerator, prompt: Any, running: RunningReply) -> Reply:
         for piece in generator.generate(prompt, self.settings, self.stop):
             if isinstance(piece, Chunk):
                 running.add(piece)
-                if not self.quiet:
-                    sys.stdout.write(printable(piece.text))
-                    sys.stdout.flush()
+                self._say(printable(piece.text))
             else:
                 running.finish(piece)
-                if not self.quiet:
-                    sys.stdout.write("\n")
                 return piece
-        raise GenerationError("the model ended without a reply: try again")
+        raise GenerationError(NO_REPLY)
+
+    def _say(self, text: str) -> None:
+        """Write a piece of the reply so that it is seen at once; a stdout that is closed takes nothing."""
+        if not self.quiet:
+            click.echo(text, nl=False)
 
     def report(self, reply: Reply, images: tuple[Image, ...]) -> dict[str, Any]:
         """The document that `--json` prints."""

@@ -3,7 +3,7 @@
 import atexit
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -18,6 +18,9 @@ from chat.cli.options import (
 )
 from chat.errors import UsageError
 
+WAIT_S: Final = 0.5
+"""Seconds that keys may have to wait while another program writes to the database; what is not saved is tried again."""
+
 
 @click.command()
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
@@ -29,14 +32,15 @@ def chat(images: tuple[str, ...], **options: Any) -> None:
     check_session_options(options["session_id"], options["continue_latest"])
     request, chosen = checkpoint_request(options), settings(options)
     attached = opened(images)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # A stream that was closed before the program began is None.
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError("the UI needs a terminal: use `idefics-chat ask` in a pipe or a script")
     # Draw what has changed at once: by its default Textual lets a key wait for the rest of a sixtieth of a second.
     os.environ.setdefault("TEXTUAL_FPS", "500")
     from chat.tui.app import ChatApp
 
     app = ChatApp(
-        open_store=lambda: open_session_store(options["db"]),
+        open_store=lambda: open_session_store(options["db"], wait_s=WAIT_S),
         load=loader(request),
         checkpoint=request.name,
         is_demonstration=request.is_demonstration,

@@ -18,7 +18,7 @@ from textual.message import Message
 
 from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError
-from chat.generation import Chunk, GenerationSettings, Loader, Reply, TextGenerator
+from chat.generation import NO_REPLY, Chunk, GenerationSettings, Loader, Reply, TextGenerator
 from chat.tui.messages import (
     LoadAdvanced,
     LoadEnded,
@@ -133,13 +133,17 @@ class ModelThread:
         stop: threading.Event,
         chunks: "SimpleQueue[Chunk]",
     ) -> None:
+        has_ended = False
         try:
             for piece in generator.generate(prompt_of(conversation, generator), settings, stop):
                 match piece:
                     case Chunk():
                         chunks.put(piece)
                     case Reply():
+                        has_ended = True
                         self._post(ReplyEnded(run, piece))
+            if not has_ended:
+                raise GenerationError(NO_REPLY)
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))

@@ -1,5 +1,6 @@
 """What the program prints reaches its reader, and nothing in it acts on a terminal."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from chat.cli.app import run as run_here
+from chat.scripted import ScriptedGenerator
 from chat.store import open_store
-from tests.cli.program import Run
+from tests.cli.program import Run, stored
 
 
 @pytest.mark.parametrize("buffering", ["", "1"])
@@ -61,3 +64,50 @@ def test_nothing_a_session_holds_can_act_on_the_terminal(run: Run) -> None:
     for output in (*outputs, listed, shown):
         assert not set(output) & {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160), 0x202E]}
         assert output
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_an_output_that_is_closed_takes_nothing_and_the_reply_is_kept(tmp_path: Path, closed: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m chat ask Hello {closed}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db")},
+    )
+    ((reason, reply),) = stored(tmp_path, "select stop_reason, text from generations join parts using (turn_id)")
+    assert (done.returncode, done.stderr, reason) == (0, "", "end_of_utterance")
+    assert done.stdout == ("" if closed.startswith(">") else f"{reply}\n")
+
+
+class _Pieces(io.StringIO):
+    """Keeps what is written between one flush and the next; may refuse a line break."""
+
+    def __init__(self, *, is_left_early: bool = False) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self._is_left_early = is_left_early
+
+    def write(self, text: str) -> int:
+        if self._is_left_early and text == "\n":
+            raise BrokenPipeError
+        return super().write(text)
+
+    def flush(self) -> None:
+        if piece := self.getvalue():
+            self.pieces.append(piece)
+            self.seek(0)
+            self.truncate()
+
+
+@pytest.mark.parametrize("is_left_early", [False, True])
+def test_a_reply_comes_piece_by_piece_and_is_whole_when_its_line_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_left_early: bool
+) -> None:
+    output, model = _Pieces(is_left_early=is_left_early), ScriptedGenerator(["Two small cats."])
+    monkeypatch.setattr("chat.cli.ask.loader", lambda request: lambda tell, stop: model)
+    monkeypatch.setattr(sys, "stdout", output)
+    assert run_here(["ask", "Hello", "--db", str(tmp_path / "sessions.db")]) == 0
+    assert output.pieces == ["Two ", "small ", "cats.", *([] if is_left_early else ["\n"])]
+    query = "select stop_reason, text from generations join parts using (turn_id)"
+    assert stored(tmp_path, query) == [("end_of_utterance", "Two small cats.")]

@@ -2,11 +2,18 @@
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Run, told
+from chat.cli.app import run as run_here
+from chat.errors import GenerationError
+from chat.generation import Chunk, GenerationSettings, Reply
+from chat.prompt import Prompt
+from chat.scripted import ScriptedGenerator
+from tests.cli.program import Run, stored, told
 
 BAD = {
     "a missing picture": (["ask", "Hi", "-i", "nowhere.png"], 3, "nowhere.png"),
@@ -43,6 +50,14 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     assert done.returncode == 2
     assert "Usage:" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(("command", "code", "words"), [("ask -", 3, "is empty"), ("chat", 2, "needs a terminal")])
+def test_an_input_that_is_closed_is_told(tmp_path: Path, command: str, code: int, words: str) -> None:
+    script = f"{sys.executable} -m chat {command} --db {tmp_path / 'sessions.db'} <&-"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert words in told(done)
 
 
 @pytest.mark.parametrize("arguments", [["asq"], ["asq", "Hi", "-i", "cat.jpg"], ["sessions", "lst"]])
@@ -110,6 +125,18 @@ def test_a_traceback_is_shown_on_request_alone(run: Run) -> None:
     assert "Traceback" not in run("ask", "").stderr
 
 
+def test_a_traceback_may_be_asked_for_twice(run: Run) -> None:
+    done = run("--debug", "sessions", "--debug", "list", "--debug", IDEFICS_CHAT_DB="")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("asked", [[], ["--debug", "--debug"]])
+def test_behind_two_dashes_nothing_asks_for_a_traceback(run: Run, asked: list[str]) -> None:
+    done = run("sessions", "show", *asked, "--", "--debug", IDEFICS_CHAT_DB="")
+    assert (done.returncode, "no session '--debug'" in done.stderr) == (3, True)
+    assert done.stderr.startswith("Traceback") == bool(asked)
+
+
 @pytest.mark.parametrize("name", ["two sessions", "a directory", "an unknown checkpoint folder"])
 def test_a_traceback_changes_no_exit_code(run: Run, name: str) -> None:
     arguments, code, _ = BAD[name]
@@ -120,3 +147,44 @@ def test_a_traceback_changes_no_exit_code(run: Run, name: str) -> None:
 def test_a_traceback_cannot_act_on_the_terminal(run: Run) -> None:
     done = run("ask", "Hi", "a\x1b]0;evil\x07", "--debug")
     assert (done.returncode, "evil" in done.stderr, "\x1b" in done.stderr) == (2, True, False)
+
+
+class _Failing(ScriptedGenerator):
+    """Says a word, and ends without a reply."""
+
+    def __init__(self, failure: BaseException | None) -> None:
+        super().__init__([])
+        self._failure = failure
+
+    def generate(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Iterator[Chunk | Reply]:
+        yield Chunk("Well, ", 1)
+        if self._failure is not None:
+            raise self._failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "reason", "words"),
+    [
+        (None, 4, "error", "the model ended without a reply: try again (your message is kept as turn 1 of session"),
+        (GenerationError("out of memory"), 4, "error", "out of memory (your message is kept as turn 1 of session"),
+        (RuntimeError("a mistake\nat line 3"), 4, "error", "an error of the program: RuntimeError: a mistake (--debug"),
+        (OSError(28, "No space left on device"), 3, "cancelled", "the output: No space left on device"),
+        (KeyboardInterrupt(), 130, "cancelled", ""),
+    ],
+)
+def test_a_reply_that_breaks_off_is_closed_as_far_as_it_came(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: BaseException | None,
+    code: int,
+    reason: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr("chat.cli.ask.loader", lambda request: lambda tell, stop: _Failing(failure))
+    assert run_here(["ask", "Hello", "--db", str(tmp_path / "sessions.db")]) == code
+    query = "select stop_reason, text from generations join parts using (turn_id)"
+    assert stored(tmp_path, query) == [(reason, "Well, ")]
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("Well, ", 1 if words else 0)
+    assert words in printed.err

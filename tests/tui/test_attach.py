@@ -1,17 +1,20 @@
 """The dialog that chooses a picture, and paths that no file can have."""
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
+from chat.conversation import Image
 from chat.errors import ChatError
 from chat.tui.screens.attach import AttachScreen, PathSuggester, PictureTree
-from tests.tui.doubles import Desk, ready, until
+from tests.tui.doubles import Desk, ready, saved, until
 
 MakeDesk = Callable[..., Desk]
 
@@ -82,3 +85,75 @@ async def test_a_link_in_a_circle_does_not_stop_the_completion(tmp_path: Path) -
     (tmp_path / "a-circle").symlink_to(tmp_path / "a-circle")
     (tmp_path / "a.png").touch()
     assert await PathSuggester().get_suggestion(f"{tmp_path}/a") == f"{tmp_path}/a.png"
+
+
+class SlowDisk:
+    """Answers when it is let; counts what it is asked."""
+
+    def __init__(self, answer: Callable[[Any], Any], path: Path) -> None:
+        self.gate = threading.Event()
+        self.asked: list[str] = []
+        self._answer = answer
+        self._path = path
+
+    def __call__(self, path: Any = ".") -> Any:
+        if Path(path).is_relative_to(self._path):
+            self.asked.append(str(path))
+            assert threading.current_thread() is not threading.main_thread()
+            self.gate.wait(10)
+        return self._answer(path)
+
+
+async def test_a_slow_folder_keeps_nobody_from_typing_and_is_read_for_the_last_key_alone(
+    make_desk: MakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "cat.png").touch()
+    disk = SlowDisk(os.scandir, tmp_path / "folder")
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        path = await _dialog(pilot, desk)
+        path.value = f"{tmp_path}/folder"
+        monkeypatch.setattr(os, "scandir", disk)
+        await pilot.press("/", "c", "a", "t")
+        assert path.value == f"{tmp_path}/folder/cat"
+        disk.gate.set()
+        await until(pilot, lambda: path._suggestion == f"{tmp_path}/folder/cat.png")
+    assert len(disk.asked) <= 2
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+p"])
+async def test_a_slow_path_that_is_entered_keeps_nobody_from_doing_something_else(
+    make_desk: MakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    disk = SlowDisk(os.path.isdir, tmp_path / "a.png")
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        path = await _dialog(pilot, desk)
+        dialog = desk.app.screen
+        path.value = f"{tmp_path}/a.png"
+        await pilot.pause()
+        monkeypatch.setattr(os.path, "isdir", disk)
+        await pilot.press("enter")
+        await until(pilot, lambda: disk.asked)
+        await pilot.press(key)
+        await until(pilot, lambda: desk.app.screen is not dialog)
+        shown = desk.app.screen
+        disk.gate.set()
+        await asyncio.sleep(0.05)
+        await pilot.pause()
+        assert desk.app.screen is shown
+        assert desk.notice() == ""
+
+
+async def test_a_picture_at_home_is_shown_while_it_is_typed_and_attached(
+    make_desk: MakeDesk, scene_image: Callable[..., Image], own_home: Path
+) -> None:
+    saved(scene_image(1), own_home, "cat.png")
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        path = await _dialog(pilot, desk)
+        path.value = "~/cat.png"
+        await until(pilot, lambda: "sha " in str(desk.app.screen.query_one("#preview-facts", Static).visual))
+        await pilot.press("enter")
+        await until(pilot, lambda: [image.name for image in desk.screen.composer.draft.images] == ["cat.png"])

@@ -1,10 +1,13 @@
 """A model, a loading or a store that fails, and a message too long, are met with words, and what was written stays."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from chat.errors import CheckpointError, GenerationError, StoreError
+from chat.generation import Chunk, GenerationSettings, Reply
+from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from tests.tui.doubles import FACTS, Desk, HeldLoader, ready, send, until
@@ -30,6 +33,28 @@ async def test_a_foreign_error_of_the_model_is_one_line(make_desk: MakeDesk) -> 
         await send(pilot, desk, "What is this?")
         await until(pilot, lambda: "▲ the model failed: RuntimeError: CUDA error" in desk.shown())
         assert "long trace" not in desk.shown()
+
+
+class _Mute(ScriptedGenerator):
+    """Says a word, and ends its first reply without one."""
+
+    def generate(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Iterator[Chunk | Reply]:
+        if self.prompts:
+            yield from super().generate(prompt, settings, stop)
+        else:
+            self.prompts.append(prompt)
+            yield Chunk("Well, ", 1)
+
+
+async def test_a_model_that_ends_without_a_reply_is_told_and_the_next_message_is_sent(make_desk: MakeDesk) -> None:
+    desk = make_desk(generator=_Mute(["Fine."], facts=FACTS))
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "What is this?")
+        await until(pilot, lambda: "▲ the model failed: the model ended without a reply: try again" in desk.shown())
+        assert desk.turns()[-1] == ("assistant", "Well, ")
+        await send(pilot, desk, "And now?")
+        await until(pilot, lambda: desk.turns()[-1] == ("assistant", "Fine."))
 
 
 async def test_a_message_that_does_not_fit_comes_back_with_the_numbers(make_desk: MakeDesk) -> None:

@@ -1,5 +1,6 @@
 """Choosing a picture: a path to type, a tree to walk, and a look at what is chosen."""
 
+import asyncio
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,22 +35,15 @@ class PathSuggester(Suggester):
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
+        self._reading = asyncio.Lock()
+        self._typed = ""
 
     async def get_suggestion(self, value: str) -> str | None:
         """The first name in the folder that begins as typed."""
-        folder, _, beginning = value.rpartition("/")
-        try:
-            entries = sorted(
-                os.scandir(os.path.expanduser(f"{folder}/" if "/" in value else ".")), key=lambda e: e.name
-            )
-        except OSError:
-            return None
-        for entry in entries:
-            if entry.name.startswith(beginning) and (beginning or not entry.name.startswith(".")):
-                is_folder = os.path.isdir(entry.path)
-                if printable(entry.name, multiline=False) == entry.name and (is_folder or is_picture(entry.name)):
-                    return f"{folder}/{entry.name}" + ("/" if is_folder else "") if "/" in value else entry.name
-        return None
+        self._typed = value
+        # One folder at a time, and none that nobody waits for any more: a slow disk would take every thread there is.
+        async with self._reading:
+            return await asyncio.to_thread(_completed, value) if value == self._typed else None
 
 
 class PictureTree(DirectoryTree):
@@ -113,11 +107,19 @@ class AttachScreen(ModalScreen[list[Path]]):
 
     @on(Input.Submitted, "#path")
     def _take_path(self, message: Input.Submitted) -> None:
-        path = Path(os.path.expanduser(message.value.strip()))
-        # Unlike the method of `Path`, this says no where a name is too long or a folder is closed to us.
-        if message.value.strip() and os.path.isdir(path):
+        if typed := message.value.strip():
+            self._go_to(typed)
+
+    @work(exclusive=True, group="path")
+    async def _go_to(self, typed: str) -> None:
+        """Show a folder, or give back a picture. Not in a handler: the screen is not drawn while one waits."""
+        path, is_folder = await asyncio.to_thread(_looked_up, typed)
+        # Another screen may have come on top in the meantime, and `dismiss` takes away whichever that is.
+        if not self.is_active:
+            return
+        if is_folder:
             self.query_one(PictureTree).path = path
-        elif message.value.strip():
+        else:
             self.dismiss([path])
 
     @on(DirectoryTree.FileSelected)
@@ -126,7 +128,7 @@ class AttachScreen(ModalScreen[list[Path]]):
 
     @on(Input.Changed, "#path")
     def _preview_typed(self, message: Input.Changed) -> None:
-        self._preview_soon(Path(os.path.expanduser(message.value.strip() or ".")))
+        self._preview_soon(Path(message.value.strip()))
 
     @on(DirectoryTree.NodeHighlighted)
     def _preview_highlighted(self, message: DirectoryTree.NodeHighlighted[object]) -> None:
@@ -165,6 +167,29 @@ class AttachScreen(ModalScreen[list[Path]]):
 def is_picture(name: str) -> bool:
     """Whether a file is called like a picture."""
     return name.lower().endswith(PICTURE_SUFFIXES)
+
+
+def _completed(value: str) -> str | None:
+    """What is typed with the whole of the first name that begins so; reads the folder."""
+    folder, _, beginning = value.rpartition("/")
+    try:
+        with os.scandir(os.path.expanduser(f"{folder}/" if "/" in value else ".")) as entries:
+            fitting = [entry for entry in entries if entry.name.startswith(beginning)]
+    except OSError:
+        return None
+    for entry in sorted(fitting, key=lambda entry: entry.name):
+        if beginning or not entry.name.startswith("."):
+            is_folder = os.path.isdir(entry.path)
+            if printable(entry.name, multiline=False) == entry.name and (is_folder or is_picture(entry.name)):
+                return f"{folder}/{entry.name}" + ("/" if is_folder else "") if "/" in value else entry.name
+    return None
+
+
+def _looked_up(typed: str) -> tuple[Path, bool]:
+    """The path that is typed, and whether it is a folder; asks the disk."""
+    path = Path(os.path.expanduser(typed))
+    # Unlike the method of `Path`, this says no where a name is too long or a folder is closed to us.
+    return path, os.path.isdir(path)
 
 
 def _working_folder() -> Path:
