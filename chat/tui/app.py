@@ -1,6 +1,8 @@
 """The application: it wires the conversation screen to the store, the model and the terminal."""
 
+import asyncio
 import gc
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
@@ -13,7 +15,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from chat.conversation import Image
-from chat.errors import ChatError
+from chat.errors import ChatError, StoreError
 from chat.generation import GenerationSettings, Loader
 from chat.session import SessionStore
 from chat.tui.ending import Ending
@@ -28,6 +30,10 @@ WIDTHS: Final = ((0, "-narrow"), (100, "-normal"), (160, "-wide"))
 """Classes of the screens by columns."""
 HEIGHTS: Final = ((0, "-tiny"), (12, "-short"), (30, "-tall"))
 """Classes of the screens by rows."""
+SETTLE_S: Final = 0.5
+"""Seconds that keys pressed before the one to leave may take at most."""
+IDLE_LOOKS: Final = 3
+"""So many times in a row nothing must be waiting."""
 PROGRAM_ERROR: Final = 4
 """Exit code of an error that nobody caught."""
 
@@ -66,7 +72,7 @@ class ChatApp(App[ChatError]):
         """Prepare the program; nothing is opened or loaded before its first frame.
 
         Args:
-            open_store: Opens the store; called on the thread of the UI, and for each reply on another.
+            open_store: Opens the store; called on the thread of the UI.
             load: Loads the checkpoint; called on another thread.
             checkpoint: Its name.
             is_demonstration: Whether it is the bundled one, which knows little.
@@ -89,7 +95,6 @@ class ChatApp(App[ChatError]):
         self._chat = ChatScreen(
             load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings, samples=samples
         )
-        self._chat.open_store = open_store
         if GLYPHS is ASCII:
             self.add_class("-ascii")
 
@@ -151,10 +156,22 @@ class ChatApp(App[ChatError]):
         self._chat.say("ctrl+q leaves; ctrl+c copies what is selected.", is_problem=False)
 
     async def action_quit(self) -> None:
-        """Leave; everything is kept."""
-        if not self.is_headless:
-            self._ending.limit(0)
-        self._leave(0)
+        """Leave; everything is kept, or it is said first that it cannot be."""
+        await self._settle()
+        if await self._chat.leave():
+            self._leave(0)
+            return
+        while self.screen is not self._chat:
+            # What has to be said is said there.
+            await self.pop_screen()
+
+    async def _settle(self) -> None:
+        """Wait until the keys that were pressed before have had their effect; this one has overtaken them."""
+        pumps = [*(self.focused or self._chat).ancestors_with_self][:-1]
+        end, idle_looks = time.monotonic() + SETTLE_S, 0
+        while idle_looks < IDLE_LOOKS and time.monotonic() < end:
+            idle_looks = 0 if any(pump.message_queue_size for pump in pumps) else idle_looks + 1
+            await asyncio.sleep(SETTLE_S / 100)
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep everything and leave after an error that nobody caught; `failure` is for whoever ran the program.
@@ -177,9 +194,14 @@ class ChatApp(App[ChatError]):
         self._close_messages_no_wait()
 
     def _quit_by_signal(self, exit_code: int) -> None:
+        self._chat.put_away()
         self._leave(exit_code)
 
     def _leave(self, exit_code: int) -> None:
-        self._chat.put_away()
+        """End the program, with a line about what could not be kept."""
+        lost = StoreError(f"not everything is saved: {self._chat.not_saved}") if self._chat.not_saved else None
+        exit_code = exit_code or (lost.exit_code if lost else 0)
+        if not self.is_headless:
+            self._ending.limit(exit_code, f"idefics-chat: {lost}\n" if lost else "")
         self._chat.close_model()
-        self.exit(return_code=exit_code)
+        self.exit(lost, return_code=exit_code)

@@ -5,43 +5,21 @@ Lives on the UI thread with the store; knows no widget.
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 
-from chat.conversation import Conversation, Image, assistant_turn, user_turn
-from chat.errors import StoreError
+from chat.conversation import Conversation, Image, user_turn
+from chat.errors import StoreBusyError, StoreError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
-from chat.records import Draft, Generation, StoredTurn
-from chat.session import ReplySoFar, SessionStore, conversation_of
+from chat.records import Draft, StoredTurn
+from chat.session import SessionStore, conversation_of
+from chat.tui.kept_reply import KeptReply, now
 from chat.tui.marks import parts_of, renumbered
 
 
-class KeptReply(ReplySoFar):
-    """A reply to a stored message. Where the store refuses to open or to close it, that can be tried again."""
-
-    def __init__(self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings) -> None:
-        super().__init__(settings)
-        self.turn_id = 0
-        """0 until the store has opened it."""
-        self._message_id = message_id
-        self._facts = facts
-        self._whole: Reply | None = None
-
-    def end(self, whole: Reply) -> StoredTurn:
-        """Take the whole reply; gives the turn that it is."""
-        self._whole = whole
-        generation = Generation.of(whole, self._facts, self.settings)
-        return StoredTurn(self.turn_id, assistant_turn(whole.text), _now(), generation)
-
-    def save(self, store: SessionStore) -> None:
-        """Open it in the store, and close it there if it has ended; raises StoreError."""
-        if not self.turn_id:
-            self.turn_id = store.open_reply(self._message_id, self._facts, self.settings)
-        if self._whole is not None:
-            store.close_reply(self.turn_id, self._whole)
-
-
 class OpenSession:
-    """A session in use; a new one is begun in the store with its first message."""
+    """A session in use; a new one is begun in the store with its first message.
+
+    What changes here is written by `save`, which can be called until the store has taken everything.
+    """
 
     def __init__(self, store: SessionStore, session_id: str | None = None) -> None:
         """Open a session.
@@ -60,16 +38,15 @@ class OpenSession:
         """Messages to send when the model is free."""
         self._reply: KeptReply | None = None
         self._unsaved: list[KeptReply] = []
-        self._has_draft_as_new = False
+        """The reply being written, and those before it that the store has not taken whole."""
         if session_id is not None:
             summary = store.find_session(session_id)
             self.id, self.title, self.system = summary.id, summary.title, summary.system
             self.turns = list(store.turns(summary.id))
-
-    @property
-    def draft(self) -> Draft:
-        """The unsent message that was kept."""
-        return self._store.draft(self.id)
+        self._saved_system = self.system
+        self.draft = self._saved_draft = store.draft(self.id)
+        """What is not sent: the waiting messages and the one being written, as one."""
+        self._has_draft_as_new = False
 
     @property
     def is_replying(self) -> bool:
@@ -103,12 +80,9 @@ class OpenSession:
         pending = StoredTurn(0, turn, "", None)
         return conversation_of([*self.turns, pending], system=self.system, facts=facts)
 
-    def keep_draft(self, draft: Draft) -> None:
-        """Keep what is not sent: the waiting messages and the one being written, as one."""
-        self._store.save_draft(self.id, joined([*self.waiting, draft]))
-        if self._has_draft_as_new:
-            self._store.save_draft(None, Draft())
-            self._has_draft_as_new = False
+    def keep_draft(self, written: Draft) -> None:
+        """Keep what is not sent, given the message being written."""
+        self.draft = joined([*self.waiting, written])
 
     def number_of(self, position: int) -> int:
         """The number of a waiting message's first picture."""
@@ -131,14 +105,13 @@ class OpenSession:
             self.waiting[later] = renumbered(draft, number, new_number)
             number, new_number = number + len(draft.images), new_number + len(draft.images)
 
-    def set_system(self, system: str) -> None:
-        """Change the text before the first turn."""
-        self.system = system
-        if self.id is not None:
-            self._store.set_system(self.id, system)
+    def send(self, facts: CheckpointFacts, settings: GenerationSettings, prompt_tokens: int = 0) -> bool:
+        """Keep the first waiting message as a turn and begin the reply to it, which `save` opens in the store.
 
-    def send(self, facts: CheckpointFacts, settings: GenerationSettings) -> bool:
-        """Keep the first waiting message as a turn and begin the reply to it, which `save_unsaved` opens in the store.
+        Args:
+            facts: Of the checkpoint that replies.
+            settings: The reply is generated with.
+            prompt_tokens: Of the conversation with the message.
 
         Returns:
             Whether the turns before the message are other than they were here: others have added to the session.
@@ -147,16 +120,17 @@ class OpenSession:
             ChatError: Nothing was sent; the message waits.
         """
         # What was said before the message stands before it in the store too, or it is not sent.
-        self.save_unsaved()
+        self._save_said()
         draft = self.waiting[0]
         turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
         if self.id is None:
             self.id = self._store.new_session(system=self.system)
-            self._has_draft_as_new = True
-        stored = StoredTurn(self._store.add_user_turn(self.id, turn), turn, _now(), None)
+            self._saved_system, self._saved_draft, self._has_draft_as_new = self.system, Draft(), True
+        stored = StoredTurn(self._store.add_user_turn(self.id, turn), turn, now(), None)
         # From here on it is sent, whatever fails: it must not be sent a second time.
         self.waiting.pop(0)
-        self._reply = KeptReply(stored.id, facts, settings)
+        self._reply = KeptReply(stored.id, facts, settings, prompt_tokens)
+        self._unsaved.append(self._reply)
         return self._append(self.id, stored)
 
     def _append(self, session_id: str, stored: StoredTurn) -> bool:
@@ -174,6 +148,7 @@ class OpenSession:
             with suppress(StoreError):
                 summary = self._store.find_session(session_id)
                 self.title, self.system = summary.title, summary.system
+                self._saved_system = self.system
         self._renumber(0, number, self.number_of(0))
         return is_other
 
@@ -191,17 +166,51 @@ class OpenSession:
         return ids == list(range(ids[0], ids[0] + len(ids)))
 
     @property
-    def has_unsaved(self) -> bool:
-        """Whether an ended reply is not in the store yet."""
-        return bool(self._unsaved)
+    def has_unsaved_draft(self) -> bool:
+        """Whether the store has not taken the draft."""
+        return self._has_draft_as_new or self.draft != self._saved_draft
 
-    def save_unsaved(self) -> None:
-        """Write what is not in the store yet: replies that ended, and that one is being written; raises StoreError."""
-        while self._unsaved:
-            self._unsaved[0].save(self._store)
-            self._unsaved.pop(0)
-        if self._reply is not None and not self._reply.turn_id:
-            self._reply.save(self._store)
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether the store has not taken the draft, the system text or a reply that has ended."""
+        return self.has_unsaved_draft or self._has_unsaved_system or any(r is not self._reply for r in self._unsaved)
+
+    @property
+    def _has_unsaved_system(self) -> bool:
+        return self.id is not None and self.system != self._saved_system
+
+    def save(self) -> None:
+        """Write what is not in the store yet, so that what fails keeps nothing else out of it.
+
+        Raises:
+            StoreError: The first that was met; a store that is busy is not asked twice.
+        """
+        problem: StoreError | None = None
+        for write in (self._save_said, self._save_draft):
+            try:
+                write()
+            except StoreBusyError:
+                raise
+            except StoreError as error:
+                problem = problem or error
+        if problem is not None:
+            raise problem
+
+    def _save_said(self) -> None:
+        if self.id is not None and self._has_unsaved_system:
+            self._store.set_system(self.id, self.system)
+            self._saved_system = self.system
+        for reply in self._unsaved:
+            reply.save(self._store)
+        self._unsaved = [reply for reply in self._unsaved if not reply.is_closed]
+
+    def _save_draft(self) -> None:
+        if self.draft != self._saved_draft:
+            self._store.save_draft(self.id, self.draft)
+            self._saved_draft = self.draft
+        if self._has_draft_as_new:
+            self._store.save_draft(None, Draft())
+            self._has_draft_as_new = False
 
     def add(self, chunk: Chunk) -> None:
         """Take a piece of the reply."""
@@ -224,11 +233,11 @@ class OpenSession:
         return len(self._reply.token_ids) if self._reply is not None else 0
 
     def finish(self, reply: Reply) -> StoredTurn:
-        """Take the whole reply, which `save_unsaved` writes."""
+        """Take the whole reply, which `save` writes."""
         return self._end(reply)
 
     def fail(self, reason: StopReason) -> StoredTurn:
-        """End the reply where it is; `save_unsaved` writes it."""
+        """End the reply where it is; `save` writes it."""
         return self._end(None, reason)
 
     def _end(self, whole: Reply | None, reason: StopReason = StopReason.ERROR) -> StoredTurn:
@@ -238,7 +247,6 @@ class OpenSession:
         # Into the conversation whatever becomes of it in the store: what cannot be saved is still said.
         stored = running.end(whole or running.cut(reason))
         self.turns.append(stored)
-        self._unsaved.append(running)
         return stored
 
 
@@ -250,7 +258,3 @@ def joined(drafts: Sequence[Draft]) -> Draft:
 
 def _words_of(turns: Iterable[StoredTurn]) -> list[tuple[int, str]]:
     return [(stored.id, stored.turn.text) for stored in turns]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

@@ -22,7 +22,7 @@ class ReplySaver:
         """Begin the thread.
 
         Args:
-            open_store: Opens the store; called on the thread.
+            open_store: Opens the store once more; called on the thread.
             turn_id: Of the reply, which is open in the store.
             tell: Takes what the store complains of, once, and nothing ("") as soon as it saves again; called on the
                 thread.

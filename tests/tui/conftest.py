@@ -1,6 +1,5 @@
 """Apps on a real store in a temporary folder, without motion and without waiting."""
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from chat.generation import GenerationSettings, TextGenerator
 from chat.scripted import ScriptedGenerator
 from chat.store import SqliteStore, open_store
 from chat.tui.app import ChatApp
-from tests.tui.doubles import FACTS, Desk, load
+from tests.tui.doubles import FACTS, Desk, Gates, load
 
 
 @pytest.fixture
@@ -28,16 +27,21 @@ def store(db: Path) -> Iterator[SqliteStore]:
 
 
 @pytest.fixture
+def gates(monkeypatch: pytest.MonkeyPatch) -> Gates:
+    """A slow disk."""
+    slow = Gates()
+    monkeypatch.setattr("chat.tui.screens.attaching.open_image", slow)
+    return slow
+
+
+@pytest.fixture
 def make_desk(db: Path, store: SqliteStore) -> Iterator[Callable[..., Desk]]:
     """Makes apps; whatever is not given is a model that answers at once."""
     opened: list[SqliteStore] = []
 
     def open_for_app() -> SqliteStore:
-        store = open_store(db)
-        # What another thread opens it must close itself.
-        if threading.current_thread() is threading.main_thread():
-            opened.append(store)
-        return store
+        opened.append(open_store(db))
+        return opened[-1]
 
     def make(*replies: str | Exception, generator: TextGenerator | None = None, **options: Any) -> Desk:
         model = generator or ScriptedGenerator(replies or ["Two cats."] * 20, facts=FACTS)

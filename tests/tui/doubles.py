@@ -20,6 +20,7 @@ from chat.generation import (
     Reply,
     TextGenerator,
 )
+from chat.images import open_image
 from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
@@ -75,6 +76,24 @@ class HeldLoader:
         if self._failures:
             raise self._failures.pop(0)
         return self._generator
+
+
+class Gates:
+    """Lets each picture be read when its file's name is said."""
+
+    def __init__(self) -> None:
+        self._gates: dict[str, threading.Event] = {}
+
+    def __call__(self, path: Path) -> Image:
+        self._gate(path.name).wait(10)
+        return open_image(path)
+
+    def let(self, name: str) -> None:
+        """Let this picture be read."""
+        self._gate(name).set()
+
+    def _gate(self, name: str) -> threading.Event:
+        return self._gates.setdefault(name, threading.Event())
 
 
 def load(generator: TextGenerator) -> Loader:

@@ -208,9 +208,9 @@ def test_a_reply_that_became_a_branch_of_its_own_is_not_taken_for_the_sessions_l
     session.waiting = [Draft("Mine?"), Draft("Again?")]
     assert not session.send(FACTS, SETTINGS)
     _exchange(store, session_id, "Elsewhere?", "Here.")
-    session.save_unsaved()
+    session.save()
     session.finish(WHOLE)
-    session.save_unsaved()
+    session.save()
     assert session.send(FACTS, SETTINGS)
     assert [stored.turn.text for stored in session.turns] == ["Mine?", "Elsewhere?", "Here.", "Again?"]
 
@@ -226,9 +226,9 @@ def test_a_session_that_nobody_else_adds_to_is_not_read_with_every_message(
     for text in ("One?", "Two?", "Three?"):
         session.waiting = [Draft(text)]
         assert not session.send(FACTS, SETTINGS)
-        session.save_unsaved()
+        session.save()
         session.finish(WHOLE)
-        session.save_unsaved()
+        session.save()
     assert not reads
     monkeypatch.undo()
     assert [stored.id for stored in session.turns] == [stored.id for stored in store.turns(session_id)]

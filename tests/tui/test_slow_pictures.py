@@ -8,41 +8,14 @@ import pytest
 from textual.events import Paste
 
 from chat.conversation import Image, user_turn
-from chat.images import open_image
 from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.message_input import MessageInput
-from tests.tui.doubles import FACTS, Desk, HeldLoader, ready, saved, send, until, write
+from tests.tui.doubles import FACTS, Desk, Gates, HeldLoader, ready, saved, send, until, write
 
 MakeDesk = Callable[..., Desk]
 MakeImage = Callable[..., Image]
-
-
-class Gates:
-    """Lets each picture be read when its file's name is said."""
-
-    def __init__(self) -> None:
-        self._gates: dict[str, threading.Event] = {}
-
-    def __call__(self, path: Path) -> Image:
-        self._gate(path.name).wait(10)
-        return open_image(path)
-
-    def let(self, name: str) -> None:
-        """Let this picture be read."""
-        self._gate(name).set()
-
-    def _gate(self, name: str) -> threading.Event:
-        return self._gates.setdefault(name, threading.Event())
-
-
-@pytest.fixture
-def gates(monkeypatch: pytest.MonkeyPatch) -> Gates:
-    """A slow disk."""
-    slow = Gates()
-    monkeypatch.setattr("chat.tui.screens.attaching.open_image", slow)
-    return slow
 
 
 def _paste(desk: Desk, path: Path) -> None:
@@ -149,24 +122,31 @@ async def test_escape_waits_no_longer(
         assert _names(desk) == []
 
 
+@pytest.mark.parametrize("how", ["pasted", "chosen"])
 async def test_a_picture_read_too_late_goes_into_no_other_session(
-    make_desk: MakeDesk, scene_image: MakeImage, tmp_path: Path, gates: Gates, store: SessionStore
+    make_desk: MakeDesk, scene_image: MakeImage, tmp_path: Path, gates: Gates, store: SessionStore, how: str
 ) -> None:
     other = store.new_session()
     store.add_user_turn(other, user_turn("Other"))
     desk = make_desk()
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
-        _paste(desk, saved(scene_image(1), tmp_path, "a.png"))
+        path = saved(scene_image(1), tmp_path, "a.png")
+        if how == "pasted":
+            _paste(desk, path)
+        else:
+            desk.screen.attach_paths([path])
         await send(pilot, desk, "What is this?")
         await until(pilot, lambda: "Reading the picture" in desk.notice())
         await desk.screen.change_session(other)
         gates.let("a.png")
-        await until(pilot, lambda: "a.png was not attached" in desk.notice())
+        await pilot.app.workers.wait_for_complete()
+        await until(pilot, lambda: how == "pasted" or "a.png was not attached" in desk.notice())
         assert _names(desk) == []
         assert desk.text() == ""
         await pilot.press("ctrl+n")
-        await until(pilot, lambda: desk.text() == "What is this?")
+        kept = f"{path}\nWhat is this?" if how == "pasted" else "What is this?"
+        await until(pilot, lambda: desk.text() == kept)
     assert [turn.turn.text for turn in store.turns(other)] == ["Other"]
 
 

@@ -103,7 +103,7 @@ def _start_streaming(terminal: Terminal) -> None:
     terminal.wait_for("thought")
 
 
-def _assert_everything_is_kept(store: SqliteStore) -> None:
+def _assert_everything_is_kept(store: SqliteStore, draft: str = "half a thought") -> None:
     latest = store.latest_session()
     assert latest is not None
     question, reply = store.turns(latest.id)
@@ -111,7 +111,7 @@ def _assert_everything_is_kept(store: SqliteStore) -> None:
     assert reply.turn.text.startswith("word word word word")
     assert reply.generation is not None
     assert reply.generation.stop_reason is StopReason.CANCELLED
-    assert store.draft(latest.id) == Draft("half a thought")
+    assert store.draft(latest.id) == Draft(draft)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -173,8 +173,10 @@ def test_an_error_of_the_program_is_one_line_and_keeps_everything(
         *_, after = terminal.output.partition(b"\x1b[?1049l")
         told = _ALLOWED.sub(b"", after).decode().strip()
         assert told == f"idefics-chat: an error of the program: {FAULTS[fault]} (--debug shows where)"
-    if fault != "everything":
+    if fault == "handler":
         _assert_everything_is_kept(store)
+    elif fault == "worker":
+        _assert_everything_is_kept(store, "a.png\nhalf a thought")
 
 
 def test_an_error_of_the_program_is_traced_under_debug(db: Path) -> None:

@@ -92,9 +92,11 @@ class AttachingScreen(TalkScreen):
         return self._welcome
 
     def draft_to_keep(self) -> Draft:
-        """The message being written, without a sample picture that nobody asked for."""
+        """The message being written, without a sample that nobody asked for, with the paths that are being read."""
         draft = self.composer.draft
-        return Draft() if self._is_bare_sample(draft) else draft
+        paths = (opening.text for opening in self._openings if self._is_shown(opening.session))
+        draft = Draft() if self._is_bare_sample(draft) else draft
+        return Draft("\n".join(text for text in (*paths, draft.text) if text), draft.images)
 
     def _is_bare_sample(self, draft: Draft) -> bool:
         return self._sample is not None and draft.images == (self._sample,) and not draft.text.strip()
@@ -156,9 +158,7 @@ class AttachingScreen(TalkScreen):
         elif self._is_reading:
             self._held_text = held
         else:
-            draft = self.composer.draft
-            await self.composer.show_draft(Draft(), self._next_number)
-            await self.submit(draft)
+            await self.submit(self.composer.take())
 
     async def _hold(self, draft: Draft) -> None:
         """Let a message wait in its place for the pictures that are being read."""
@@ -190,16 +190,14 @@ class AttachingScreen(TalkScreen):
         return self.session.next_number if self._session is not None else 1
 
     def put_away(self) -> None:
-        """Keep everything as it is; a message that waited for pictures is a draft again."""
+        """Keep everything as it is; a message that waited for pictures is a draft again, with their paths."""
         self._held_text = None
         super().put_away()
+        self._openings = [opening for opening in self._openings if not opening.text]
 
-    @on(MessageInput.Pasted)
-    def _take_pasted(self, message: MessageInput.Pasted) -> None:
-        if paths := dropped_paths(message.text):
-            self.attach_paths(paths, Origin.PASTED, message.text)
-        else:
-            self.composer.insert(message.text)
+    @on(MessageInput.Dropped)
+    def _take_dropped(self, message: MessageInput.Dropped) -> None:
+        self.attach_paths(message.paths, Origin.PASTED, message.text)
 
     @on(Composer.Submitted)
     async def _take_message(self, message: Composer.Submitted) -> None:
@@ -246,7 +244,7 @@ class AttachingScreen(TalkScreen):
         self._wants_sample = False
         if self._is_bare_sample(self.composer.draft):
             # It came between the key and this call.
-            await self.composer.show_draft(Draft(), self.session.next_number)
+            self.composer.take()
         await super().submit(draft)
 
     @work(thread=True, group="samples", exit_on_error=False)
@@ -281,9 +279,7 @@ class AttachingScreen(TalkScreen):
         if self._is_reading:
             self.say("The picture is still being read: ask when it is attached.", is_problem=False)
             return
-        written = self.composer.draft
-        images = written.images or ((self._sample,) if self._sample else ())
-        await self.composer.show_draft(Draft(written.text), self.session.next_number)
+        images = self.composer.take_images() or ((self._sample,) if self._sample else ())
         await self.submit(Draft(message.text, images))
         self.composer.focus_text()
 

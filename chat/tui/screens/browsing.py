@@ -9,13 +9,14 @@ from chat.conversation import Image
 from chat.errors import ChatError, StoreError
 from chat.records import Draft, SessionSummary
 from chat.session import SessionStore
-from chat.tui.open_session import OpenSession
+from chat.tui.open_session import OpenSession, joined
 from chat.tui.screens.attaching import AttachingScreen
 from chat.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from chat.tui.widgets.session_list import SessionList
 
+EMPTY: Final = Draft()
 MOST_SESSIONS: Final = 1_000
 """Sessions in the list."""
 PANE_FROM: Final = 160
@@ -24,8 +25,6 @@ PANE_FROM: Final = 160
 
 class BrowsingScreen(AttachingScreen):
     """Shows one session and knows of the others."""
-
-    _store: SessionStore | None = None
 
     async def compose_rest(self) -> None:
         """Add what the first frame does without."""
@@ -53,25 +52,29 @@ class BrowsingScreen(AttachingScreen):
         self._store = store
         is_first = not store.sessions(limit=1)
         self.log_view.show_checkpoint(self._checkpoint, None)
-        await self.show_session(session_id)
+        # What was typed before this moment is as good as what was kept.
+        await self.show_session(session_id, written=self.composer.draft)
         await self.composer.attach(images)
         self._wants_sample = is_first and not self.composer.draft
         self.start_loading()
         if self._is_demonstration:
             self.open_samples()
 
-    async def show_session(self, session_id: str | None) -> None:
-        """Show a stored session, or a new one for None."""
+    async def show_session(self, session_id: str | None, *, written: Draft = EMPTY) -> None:
+        """Show a stored session, or a new one for None; what is written goes behind its draft."""
         if self._store is None:
             return
         session = OpenSession(self._store, session_id)
-        await self._show_opened(session, session.draft)
+        await self._show_opened(session, joined([session.draft, written]))
 
     async def _show_opened(self, session: OpenSession, draft: Draft) -> None:
+        if self._session is not None and self._session is not session and self._session.has_unsaved:
+            self._left.append(self._session)
         self._session = session
+        # Before anything that takes time: from now on what the composer holds is this session's.
+        await self.composer.show_draft(draft, session.next_number)
         self.query_one(TitleBar).show_title(session.title)
         await self.log_view.show_turns(list(session.numbered()), session.system)
-        await self.composer.show_draft(draft, session.next_number)
         self.say_nothing()
         await self.turns_changed()
         self.show_status()
@@ -80,13 +83,44 @@ class BrowsingScreen(AttachingScreen):
 
     async def change_session(self, session_id: str | None) -> None:
         """Keep this session as it is and show another; where that one cannot be read, this one stays."""
-        written = self.composer.draft
-        self.put_away()
+        if self._session is None:
+            return
+        if session_id == self.session.id:
+            self.composer.focus_text()
+            return
+        written = self._put_away()
         try:
+            self._require_kept()
             await self.show_session(session_id)
         except ChatError as error:
             await self._stay(written)
             self.say(str(error))
+
+    async def leave(self) -> bool:
+        """Keep everything as it is; tells whether the program may end.
+
+        It may not where something is not saved, unless that was told before.
+        """
+        if self._session is None:
+            return True
+        written = self._put_away()
+        if not self._not_saved or self._has_warned:
+            return True
+        self._has_warned = True
+        await self._stay(written)
+        self.say(f"Not saved; ctrl+q again leaves without it. {self._not_saved}")
+        return False
+
+    def _put_away(self) -> Draft:
+        """Keep everything as it is, as far as it can be; gives the message being written."""
+        written = self.draft_to_keep()
+        self.put_away()
+        return written
+
+    def _require_kept(self) -> None:
+        """Raise StoreError where the message being written would be lost with the session."""
+        if self.session.has_unsaved_draft:
+            raise StoreError(f"Your message is not saved: {self._not_saved}")
 
     async def _stay(self, written: Draft) -> None:
         """Go on with the session that was put away."""
@@ -145,20 +179,20 @@ class BrowsingScreen(AttachingScreen):
         """Take a session out of the list; if it is the open one, a new one is shown. Gives what went wrong, if so."""
         if self._store is None:
             return ""
-        is_open, written = session_id == self.session.id, self.composer.draft
-        if is_open:
-            self.put_away()
+        is_open = session_id == self.session.id
+        written = self._put_away() if is_open else EMPTY
         try:
+            if is_open:
+                self._require_kept()
             # Before anything is taken out: whatever cannot be read then is found out now.
             fresh = OpenSession(self._store)
-            draft = fresh.draft if is_open else Draft()
             self._store.delete_session(session_id)
         except StoreError as error:
             if is_open:
                 await self._stay(written)
             return f"Not deleted: {error}"
         if is_open:
-            await self._show_opened(fresh, draft)
+            await self._show_opened(fresh, fresh.draft)
         else:
             await self._show_pane()
         return ""

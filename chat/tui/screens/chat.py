@@ -160,8 +160,8 @@ class ChatScreen(BrowsingScreen):
 
     async def _system(self, system: str) -> None:
         if system:
-            with self.saving():
-                self.session.set_system("" if system == "none" else system)
+            self.session.system = "" if system == "none" else system
+            self.save()
             await self.log_view.show_system(self.session.system)
             self.count_context()
         shown = self.session.system

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
@@ -11,7 +10,6 @@ from textual import on
 from textual.timer import Timer
 
 from chat.generation import Chunk, GenerationSettings, Loader
-from chat.session import SessionStore
 from chat.tui.messages import SavingTold
 from chat.tui.screens.model import ModelScreen
 from chat.tui.widgets.status_row import State
@@ -32,9 +30,6 @@ ECHO_S: Final = 0.005
 
 class FollowingScreen(ModelScreen):
     """Shows a reply as it grows, and has it saved."""
-
-    open_store: Callable[[], SessionStore] | None = None
-    """Opens the store once more, for the thread that saves a reply while it is written."""
 
     def __init__(self, *, load: Loader, checkpoint: str, is_demonstration: bool, settings: GenerationSettings) -> None:
         super().__init__(load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings)
@@ -106,13 +101,13 @@ class FollowingScreen(ModelScreen):
     def _save_apart(self) -> None:
         """Have what was said so far saved on another thread, as soon as the store has a place for it."""
         reply = self.session.reply
-        if reply is None or not reply.turn_id or self.open_store is None:
+        if reply is None or not reply.turn_id or self._store is None:
             return
         if self._saver is None:
             from chat.tui.saving import ReplySaver
 
             tell = partial(self._tell_saving, self._run)
-            self._saver = ReplySaver(self.open_store, reply.turn_id, tell)
+            self._saver = ReplySaver(self._store.open_again, reply.turn_id, tell)
         self._saver.take(reply.text, reply.token_ids)
 
     def _tell_saving(self, run: int, problem: str) -> None:
@@ -125,4 +120,4 @@ class FollowingScreen(ModelScreen):
             self.show_status()
             if self._not_saved and not message.problem:
                 # The store works again, and not for the reply alone.
-                self.keep_draft()
+                self.save()

@@ -1,17 +1,17 @@
 """What the conversation screen knows of the model: its loading, the status row and the context meter."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual import on, work
 from textual.screen import Screen
+from textual.timer import Timer
 
 from chat.conversation import Conversation
-from chat.errors import StoreError
+from chat.errors import StoreBusyError, StoreError
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, TextGenerator
 from chat.records import Draft
+from chat.session import SessionStore
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread, prompt_of
 from chat.tui.open_session import OpenSession
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from chat.tui.widgets.notice import Notice
 
 
+RETRY_S: Final = 3.0
+"""Seconds until what could not be saved is tried again."""
+
+
 class ModelScreen(Screen[None]):
     """Loads the checkpoint and shows what the program is doing."""
 
@@ -37,14 +41,18 @@ class ModelScreen(Screen[None]):
         self._settings = settings
         self._model: ModelThread | None = None
         self._generator: TextGenerator | None = None
+        self._store: SessionStore | None = None
         self._session: OpenSession | None = None
         self._state = State.NOT_LOADED
         self._fraction: float | None = None
         self._is_checking = False
         self._not_saved = ""
+        self._has_warned = False
+        """Whether it was told that leaving now would lose what is not saved."""
         self._reply_not_saved = ""
         self._left: list[OpenSession] = []
-        """Put away with replies that the store had refused."""
+        """Put away with something that the store had refused."""
+        self._retry: Timer | None = None
         self._log_view: ConversationLog | None = None
         self._notice: Notice | None = None
         self._started = 0.0
@@ -77,6 +85,11 @@ class ModelScreen(Screen[None]):
         return self._generator.facts if self._generator else None
 
     @property
+    def not_saved(self) -> str:
+        """Why not everything is in the store, if so."""
+        return self._not_saved
+
+    @property
     def is_loading(self) -> bool:
         """Whether a checkpoint is being loaded."""
         return self._state in (State.LOADING, State.CANCELLING)
@@ -96,29 +109,30 @@ class ModelScreen(Screen[None]):
         if self._notice is not None:
             self._notice.clear()
 
-    @contextmanager
-    def saving(self) -> Iterator[None]:
-        """Save, and whatever could not be saved before; what cannot is shown in the status row until it can."""
-        try:
-            yield
-            for session in [*self._left, self.session]:
-                session.save_unsaved()
-        except StoreError as error:
-            self._not_saved = str(error)
-        else:
-            self._not_saved = ""
-            self._left.clear()
+    def save(self) -> None:
+        """Save what the store does not have yet; what it refuses is told in the status row and tried again."""
+        problem = ""
+        for session in [*self._left, self.session]:
+            try:
+                session.save()
+            except StoreBusyError as error:
+                # Every other try would have keys wait as well.
+                problem = str(error)
+                break
+            except StoreError as error:
+                problem = problem or str(error)
+        self._left = [session for session in self._left if session.has_unsaved]
+        self._not_saved = problem
+        self._has_warned = self._has_warned and bool(problem)
+        if self._retry is not None:
+            self._retry.stop()
+        self._retry = self.set_timer(RETRY_S, self.save) if problem else None
         self.show_status()
-
-    def save_unsaved(self) -> None:
-        """Save what could not be saved before."""
-        with self.saving():
-            pass
 
     def keep_draft(self) -> None:
         """Keep what is not sent yet."""
-        with self.saving():
-            self.session.keep_draft(self.draft_to_keep())
+        self.session.keep_draft(self.draft_to_keep())
+        self.save()
 
     def draft_to_keep(self) -> Draft:
         """The message being written, as far as it is the user's."""

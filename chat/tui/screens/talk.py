@@ -84,12 +84,11 @@ class TalkScreen(FollowingScreen):
             return
         settings = self._settings.seeded()
         try:
-            is_other = self.session.send(facts, settings)
+            is_other = self.session.send(facts, settings, message.tokens)
         except ChatError as error:
             await self._give_back(f"Not sent: {error}")
             return
         sent = self.session.turns[-1]
-        self.save_unsaved()
         self.keep_draft()
         self._prompt_tokens = message.tokens
         # Before anything is drawn: while that waits, another session may take this one's place.
@@ -166,7 +165,7 @@ class TalkScreen(FollowingScreen):
         self.stop_following()
         self._state = State.READY
         session, ended = self.session, end()
-        self.save_unsaved()
+        self.save()
         await self.log_view.finish_reply(ended, error)
         if session is not self._session:
             return
@@ -201,7 +200,4 @@ class TalkScreen(FollowingScreen):
                 self._model.stop_reply()
             self._state = State.READY
             self.session.fail(StopReason.CANCELLED)
-        self.save_unsaved()
         self.keep_draft()
-        if self.session.has_unsaved:
-            self._left.append(self.session)

@@ -105,6 +105,18 @@ class Composer(Vertical):
         self._input.move_cursor(self._input.document.end)
         await self._show_images()
 
+    def take(self) -> Draft:
+        """Take the message out, at once."""
+        text, self._input.text = self._input.text, ""
+        return Draft(text, self.take_images())
+
+    def take_images(self) -> tuple[Image, ...]:
+        """Take the pictures out, at once; they are seen to go a little later."""
+        images, self._images = self._images, ()
+        if images:
+            self.call_later(self._show_images)
+        return images
+
     async def put_back(self, draft: Draft, first_number: int) -> None:
         """Put a message that was not sent in front of what was written since."""
         written = renumbered(self.draft, self._first_number, first_number + len(draft.images))
@@ -219,9 +231,7 @@ class Composer(Vertical):
         elif call := parse(text):
             self.post_message(self.Called(call, text))
         elif self._images or text.strip():
-            draft, self._images = Draft(text, self._images), ()
-            await self._show_images()
-            self.post_message(self.Submitted(draft))
+            self.post_message(self.Submitted(Draft(text, self.take_images())))
 
     @on(MessageInput.BackspacedAtStart)
     async def _remove_last(self, message: MessageInput.BackspacedAtStart) -> None:

@@ -1,5 +1,7 @@
 """The text of the message being written."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
@@ -7,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
+from chat.attachments import dropped_paths
 from chat.safe_text import printable
 
 
@@ -30,11 +33,12 @@ class MessageInput(TextArea):
             super().__init__()
             self.text = text
 
-    class Pasted(Message):
-        """Text was pasted or dropped."""
+    class Dropped(Message):
+        """Files were dropped, or their names pasted."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, paths: Sequence[Path], text: str) -> None:
             super().__init__()
+            self.paths = paths
             self.text = text
 
     class Scrolled(Message):
@@ -116,10 +120,13 @@ class MessageInput(TextArea):
             super().action_delete_left()
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Hand pasted text on; what becomes of it depends on whether it names files."""
+        """Insert pasted text at once, before the next key; only where it names files may it be something else."""
         event.stop()
         event.prevent_default()
-        self.post_message(self.Pasted(event.text))
+        if paths := dropped_paths(event.text):
+            self.post_message(self.Dropped(paths, event.text))
+        else:
+            self.insert_pasted(event.text)
 
     def insert_pasted(self, text: str) -> None:
         """Insert text from outside at the cursor."""
