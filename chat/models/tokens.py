@@ -175,16 +175,18 @@ class PromptEncoder:
         if not texts:
             return
         encoding = self._encoded("".join(texts))
+        # Every look at one of these makes the whole list anew.
+        own_ids, offsets = encoding.ids, encoding.offsets
         end_of_text = 0
         token = 0
         for text in texts:
             end_of_text += len(text)
             start = token
-            while token < len(encoding.ids) and encoding.offsets[token][0] < end_of_text:
+            while token < len(own_ids) and offsets[token][0] < end_of_text:
                 token += 1
             spans.append((len(ids) + start, len(ids) + token))
-        spans[-1] = (spans[-1][0], len(ids) + len(encoding.ids))
-        ids.extend(encoding.ids)
+        spans[-1] = (spans[-1][0], len(ids) + len(own_ids))
+        ids.extend(own_ids)
         texts.clear()
 
     def encode_text(self, text: str) -> tuple[int, ...]:

@@ -118,6 +118,27 @@ def test_every_segment_has_its_tokens(encoder: PromptEncoder, scene_image: Calla
     assert encoded.token_ids[start:end] == encoder.reply_ids("A star.")
 
 
+def test_a_long_text_is_encoded_in_a_few_looks(encoder: PromptEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+
+    class Watched:
+        """An encoding whose lists are made anew at every look, as the real one's are."""
+
+        def __init__(self, encoding: Any) -> None:
+            self._encoding = encoding
+
+        def __getattr__(self, name: str) -> Any:
+            looks.append(name)
+            return getattr(self._encoding, name)
+
+    encode = PromptEncoder._encoded
+    monkeypatch.setattr(PromptEncoder, "_encoded", lambda self, text: Watched(encode(self, text)))
+    encoded = encoder.encode(serialize(Conversation((user_turn("what is this? " * 500),))))
+    assert len(encoded.token_ids) > 1000
+    # Two runs of text, before the control token that ends the message and after it.
+    assert len(looks) <= 8
+
+
 def test_the_special_ids_follow_the_base_vocabulary(encoder: PromptEncoder, shapes_folder: Path) -> None:
     config = json.loads((shapes_folder / "config.json").read_text())
     first = config["vocab_size"]
