@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from chat.cli.app import INTERRUPTED
-from chat.cli.compose import loader, open_session_store
+from chat.cli.compose import check_request, loader, open_session_store
 from chat.cli.options import (
     check_session_options,
     checkpoint_request,
@@ -52,6 +52,8 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
         raise UsageError("stdin can be read once: give - for one thing only")
     request, chosen = checkpoint_request(options), settings(options)
     turn = _turn(_text(text), images)
+    # A question that cannot be answered as it was asked begins no session, which --continue would then go on with.
+    check_request(request)
     with contextlib.closing(open_session_store(options["db"])) as store:
         session_id = _session(store, options)
         turn_id = store.add_user_turn(session_id, turn)

@@ -50,6 +50,13 @@ def _require(db: Path) -> None:
         return
 
 
+def check_request(request: CheckpointRequest) -> None:
+    """Raise what is wrong with the checkpoint that can be told before anything is loaded or stored."""
+    from chat.models.loading import check_request
+
+    check_request(request)
+
+
 def loader(request: CheckpointRequest) -> Loader:
     """What loads this checkpoint; importing torch is left to the call."""
 

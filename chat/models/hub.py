@@ -24,17 +24,27 @@ def find_folder(
     Raises:
         CheckpointError: There is no such folder, or the hub has no such checkpoint or cannot be reached.
     """
-    folder = request.folder or _local(request.name)
-    if folder is not None:
-        if request.revision is not None:
-            raise UsageError(f"--revision is for checkpoints of the hub: leave it out, {request.name} is a folder here")
+    if folder := folder_here(request):
         return folder, None
-    if request.name.startswith((".", "/", "~")) or request.name.count("/") != 1:
+    snapshot = _cached(request) or _fetched(request, progress, stop)
+    return snapshot, snapshot.name
+
+
+def folder_here(request: CheckpointRequest) -> Path | None:
+    """The folder that a checkpoint is; None for one of the hub.
+
+    Raises:
+        CheckpointError: It is neither.
+        UsageError: A revision is wanted of a folder.
+    """
+    folder = request.folder or _local(request.name)
+    if folder is not None and request.revision is not None:
+        raise UsageError(f"--revision is for checkpoints of the hub: leave it out, {request.name} is a folder here")
+    if folder is None and (request.name.startswith((".", "/", "~")) or request.name.count("/") != 1):
         raise CheckpointError(
             f"{request.name} is no folder: give the folder of a checkpoint, a hub name such as ORG/NAME, or shapes"
         )
-    snapshot = _cached(request) or _fetched(request, progress, stop)
-    return snapshot, snapshot.name
+    return folder
 
 
 def _local(name: str) -> Path | None:

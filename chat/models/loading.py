@@ -11,10 +11,21 @@ from chat.errors import ChatError, CheckpointError
 from chat.generation import CheckpointFacts, LoadProgress, TextGenerator
 from chat.models.digest import weights_digest
 from chat.models.folder import check_folder, weight_files
-from chat.models.hub import find_folder
+from chat.models.hub import find_folder, folder_here
 from chat.models.request import CheckpointRequest
 
 Report = Callable[[LoadProgress], None]
+
+
+def check_request(request: CheckpointRequest) -> None:
+    """Raise what loading a checkpoint would raise, as far as its files on this machine tell at once.
+
+    Raises:
+        CheckpointError: It is not there, or not whole, or not of a kind that can be loaded.
+        UsageError: A revision is wanted of a folder.
+    """
+    if folder := folder_here(request):
+        check_folder(folder)
 
 
 def load_generator(request: CheckpointRequest, progress: Report, stop: threading.Event) -> TextGenerator:

@@ -94,15 +94,20 @@ def test_a_message_that_does_not_fit_is_kept_and_spoils_nothing(run: Run, pictur
 
 
 def test_a_message_is_kept_when_the_checkpoint_cannot_be_loaded(run: Run, picture: Path, tmp_path: Path) -> None:
-    done = run("ask", "Keep me", "-i", picture, "--checkpoint", "./nowhere")
+    done = run("ask", "Keep me", "-i", picture, "--device", "nonsense")
     assert "your message is kept as turn 1 of session" in told(done)
     assert stored(tmp_path, "select text from parts where kind = 'text'") == [("Keep me",)]
     assert run("ask", "How many shapes are there?", "--continue").stdout == "There are two shapes.\n"
 
 
-def test_a_picture_that_cannot_be_read_leaves_no_session_behind(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "code"), [("-i", "text.png", 3), ("--checkpoint", "./nowhere", 4), ("--revision", "main", 2)]
+)
+def test_a_question_that_cannot_be_asked_leaves_no_session_behind(
+    run: Run, tmp_path: Path, option: str, value: str, code: int
+) -> None:
     (tmp_path / "text.png").write_text("not a picture")
-    assert run("ask", "Hi", "-i", "text.png").returncode == 3
+    assert run("ask", "Hi", option, value).returncode == code
     assert not (tmp_path / "sessions.db").exists()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chat.cli.app import run as run_here
+from chat.conversation import user_turn
 from chat.scripted import ScriptedGenerator
 from chat.store import open_store
 from tests.cli.program import Run, stored
@@ -47,15 +48,17 @@ def test_an_output_that_is_full_is_one_line(tmp_path: Path, command: list[str], 
     assert (done.returncode, done.stderr) == (3, "idefics-chat: the output: No space left on device\n")
 
 
-def test_a_terminal_that_cannot_show_a_character_is_told_its_number(run: Run) -> None:
-    run("ask", "snow ☃", "--checkpoint", "./nowhere")
+def test_a_terminal_that_cannot_show_a_character_is_told_its_number(run: Run, tmp_path: Path) -> None:
+    with open_store(tmp_path / "sessions.db") as store:
+        store.new_session(title="snow ☃")
     done = run("sessions", "list", PYTHONIOENCODING="latin-1")
     assert (done.returncode, "snow \\u2603" in done.stdout) == (0, True)
 
 
-def test_nothing_a_session_holds_can_act_on_the_terminal(run: Run) -> None:
+def test_nothing_a_session_holds_can_act_on_the_terminal(run: Run, tmp_path: Path) -> None:
     hostile = "\x1b]52;c;aGk=\x07\x1b[2J\u202e\x9b31m title"
-    run("ask", hostile, "--checkpoint", "./\x1b[31mnowhere")
+    with open_store(tmp_path / "sessions.db") as store:
+        store.add_user_turn(store.new_session(), user_turn(hostile))
     outputs = [run("ask", "x", "--checkpoint", "./\x1b[31mnowhere").stderr, run("sessions", "list").stdout]
     session = outputs[1].splitlines()[-1].split()[0]
     outputs += [run("sessions", "show", session).stdout, run("sessions", "show", "\x1b[31m").stderr]
