@@ -129,13 +129,15 @@ def _session(store: SessionStore, options: dict[str, Any]) -> str:
 def _loaded(request: Any, stop: threading.Event) -> TextGenerator:
     # A closed stderr is None.
     is_seen = sys.stderr is not None and sys.stderr.isatty()
+    shown = ""
 
     def tell(progress: Any) -> None:
-        if is_seen:
-            share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
-            click.echo(
-                f"\r\x1b[K{printable(f'{request.name}: {progress.stage}', multiline=False)}{share}", err=True, nl=False
-            )
+        nonlocal shown
+        share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
+        line = f"{printable(f'{request.name}: {progress.stage}', multiline=False)}{share}"
+        if is_seen and line != shown:
+            shown = line
+            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
 
     try:
         return loader(request)(tell, stop)

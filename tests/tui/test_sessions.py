@@ -9,6 +9,7 @@ from chat.errors import ChatError
 from chat.generation import GenerationSettings, Reply, StopReason
 from chat.records import Draft
 from chat.session import SessionStore
+from chat.tui.screens.help import HelpScreen
 from chat.tui.screens.sessions import SessionsScreen
 from chat.tui.widgets.log import PAGE, EarlierTurns
 from chat.tui.widgets.session_list import SessionList, SessionOptions
@@ -50,6 +51,22 @@ async def test_a_session_is_found_and_opened(make_desk: MakeDesk, store: Session
         await pilot.press("down", "enter")
         await until(pilot, lambda: desk.app.screen is desk.screen)
         assert desk.said() == ["Green triangle on the left?", "Yes, it is."]
+
+
+async def test_the_keys_of_the_list_are_shown_and_explained(make_desk: MakeDesk, store: SessionStore) -> None:
+    _session(store, "Hello")
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        options = await _list(pilot, desk)
+        await until(pilot, lambda: "Open" in desk.shown() and "↓ List" in desk.shown())
+        await pilot.press("down")
+        await until(pilot, lambda: options.has_focus and "d Delete" in desk.shown())
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(desk.app.screen, HelpScreen))
+        assert "Take the session out of the list" in desk.shown()
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: desk.app.screen is desk.screen)
 
 
 async def test_rows_fit_a_narrow_window(make_desk: MakeDesk, store: SessionStore) -> None:

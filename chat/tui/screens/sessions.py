@@ -18,7 +18,10 @@ from chat.tui.wording import count_in_words
 class SessionsScreen(ModalScreen[None]):
     """The list; what is done in it is done by the conversation screen below."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back", tooltip="Back to the conversation")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Back", tooltip="Back to the conversation"),
+        Binding("f1", "help", "Help", tooltip="Show these keys"),
+    ]
     AUTO_FOCUS = "#search"
 
     def __init__(self, conversation: BrowsingScreen) -> None:
@@ -40,6 +43,12 @@ class SessionsScreen(ModalScreen[None]):
     def action_close(self) -> None:
         """Back to the conversation."""
         self.dismiss()
+
+    def action_help(self) -> None:
+        """Show the keys of this screen."""
+        from chat.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.active_bindings))
 
     def _show(self, problem: str = "") -> None:
         sessions = self._conversation.stored_sessions()

@@ -29,6 +29,22 @@ WITH_CHECKPOINT = 80
 """Columns of a window in which a row has room for the checkpoint."""
 
 
+class SearchLine(SafeInput):
+    """What is typed here is looked for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Open", tooltip="Open the first session in the list"),
+        Binding("down", "leave", "List", key_display="↓", tooltip="Go to the list, to open or delete any"),
+    ]
+
+    class Left(Message):
+        """The next key is for the list."""
+
+    def action_leave(self) -> None:
+        """Ask for it."""
+        self.post_message(self.Left())
+
+
 class SessionOptions(OptionList):
     """The rows."""
 
@@ -110,7 +126,7 @@ class SessionList(Vertical):
 
     def compose(self) -> ComposeResult:
         """Line, rows, and a word about them."""
-        yield SafeInput(placeholder="Search titles", id="search", compact=True)
+        yield SearchLine(placeholder="Search titles", id="search", compact=True)
         yield SessionOptions(compact=True, markup=False)
         yield Static("", markup=False, id="found")
 
@@ -126,14 +142,18 @@ class SessionList(Vertical):
 
     def focus_search(self) -> None:
         """Let the next key go to the search line."""
-        self.query_one("#search", Input).focus()
+        self._search_line.focus()
+
+    @property
+    def _search_line(self) -> SearchLine:
+        return self.query_one(SearchLine)
 
     @property
     def _options(self) -> SessionOptions:
         return self.query_one(SessionOptions)
 
     def _show_found(self) -> None:
-        words = self.query_one("#search", Input).value.casefold()
+        words = self._search_line.value.casefold()
         self._found = [session for session in self._all if words in session.title.casefold()]
         kept, now = self._options.highlighted, datetime.now().astimezone()
         self._options.clear_options()
@@ -179,16 +199,16 @@ class SessionList(Vertical):
         self._show_found()
 
     def on_key(self, event: Key) -> None:
-        """Down leaves the search line for the rows; escape empties it first."""
-        if not self.query_one("#search", Input).has_focus:
-            return
-        if event.key == "down" and self._found:
+        """Escape empties the search line first."""
+        if event.key == "escape" and self._search_line.has_focus and self._search_line.value:
             event.stop()
-            event.prevent_default()
+            self._search_line.value = ""
+
+    @on(SearchLine.Left)
+    def _focus_list(self, message: SearchLine.Left) -> None:
+        message.stop()
+        if self._found:
             self._options.focus()
-        elif event.key == "escape" and self.query_one("#search", Input).value:
-            event.stop()
-            self.query_one("#search", Input).value = ""
 
     @on(Input.Changed, "#search")
     def _search(self, message: Input.Changed) -> None:
