@@ -17,7 +17,7 @@ async def test_messages_sent_while_loading_wait_and_go_out_in_order(make_desk: M
     loader = HeldLoader(model)
     desk = make_desk(load=loader)
     async with desk.app.run_test() as pilot:
-        await until(pilot, lambda: "loading 62 %" in desk.state())
+        await until(pilot, lambda: "loading 62 % · 3 of 4 files · esc cancel" in desk.state())
         await send(pilot, desk, "One?")
         await send(pilot, desk, "Two?")
         await until(pilot, lambda: "2 queued" in desk.state())

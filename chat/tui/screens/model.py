@@ -9,8 +9,9 @@ from textual.timer import Timer
 
 from chat.conversation import Conversation
 from chat.errors import StoreBusyError, StoreError
-from chat.generation import CheckpointFacts, GenerationSettings, Loader, TextGenerator
+from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, TextGenerator
 from chat.records import Draft
+from chat.safe_text import short_line
 from chat.session import SessionStore
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread, prompt_of
@@ -44,7 +45,7 @@ class ModelScreen(Screen[None]):
         self._store: SessionStore | None = None
         self._session: OpenSession | None = None
         self._state = State.NOT_LOADED
-        self._fraction: float | None = None
+        self._progress = LoadProgress("")
         self._is_checking = False
         self._not_saved = ""
         self._has_warned = False
@@ -143,14 +144,14 @@ class ModelScreen(Screen[None]):
         if self._model is None:
             self._model = ModelThread(self.post_message)
         self._model.load(self._loader)
-        self._state, self._fraction = State.LOADING, None
+        self._state, self._progress = State.LOADING, LoadProgress("")
         self.log_view.begin_loading()
         self.query_one(TitleBar).show_loading(self._checkpoint, is_demonstration=self._is_demonstration)
         self.show_status()
 
     @on(LoadAdvanced)
     def _show_progress(self, message: LoadAdvanced) -> None:
-        self._fraction = message.progress.fraction
+        self._progress = message.progress
         self.log_view.show_progress(message.progress)
         self.show_status()
 
@@ -199,8 +200,10 @@ class ModelScreen(Screen[None]):
         queued = (f"{waiting} queued",) if waiting and not (self._is_checking and waiting == 1) else ()
         match self._state:
             case State.LOADING:
-                percent = "" if self._fraction is None else f"{self._fraction * 100:.0f} %"
-                return Status(State.LOADING, queued, percent, "esc", "cancel")
+                fraction, stage = self._progress.fraction, short_line(self._progress.stage, 32)
+                percent = "" if fraction is None else f"{fraction * 100:.0f} %"
+                # Where a message waits for it, the transcript tells the stage.
+                return Status(State.LOADING, queued or ((stage,) if stage else ()), percent, "esc", "cancel")
             case State.READING:
                 seconds = int(time.monotonic() - self._started)
                 return Status(
