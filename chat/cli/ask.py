@@ -199,8 +199,10 @@ class _Exchange:
 
     def _say(self, text: str) -> None:
         """Write a piece of the reply so that it is seen at once; a stdout that is closed takes nothing."""
-        if not self.quiet:
-            click.echo(text, nl=False)
+        # Not by click, which has an encoding of its own for a terminal that cannot show a character.
+        if not self.quiet and sys.stdout is not None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
 
     def report(self, reply: Reply, images: tuple[Image, ...]) -> dict[str, Any]:
         """The document that `--json` prints."""

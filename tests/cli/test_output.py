@@ -114,3 +114,14 @@ def test_a_reply_comes_piece_by_piece_and_is_whole_when_its_line_ends(
     assert output.pieces == ["Two ", "small ", "cats.", *([] if is_left_early else ["\n"])]
     query = "select stop_reason, text from generations join parts using (turn_id)"
     assert stored(tmp_path, query) == [("end_of_utterance", "Two small cats.")]
+
+
+def test_a_reply_that_the_terminal_cannot_show_is_told_by_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, model = io.TextIOWrapper(io.BytesIO(), encoding="ascii"), ScriptedGenerator(["snow ☃"])
+    monkeypatch.setattr("chat.cli.ask.loader", lambda request: lambda tell, stop: model)
+    monkeypatch.setattr(sys, "stdout", output)
+    assert run_here(["ask", "Hello", "--db", str(tmp_path / "sessions.db")]) == 0
+    output.seek(0)
+    assert output.read() == "snow \\u2603\n"
