@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import ClassVar, Final
 
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import Reactive
@@ -20,6 +21,7 @@ from chat.generation import GenerationSettings, Loader
 from chat.session import SessionStore
 from chat.tui.ending import Ending
 from chat.tui.glyphs import ASCII, GLYPHS
+from chat.tui.messages import QuitWanted
 from chat.tui.pictures import picture_mode
 from chat.tui.screens.chat import ChatScreen
 from chat.tui.themes import DEFAULT_VARIABLES, INK, PAPER
@@ -32,8 +34,6 @@ HEIGHTS: Final = ((0, "-tiny"), (12, "-short"), (30, "-tall"))
 """Classes of the screens by rows."""
 SETTLE_S: Final = 0.5
 """Seconds that keys pressed before the one to leave may take at most."""
-IDLE_LOOKS: Final = 3
-"""So many times in a row nothing must be waiting."""
 PROGRAM_ERROR: Final = 4
 """Exit code of an error that nobody caught."""
 
@@ -85,6 +85,7 @@ class ChatApp(App[ChatError]):
         # Nothing that the first frame makes is garbage; looking for it would take a tenth of the time.
         gc.disable()
         self._ending = Ending()
+        self._quitting: asyncio.Task[None] | None = None
         picture_mode()
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = list(WIDTHS), list(HEIGHTS)
@@ -157,8 +158,16 @@ class ChatApp(App[ChatError]):
 
     async def action_quit(self) -> None:
         """Leave; everything is kept, or it is said first that it cannot be."""
+        asked_at = time.monotonic()
         await self._settle()
-        if await self._chat.leave():
+        await self._quit_in_turn(asked_at)
+
+    @on(QuitWanted)
+    async def _quit_by_command(self) -> None:
+        await self._quit_in_turn(time.monotonic())
+
+    async def _quit_in_turn(self, asked_at: float) -> None:
+        if self._chat.leave(asked_at):
             self._leave(0)
             return
         while self.screen is not self._chat:
@@ -166,12 +175,17 @@ class ChatApp(App[ChatError]):
             await self.pop_screen()
 
     async def _settle(self) -> None:
-        """Wait until the keys that were pressed before have had their effect; this one has overtaken them."""
+        """Wait until the keys that were pressed before have had their effect: this one has overtaken them.
+
+        What a widget makes of a key goes from queue to queue, and joins each behind what waits there already.
+        """
         pumps = [*(self.focused or self._chat).ancestors_with_self][:-1]
-        end, idle_looks = time.monotonic() + SETTLE_S, 0
-        while idle_looks < IDLE_LOOKS and time.monotonic() < end:
-            idle_looks = 0 if any(pump.message_queue_size for pump in pumps) else idle_looks + 1
-            await asyncio.sleep(SETTLE_S / 100)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                for pump in pumps * len(pumps):
+                    is_through = asyncio.Event()
+                    pump.call_later(is_through.set)
+                    await is_through.wait()
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep everything and leave after an error that nobody caught; `failure` is for whoever ran the program.
@@ -194,6 +208,10 @@ class ChatApp(App[ChatError]):
         self._close_messages_no_wait()
 
     def _quit_by_signal(self, exit_code: int) -> None:
+        self._quitting = asyncio.create_task(self._quit_settled(exit_code))
+
+    async def _quit_settled(self, exit_code: int) -> None:
+        await self._settle()
         self._chat.put_away()
         self._leave(exit_code)
 

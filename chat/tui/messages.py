@@ -83,3 +83,7 @@ class ContextCounted(Message):
     def __init__(self, tokens: int) -> None:
         super().__init__()
         self.tokens = tokens
+
+
+class QuitWanted(Message):
+    """The program is to end, in turn with what was typed before."""

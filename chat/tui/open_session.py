@@ -5,6 +5,7 @@ Lives on the UI thread with the store; knows no widget.
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from chat.conversation import Conversation, Image, user_turn
 from chat.errors import StoreBusyError, StoreError
@@ -13,6 +14,8 @@ from chat.records import Draft, StoredTurn
 from chat.session import SessionStore, conversation_of
 from chat.tui.kept_reply import KeptReply, now
 from chat.tui.marks import parts_of, renumbered
+
+NOTHING: Final = Draft()
 
 
 class OpenSession:
@@ -46,7 +49,8 @@ class OpenSession:
         self._saved_system = self.system
         self.draft = self._saved_draft = store.draft(self.id)
         """What is not sent: the waiting messages and the one being written, as one."""
-        self._has_draft_as_new = False
+        self._draft_as_new: Draft | None = None
+        """What this session had as its draft before its first message, as long as the store may still have it."""
 
     @property
     def is_replying(self) -> bool:
@@ -80,9 +84,19 @@ class OpenSession:
         pending = StoredTurn(0, turn, "", None)
         return conversation_of([*self.turns, pending], system=self.system, facts=facts)
 
-    def keep_draft(self, written: Draft) -> None:
-        """Keep what is not sent, given the message being written."""
-        self.draft = joined([*self.waiting, written])
+    def keep_draft(self, written: Draft, before: Draft = NOTHING, *, is_last: bool = False) -> None:
+        """Keep what is not sent.
+
+        Args:
+            written: The message being written.
+            before: What is to stand before everything.
+            is_last: The session is left: this is kept even where another window has put its own in its place since.
+        """
+        self.draft = joined([before, *self.waiting, written])
+        if is_last and self.draft and self.draft == self._saved_draft:
+            # Without an answer the store has what was written there.
+            with suppress(StoreError):
+                self._saved_draft = self._store.draft(self.id)
 
     def number_of(self, position: int) -> int:
         """The number of a waiting message's first picture."""
@@ -125,7 +139,7 @@ class OpenSession:
         turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
         if self.id is None:
             self.id = self._store.new_session(system=self.system)
-            self._saved_system, self._saved_draft, self._has_draft_as_new = self.system, Draft(), True
+            self._saved_system, self._draft_as_new, self._saved_draft = self.system, self._saved_draft, Draft()
         stored = StoredTurn(self._store.add_user_turn(self.id, turn), turn, now(), None)
         # From here on it is sent, whatever fails: it must not be sent a second time.
         self.waiting.pop(0)
@@ -168,7 +182,7 @@ class OpenSession:
     @property
     def has_unsaved_draft(self) -> bool:
         """Whether the store has not taken the draft."""
-        return self._has_draft_as_new or self.draft != self._saved_draft
+        return self._draft_as_new is not None or self.draft != self._saved_draft
 
     @property
     def has_unsaved(self) -> bool:
@@ -208,9 +222,10 @@ class OpenSession:
         if self.draft != self._saved_draft:
             self._store.save_draft(self.id, self.draft)
             self._saved_draft = self.draft
-        if self._has_draft_as_new:
-            self._store.save_draft(None, Draft())
-            self._has_draft_as_new = False
+        if self._draft_as_new is not None:
+            if self._store.draft(None) == self._draft_as_new:
+                self._store.save_draft(None, Draft())
+            self._draft_as_new = None
 
     def add(self, chunk: Chunk) -> None:
         """Take a piece of the reply."""

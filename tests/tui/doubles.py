@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from chat.conversation import Image
-from chat.errors import ChatError, CheckpointError
+from chat.errors import ChatError, CheckpointError, StoreBusyError
 from chat.generation import (
     CheckpointFacts,
     Chunk,
@@ -94,6 +94,11 @@ class Gates:
 
     def _gate(self, name: str) -> threading.Event:
         return self._gates.setdefault(name, threading.Event())
+
+
+def busy(*_: object) -> None:
+    """What a store does while another program holds its file."""
+    raise StoreBusyError("it is locked")
 
 
 def load(generator: TextGenerator) -> Loader:

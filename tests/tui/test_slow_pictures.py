@@ -145,7 +145,7 @@ async def test_a_picture_read_too_late_goes_into_no_other_session(
         assert _names(desk) == []
         assert desk.text() == ""
         await pilot.press("ctrl+n")
-        kept = f"{path}\nWhat is this?" if how == "pasted" else "What is this?"
+        kept = f"{path}\n\nWhat is this?" if how == "pasted" else "What is this?"
         await until(pilot, lambda: desk.text() == kept)
     assert [turn.turn.text for turn in store.turns(other)] == ["Other"]
 

@@ -176,7 +176,7 @@ def test_an_error_of_the_program_is_one_line_and_keeps_everything(
     if fault == "handler":
         _assert_everything_is_kept(store)
     elif fault == "worker":
-        _assert_everything_is_kept(store, "a.png\nhalf a thought")
+        _assert_everything_is_kept(store, "a.png\n\nhalf a thought")
 
 
 def test_an_error_of_the_program_is_traced_under_debug(db: Path) -> None:

@@ -1,5 +1,6 @@
 """How the conversation screen comes by pictures: dropped, typed, chosen, or the samples of an empty conversation."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
@@ -92,11 +93,18 @@ class AttachingScreen(TalkScreen):
         return self._welcome
 
     def draft_to_keep(self) -> Draft:
-        """The message being written, without a sample that nobody asked for, with the paths that are being read."""
+        """The message being written, without a sample picture that nobody asked for."""
         draft = self.composer.draft
-        paths = (opening.text for opening in self._openings if self._is_shown(opening.session))
-        draft = Draft() if self._is_bare_sample(draft) else draft
-        return Draft("\n".join(text for text in (*paths, draft.text) if text), draft.images)
+        return Draft() if self._is_bare_sample(draft) else draft
+
+    def paths_to_keep(self) -> Draft:
+        """The names of files that are being read, as a message may begin with them."""
+        typed = (opening for opening in self._openings if opening.text and self._is_shown(opening.session))
+        return Draft(" ".join(shlex.quote(str(path)) for opening in typed for path in opening.paths))
+
+    def forget_typed(self) -> None:
+        """Leave files that are being read to the draft that has their names."""
+        self._openings = [opening for opening in self._openings if not opening.text]
 
     def _is_bare_sample(self, draft: Draft) -> bool:
         return self._sample is not None and draft.images == (self._sample,) and not draft.text.strip()
@@ -190,10 +198,9 @@ class AttachingScreen(TalkScreen):
         return self.session.next_number if self._session is not None else 1
 
     def put_away(self) -> None:
-        """Keep everything as it is; a message that waited for pictures is a draft again, with their paths."""
+        """Keep everything as it is; a message that waited for pictures is a draft again."""
         self._held_text = None
         super().put_away()
-        self._openings = [opening for opening in self._openings if not opening.text]
 
     @on(MessageInput.Dropped)
     def _take_dropped(self, message: MessageInput.Dropped) -> None:
@@ -232,8 +239,8 @@ class AttachingScreen(TalkScreen):
             return False
         # Whoever brings a picture does not ask about the sample.
         images = () if rest and draft.images == (self._sample,) else draft.images
-        await self.composer.put_back(Draft(rest, images), self.session.next_number)
         self.attach_paths(paths, Origin.TYPED, draft.text.rstrip().removesuffix(rest).strip() if rest else draft.text)
+        await self.composer.put_back(Draft(rest, images), self.session.next_number)
         if rest:
             self._held_text = self.composer.draft.text
             self.say("Reading the picture; the message goes with it.", is_problem=False)

@@ -1,5 +1,6 @@
 """How the conversation screen opens, changes and lists sessions."""
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -9,16 +10,17 @@ from chat.conversation import Image
 from chat.errors import ChatError, StoreError
 from chat.records import Draft, SessionSummary
 from chat.session import SessionStore
-from chat.tui.open_session import OpenSession, joined
+from chat.tui.open_session import NOTHING, OpenSession, joined
 from chat.tui.screens.attaching import AttachingScreen
 from chat.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from chat.tui.widgets.session_list import SessionList
 
-EMPTY: Final = Draft()
 MOST_SESSIONS: Final = 1_000
 """Sessions in the list."""
+READING_S: Final = 1.0
+"""Seconds after which a warning can have been read; a key that was pressed before is no answer to it."""
 PANE_FROM: Final = 160
 """Columns from which the sessions have a pane of their own."""
 
@@ -60,7 +62,7 @@ class BrowsingScreen(AttachingScreen):
         if self._is_demonstration:
             self.open_samples()
 
-    async def show_session(self, session_id: str | None, *, written: Draft = EMPTY) -> None:
+    async def show_session(self, session_id: str | None, *, written: Draft = NOTHING) -> None:
         """Show a stored session, or a new one for None; what is written goes behind its draft."""
         if self._store is None:
             return
@@ -68,8 +70,10 @@ class BrowsingScreen(AttachingScreen):
         await self._show_opened(session, joined([session.draft, written]))
 
     async def _show_opened(self, session: OpenSession, draft: Draft) -> None:
-        if self._session is not None and self._session is not session and self._session.has_unsaved:
-            self._left.append(self._session)
+        if self._session is not None:
+            self.forget_typed()
+            if self._session is not session and self._session.has_unsaved:
+                self._left.append(self._session)
         self._session = session
         # Before anything that takes time: from now on what the composer holds is this session's.
         await self.composer.show_draft(draft, session.next_number)
@@ -96,24 +100,28 @@ class BrowsingScreen(AttachingScreen):
             await self._stay(written)
             self.say(str(error))
 
-    async def leave(self) -> bool:
+    def leave(self, asked_at: float) -> bool:
         """Keep everything as it is; tells whether the program may end.
 
-        It may not where something is not saved, unless that was told before.
+        Where something is not saved it may not, unless the user has asked for it knowing that.
+
+        Args:
+            asked_at: When the user asked, by the monotonic clock.
         """
         if self._session is None:
             return True
-        written = self._put_away()
-        if not self._not_saved or self._has_warned:
-            return True
-        self._has_warned = True
-        await self._stay(written)
-        self.say(f"Not saved; ctrl+q again leaves without it. {self._not_saved}")
-        return False
+        self.keep_draft(is_last=True)
+        knows = self._warned_at is not None and asked_at - self._warned_at >= READING_S
+        if self._not_saved and not knows:
+            self.say(f"Not saved; ctrl+q again leaves without it. {self._not_saved}")
+            self._warned_at = time.monotonic()
+            return False
+        self.put_away()
+        return True
 
     def _put_away(self) -> Draft:
         """Keep everything as it is, as far as it can be; gives the message being written."""
-        written = self.draft_to_keep()
+        written = joined([self.paths_to_keep(), self.draft_to_keep()])
         self.put_away()
         return written
 
@@ -180,7 +188,7 @@ class BrowsingScreen(AttachingScreen):
         if self._store is None:
             return ""
         is_open = session_id == self.session.id
-        written = self._put_away() if is_open else EMPTY
+        written = self._put_away() if is_open else NOTHING
         try:
             if is_open:
                 self._require_kept()

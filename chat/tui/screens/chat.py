@@ -15,6 +15,7 @@ from chat.attachments import dropped_paths
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.tui.commands import Call
+from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
 from chat.tui.screens.browsing import BrowsingScreen
 from chat.tui.widgets.composer import Composer
@@ -156,7 +157,7 @@ class ChatScreen(BrowsingScreen):
             case "help":
                 self.action_help()
             case "quit":
-                await self.app.action_quit()
+                self.post_message(QuitWanted())
 
     async def _system(self, system: str) -> None:
         if system:

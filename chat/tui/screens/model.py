@@ -48,8 +48,8 @@ class ModelScreen(Screen[None]):
         self._progress = LoadProgress("")
         self._is_checking = False
         self._not_saved = ""
-        self._has_warned = False
-        """Whether it was told that leaving now would lose what is not saved."""
+        self._warned_at: float | None = None
+        """When it was told that leaving would lose what is not saved."""
         self._reply_not_saved = ""
         self._left: list[OpenSession] = []
         """Put away with something that the store had refused."""
@@ -123,21 +123,35 @@ class ModelScreen(Screen[None]):
             except StoreError as error:
                 problem = problem or str(error)
         self._left = [session for session in self._left if session.has_unsaved]
+        self.not_saved_because(problem)
+
+    def not_saved_because(self, problem: str) -> None:
+        """Tell what keeps something out of the store, and try again in a while; nothing does where that is empty."""
         self._not_saved = problem
-        self._has_warned = self._has_warned and bool(problem)
+        if not problem:
+            self._warned_at = None
         if self._retry is not None:
             self._retry.stop()
-        self._retry = self.set_timer(RETRY_S, self.save) if problem else None
+        self._retry = self.set_timer(RETRY_S, self._save_again) if problem else None
         self.show_status()
 
-    def keep_draft(self) -> None:
-        """Keep what is not sent yet."""
-        self.session.keep_draft(self.draft_to_keep())
+    def _save_again(self) -> None:
+        self.save()
+        if not self._not_saved:
+            self.model_is_free()
+
+    def keep_draft(self, *, is_last: bool = False) -> None:
+        """Keep what is not sent yet; the last time before the session is left."""
+        self.session.keep_draft(self.draft_to_keep(), self.paths_to_keep(), is_last=is_last)
         self.save()
 
     def draft_to_keep(self) -> Draft:
         """The message being written, as far as it is the user's."""
         return self.composer.draft
+
+    def paths_to_keep(self) -> Draft:
+        """The names of files that are being read for it."""
+        return Draft()
 
     def start_loading(self) -> None:
         """Load the checkpoint."""

@@ -62,7 +62,9 @@ class SessionsScreen(ModalScreen[None]):
     async def _open(self, message: SessionList.Opened) -> None:
         message.stop()
         await self._conversation.change_session(message.session_id)
-        self.dismiss()
+        # Something else may be on top by now, or this screen gone.
+        if self.is_active:
+            self.dismiss()
 
     @on(SessionList.Deleted)
     async def _delete(self, message: SessionList.Deleted) -> None:

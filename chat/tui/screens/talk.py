@@ -5,7 +5,7 @@ from typing import Final
 
 from textual import on
 
-from chat.errors import ChatError
+from chat.errors import ChatError, StoreBusyError
 from chat.generation import GenerationSettings, StopReason
 from chat.records import Draft, StoredTurn
 from chat.tui.marks import renumbered
@@ -85,6 +85,11 @@ class TalkScreen(FollowingScreen):
         settings = self._settings.seeded()
         try:
             is_other = self.session.send(facts, settings, message.tokens)
+        except StoreBusyError as error:
+            # It goes on waiting, before those behind it.
+            self.not_saved_because(str(error))
+            await self.show_waiting()
+            return
         except ChatError as error:
             await self._give_back(f"Not sent: {error}")
             return
@@ -200,4 +205,4 @@ class TalkScreen(FollowingScreen):
                 self._model.stop_reply()
             self._state = State.READY
             self.session.fail(StopReason.CANCELLED)
-        self.keep_draft()
+        self.keep_draft(is_last=True)

@@ -231,7 +231,8 @@ class Composer(Vertical):
         elif call := parse(text):
             self.post_message(self.Called(call, text))
         elif self._images or text.strip():
-            self.post_message(self.Submitted(Draft(text, self.take_images())))
+            self.post_message(self.Submitted(Draft(text, self._images)))
+            self.take_images()
 
     @on(MessageInput.BackspacedAtStart)
     async def _remove_last(self, message: MessageInput.BackspacedAtStart) -> None:
