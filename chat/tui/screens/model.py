@@ -127,18 +127,15 @@ class ModelScreen(Screen[None]):
 
     def not_saved_because(self, problem: str) -> None:
         """Tell what keeps something out of the store, and try again in a while; nothing does where that is empty."""
-        self._not_saved = problem
-        if not problem:
+        if self._not_saved and not problem:
             self._warned_at = None
+            # A message may have waited for the store.
+            self.call_later(self.model_is_free)
+        self._not_saved = problem
         if self._retry is not None:
             self._retry.stop()
-        self._retry = self.set_timer(RETRY_S, self._save_again) if problem else None
+        self._retry = self.set_timer(RETRY_S, self.save) if problem else None
         self.show_status()
-
-    def _save_again(self) -> None:
-        self.save()
-        if not self._not_saved:
-            self.model_is_free()
 
     def keep_draft(self, *, is_last: bool = False) -> None:
         """Keep what is not sent yet; the last time before the session is left."""
@@ -193,7 +190,7 @@ class ModelScreen(Screen[None]):
         self.show_status()
 
     def model_is_free(self) -> None:
-        """The model has nothing to do; whoever sends messages may send the next."""
+        """Model and store may have nothing to do; whoever sends messages may send the next."""
 
     def close_model(self) -> None:
         """Tell the model's thread that nobody listens any more."""
