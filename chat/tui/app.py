@@ -86,6 +86,7 @@ class ChatApp(App[ChatError]):
         gc.disable()
         self._ending = Ending()
         self._quitting: asyncio.Task[None] | None = None
+        """Held here, since the event loop itself holds no task."""
         picture_mode()
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = list(WIDTHS), list(HEIGHTS)

@@ -21,6 +21,19 @@ from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, busy, read
 MakeDesk = Callable[..., Desk]
 
 
+def _hold_drawing(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let no conversation be drawn from now on before this is set."""
+    gate = asyncio.Event()
+    show = ConversationLog.show_turns
+
+    async def show_slowly(log: ConversationLog, *arguments: object) -> None:
+        await gate.wait()
+        await show(log, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ConversationLog, "show_turns", show_slowly)
+    return gate
+
+
 async def test_two_windows_do_not_take_each_others_draft(
     make_desk: MakeDesk, store: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,7 +67,7 @@ async def test_a_message_that_begins_a_session_clears_its_own_draft_alone(
 async def test_messages_wait_in_order_while_the_store_is_busy(
     make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, retry_s: float
 ) -> None:
-    monkeypatch.setattr("chat.tui.screens.model.RETRY_S", retry_s)
+    monkeypatch.setattr("chat.tui.screens.keeping.RETRY_S", retry_s)
     monkeypatch.setattr("chat.tui.screens.chat.DRAFT_DELAY_S", 60)
     add, refusals = SqliteStore.add_user_turn, [StoreBusyError("it is locked")] * 2
 
@@ -90,18 +103,11 @@ async def test_the_list_of_sessions_may_be_left_while_a_session_opens(
     other = store.new_session()
     store.add_user_turn(other, user_turn("Elsewhere"))
     desk = make_desk()
-    drawn = asyncio.Event()
-    show = ConversationLog.show_turns
-
-    async def show_slowly(log: ConversationLog, *arguments: object) -> None:
-        await drawn.wait()
-        await show(log, *arguments)  # type: ignore[arg-type]
-
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(desk.app.screen, SessionsScreen))
-        monkeypatch.setattr(ConversationLog, "show_turns", show_slowly)
+        drawn = _hold_drawing(monkeypatch)
         desk.app.screen.query_one(SessionList).post_message(SessionList.Opened(other))
         # Not by `until`: what waits for idle widgets would wait for the handler that is held up here.
         while desk.screen.session.id != other:
@@ -139,17 +145,10 @@ async def test_a_session_that_takes_long_to_show_keeps_its_own_draft(
     store.add_user_turn(other, user_turn("Elsewhere"))
     store.save_draft(other, Draft("its own"))
     desk = make_desk()
-    drawn = asyncio.Event()
-    show = ConversationLog.show_turns
-
-    async def show_slowly(log: ConversationLog, *arguments: object) -> None:
-        await drawn.wait()
-        await show(log, *arguments)  # type: ignore[arg-type]
-
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await write(pilot, desk, "a thought")
-        monkeypatch.setattr(ConversationLog, "show_turns", show_slowly)
+        drawn = _hold_drawing(monkeypatch)
         changing = asyncio.create_task(desk.screen.change_session(other))
         await until(pilot, lambda: desk.screen.session.id == other)
         desk.screen.keep_draft()
@@ -195,7 +194,7 @@ async def test_opening_the_open_session_leaves_everything_as_it_is(make_desk: Ma
 async def test_whatever_the_store_refused_once_is_tried_again(
     make_desk: MakeDesk, store: SessionStore, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr("chat.tui.screens.model.RETRY_S", 0.05)
+    monkeypatch.setattr("chat.tui.screens.keeping.RETRY_S", 0.05)
     monkeypatch.setattr("chat.tui.screens.chat.DRAFT_DELAY_S", 60)
     session_id = store.new_session()
     store.add_user_turn(session_id, user_turn("Hello"))

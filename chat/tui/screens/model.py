@@ -1,22 +1,16 @@
 """What the conversation screen knows of the model: its loading, the status row and the context meter."""
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from textual import on, work
-from textual.screen import Screen
-from textual.timer import Timer
 
 from chat.conversation import Conversation
-from chat.errors import StoreBusyError, StoreError
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, TextGenerator
-from chat.records import Draft
 from chat.safe_text import short_line
-from chat.session import SessionStore
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread, prompt_of
-from chat.tui.open_session import OpenSession
-from chat.tui.widgets.composer import Composer
+from chat.tui.screens.keeping import KeepingScreen
 from chat.tui.widgets.status_row import State, Status, StatusRow
 from chat.tui.widgets.title_bar import TitleBar
 from chat.tui.wording import count_in_words
@@ -27,11 +21,7 @@ if TYPE_CHECKING:
     from chat.tui.widgets.notice import Notice
 
 
-RETRY_S: Final = 3.0
-"""Seconds until what could not be saved is tried again."""
-
-
-class ModelScreen(Screen[None]):
+class ModelScreen(KeepingScreen):
     """Loads the checkpoint and shows what the program is doing."""
 
     def __init__(self, *, load: Loader, checkpoint: str, is_demonstration: bool, settings: GenerationSettings) -> None:
@@ -42,18 +32,10 @@ class ModelScreen(Screen[None]):
         self._settings = settings
         self._model: ModelThread | None = None
         self._generator: TextGenerator | None = None
-        self._store: SessionStore | None = None
-        self._session: OpenSession | None = None
         self._state = State.NOT_LOADED
         self._progress = LoadProgress("")
         self._is_checking = False
-        self._not_saved = ""
-        self._warned_at: float | None = None
-        """When it was told that leaving would lose what is not saved."""
         self._reply_not_saved = ""
-        self._left: list[OpenSession] = []
-        """Put away with something that the store had refused."""
-        self._retry: Timer | None = None
         self._log_view: ConversationLog | None = None
         self._notice: Notice | None = None
         self._started = 0.0
@@ -69,26 +51,9 @@ class ModelScreen(Screen[None]):
         return self._log_view
 
     @property
-    def composer(self) -> Composer:
-        """The message being written."""
-        return self.query_one(Composer)
-
-    @property
-    def session(self) -> OpenSession:
-        """The session in use; there is one as soon as the store is open."""
-        if self._session is None:
-            raise RuntimeError("the store is not open yet")
-        return self._session
-
-    @property
     def facts(self) -> CheckpointFacts | None:
         """What is loaded, where something is."""
         return self._generator.facts if self._generator else None
-
-    @property
-    def not_saved(self) -> str:
-        """Why not everything is in the store, if so."""
-        return self._not_saved
 
     @property
     def is_loading(self) -> bool:
@@ -109,46 +74,6 @@ class ModelScreen(Screen[None]):
         """Clear the line above the composer."""
         if self._notice is not None:
             self._notice.clear()
-
-    def save(self) -> None:
-        """Save what the store does not have yet; what it refuses is told in the status row and tried again."""
-        problem = ""
-        for session in [*self._left, self.session]:
-            try:
-                session.save()
-            except StoreBusyError as error:
-                # Every other try would have keys wait as well.
-                problem = str(error)
-                break
-            except StoreError as error:
-                problem = problem or str(error)
-        self._left = [session for session in self._left if session.has_unsaved]
-        self.not_saved_because(problem)
-
-    def not_saved_because(self, problem: str) -> None:
-        """Tell what keeps something out of the store, and try again in a while; nothing does where that is empty."""
-        if self._not_saved and not problem:
-            self._warned_at = None
-            # A message may have waited for the store.
-            self.call_later(self.model_is_free)
-        self._not_saved = problem
-        if self._retry is not None:
-            self._retry.stop()
-        self._retry = self.set_timer(RETRY_S, self.save) if problem else None
-        self.show_status()
-
-    def keep_draft(self, *, is_last: bool = False) -> None:
-        """Keep what is not sent yet; the last time before the session is left."""
-        self.session.keep_draft(self.draft_to_keep(), self.paths_to_keep(), is_last=is_last)
-        self.save()
-
-    def draft_to_keep(self) -> Draft:
-        """The message being written, as far as it is the user's."""
-        return self.composer.draft
-
-    def paths_to_keep(self) -> Draft:
-        """The names of files that are being read for it."""
-        return Draft()
 
     def start_loading(self) -> None:
         """Load the checkpoint."""
@@ -176,7 +101,7 @@ class ModelScreen(Screen[None]):
         await self.log_view.hide_loading()
         self.show_status()
         self.count_context()
-        self.model_is_free()
+        self.go_on()
 
     @on(LoadFailed)
     def _show_load_failure(self, message: LoadFailed) -> None:
@@ -188,9 +113,6 @@ class ModelScreen(Screen[None]):
         if not self.session.waiting:
             self.say(f"{problem} · /load tries again")
         self.show_status()
-
-    def model_is_free(self) -> None:
-        """Model and store may have nothing to do; whoever sends messages may send the next."""
 
     def close_model(self) -> None:
         """Tell the model's thread that nobody listens any more."""

@@ -25,7 +25,7 @@ class TalkScreen(FollowingScreen):
     whether session or run are still the same.
     """
 
-    def model_is_free(self) -> None:
+    def go_on(self) -> None:
         """Send the next message."""
         self.send_next()
 
