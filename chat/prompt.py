@@ -9,7 +9,7 @@ That of its successors is their chat template's: `<|im_start|>User:<image>TEXT<e
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from chat.conversation import Conversation, Image, Role, Text, Turn
@@ -17,7 +17,7 @@ from chat.conversation import Conversation, Image, Role, Text, Turn
 BEGIN_OF_SEQUENCE: Final = "<s>"
 END_OF_SEQUENCE: Final = "</s>"
 END_OF_UTTERANCE: Final = "<end_of_utterance>"
-"""Closes every turn; the model emits it when its reply is complete."""
+"""Closes every turn, where the checkpoint was trained with it; the model emits it when its reply is complete."""
 
 FENCE: Final = "<fake_token_around_image>"
 """Stands before and after every run of pictures; neighbouring pictures share the one between them."""
@@ -77,21 +77,31 @@ class Dialect:
 
     begin: str
     """The control token every prompt begins with."""
-    has_fences: bool
+    closes_turns: bool = True
+    """Whether a turn ends with `<end_of_utterance>`, or with nothing but the line end before the next."""
+    has_fences: bool = False
     """Whether the template itself fences pictures; other families' fences belong to what a picture expands to."""
-    system_is_turn: bool
+    parts_words: bool = False
+    """Whether a space parts a picture from words that touch it, as the reference processor of Idefics2 puts it."""
+    system_is_turn: bool = True
     """Whether a system text is a closed turn of its own, or stands bare before the first turn."""
-    strips_texts: bool
+    strips_texts: bool = False
     """Whether the spaces around a user's text are left out, as the reference processor of IDEFICS does."""
 
 
 IDEFICS: Final = Dialect(BEGIN_OF_SEQUENCE, has_fences=True, system_is_turn=False, strips_texts=True)
-"""IDEFICS 9b and 80b, base and instruct; a system text stands as in the IDEFICS playground, bare before the turns."""
+"""IDEFICS 9b and 80b instruct; a system text stands as in the IDEFICS playground, bare before the turns."""
 
-IDEFICS3: Final = Dialect("<|begin_of_text|>", has_fences=False, system_is_turn=True, strips_texts=False)
+IDEFICS_BASE: Final = replace(IDEFICS, closes_turns=False)
+"""IDEFICS 9b and 80b before their tuning: a turn is a line, as in the examples of their guide."""
+
+IDEFICS2: Final = Dialect(BEGIN_OF_SEQUENCE, has_fences=True, parts_words=True)
+"""Idefics2, whose language model is a Mistral."""
+
+IDEFICS3: Final = Dialect("<|begin_of_text|>")
 """Idefics3, whose language model is a Llama 3."""
 
-SMOLVLM: Final = Dialect("<|im_start|>", has_fences=False, system_is_turn=True, strips_texts=False)
+SMOLVLM: Final = Dialect("<|im_start|>")
 """SmolVLM and SmolVLM2, whose language model is a SmolLM2."""
 
 
@@ -134,21 +144,36 @@ def serialize(conversation: Conversation, dialect: Dialect = IDEFICS, *, open_re
         open_reply: End with `Assistant:`, so that the model speaks next. Needs the last turn to be the user's.
     """
     segments: list[Segment] = [Control(dialect.begin)]
+    ending = [Control(END_OF_UTTERANCE)] if dialect.closes_turns else []
     line_end = ""
     if system := conversation.system.strip():
         if dialect.system_is_turn:
-            segments += [Label("System: "), Words(system), Control(END_OF_UTTERANCE)]
+            segments += [Label("System: "), Words(system), *ending]
         else:
             segments.append(Words(system))
         line_end = "\n"
     for turn in conversation.turns:
         segments.append(Label(f"{line_end}{turn.role.capitalize()}:"))
         segments.extend(_user_segments(turn, dialect) if turn.role is Role.USER else _assistant_segments(turn))
-        segments.append(Control(END_OF_UTTERANCE))
+        segments += ending
         line_end = "\n"
     if open_reply:
         segments.append(Label("\nAssistant:"))
     return Prompt(tuple(segments))
+
+
+def before_next(prompt: Prompt, dialect: Dialect, text: str, token_ids: tuple[int, ...]) -> Prompt:
+    """What the next prompt begins with, whatever the user says in it, unless they change what was said.
+
+    Args:
+        prompt: That a reply was given to.
+        dialect: Of the checkpoint it is for.
+        text: The reply's.
+        token_ids: The ids that are this text.
+    """
+    ending = [Control(END_OF_UTTERANCE)] if dialect.closes_turns else []
+    said = [Said(text, token_ids)] if token_ids else []
+    return Prompt((*prompt.segments, *said, *ending, Label(USER_MARKER)))
 
 
 def _assistant_segments(turn: Turn) -> Iterator[Segment]:
@@ -175,7 +200,12 @@ def _user_segments(turn: Turn, dialect: Dialect) -> Iterator[Segment]:
                 # The reference processor strips the spaces, and only the spaces, around every text it is given.
                 words = text.strip(" ") if dialect.strips_texts else text
                 if words:
-                    if number == 0:
+                    if number == 0 or (in_pictures and dialect.parts_words and _touches(words)):
                         yield Label(" ")
                     yield Words(words)
                     in_pictures = False
+
+
+def _touches(words: str) -> bool:
+    """Whether words begin neither with a space nor with what a control token begins with."""
+    return not words[0].isspace() and words[0] != "<"

@@ -1,23 +1,23 @@
 """What is particular to each family of checkpoints while it is loaded."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tokenizers import Tokenizer
-
-from chat.errors import CheckpointError
-from chat.models.generator import Engine
+from chat.models.embedded import EmbeddedEngine
+from chat.models.engine import Engine
 from chat.models.idefics import IdeficsEngine
-from chat.models.idefics3 import Idefics3Engine
-from chat.models.tokenizer_files import load_tokenizer, read_tokenizer
-from chat.models.tokens import Notation, PromptEncoder
-from chat.prompt import END_OF_UTTERANCE, FENCE, GLOBAL_IMAGE, IDEFICS3, IMAGE, SMOLVLM, Control, Dialect, Label
+from chat.models.notations import can_be_quartered, idefics2_encoder, idefics_encoder, tiled_encoder
+from chat.models.request import HIGH
+from chat.models.tokens import PromptEncoder
+from chat.prompt import IDEFICS2, IDEFICS3, SMOLVLM
 
-_TILE_PLACE: Final = re.compile(r"<row_\d+_col_\d+>")
-"""Announces, where a picture is cut into tiles, one tile; none is ever written or generated here."""
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+_EMBEDDED_WHOLE: Final = ("lm_head", "model.vision_model", "model.connector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Family:
     model_class: Any
     """Of transformers."""
     whole_modules: tuple[str, ...]
-    """Modules that are never packed, by their full names.
+    """Modules that are never quantized, by their full names.
 
-    What sees stays whole, it is small and matters. So does the head, whose class may be one that cannot be packed.
+    What sees stays whole, it is small and matters. So does the head, whose class may be one that cannot be quantized.
     """
-    read_encoder: Callable[[Path, Any], PromptEncoder]
-    """Takes the checkpoint's folder and its config; raises CheckpointError."""
-    build_engine: Callable[[Any, PromptEncoder, Path], Engine]
-    """Takes the loaded model, its encoder and the folder."""
+    read_encoder: Callable[[Path, Any, str], PromptEncoder]
+    """Takes the checkpoint's folder, its config and the detail of pictures; raises CheckpointError."""
+    build_engine: Callable[[Any, PromptEncoder, Path, str], Engine]
+    """Takes the loaded model, its encoder, the folder and the detail of pictures."""
     context_length: Callable[[dict[str, Any]], int]
     """Takes the content of config.json."""
 
@@ -48,18 +48,49 @@ def _idefics() -> Family:
     from transformers import IdeficsForVisionText2Text
     from transformers.models.idefics.image_processing_pil_idefics import IdeficsImageProcessorPil
 
-    def build(model: Any, encoder: PromptEncoder, folder: Path) -> Engine:
+    def build(model: Any, encoder: PromptEncoder, folder: Path, _: str) -> Engine:
         return IdeficsEngine(model, encoder, IdeficsImageProcessorPil.from_pretrained(folder, local_files_only=True))
 
     return Family(
         model_class=IdeficsForVisionText2Text,
         whole_modules=("lm_head", "model.vision_model", "model.perceiver_resampler"),
-        read_encoder=lambda folder, _: PromptEncoder(load_tokenizer(folder)),
+        read_encoder=lambda folder, _, __: idefics_encoder(folder),
         build_engine=build,
         context_length=lambda config: int(
             config.get("max_position_embeddings") or config.get("max_sequence_length") or 2048
         ),
     )
+
+
+def _idefics2() -> Family:
+    from transformers import Idefics2ForConditionalGeneration
+    from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
+
+    def build(model: Any, encoder: PromptEncoder, folder: Path, image_detail: str) -> Engine:
+        processor = Idefics2ImageProcessorPil.from_pretrained(folder, local_files_only=True, do_pad=True)
+        is_split = image_detail == HIGH
+
+        def views(picture: "PIL.Image.Image") -> Mapping[str, Any]:
+            parted = is_split and can_be_quartered(*picture.size)
+            processed: Mapping[str, Any] = processor([picture], return_tensors="pt", do_image_splitting=parted)
+            return processed
+
+        return EmbeddedEngine(model, encoder, IDEFICS2, views)
+
+    return Family(
+        model_class=Idefics2ForConditionalGeneration,
+        whole_modules=_EMBEDDED_WHOLE,
+        read_encoder=lambda folder, config, detail: idefics2_encoder(folder, config, is_split=detail == HIGH),
+        build_engine=build,
+        context_length=_mistral_context_length,
+    )
+
+
+def _mistral_context_length(config: dict[str, Any]) -> int:
+    """What fits into one window of attention: no token is ever out of sight, and an edit can take back any."""
+    text = config.get("text_config", {})
+    window = text.get("sliding_window", 4096)
+    return int(min(text.get("max_position_embeddings", 32768), window or 32768))
 
 
 def _idefics3() -> Family:
@@ -76,51 +107,37 @@ def _smolvlm() -> Family:
     return _tiled(SmolVLMForConditionalGeneration, SmolVLMImageProcessorPil)
 
 
-_FAMILIES: Final = {"idefics": _idefics, "idefics3": _idefics3, "smolvlm": _smolvlm}
+_FAMILIES: Final = {"idefics": _idefics, "idefics2": _idefics2, "idefics3": _idefics3, "smolvlm": _smolvlm}
 
 
 def _tiled(model_class: Any, processor_class: Any) -> Family:
     """Idefics3 and its successors, which differ in nothing but the names of their classes."""
 
-    def build(model: Any, encoder: PromptEncoder, folder: Path) -> Engine:
-        # A picture is first brought to the size that the files name, as the reference does it, and then to one tile:
-        # to a tile at once, a long picture would be made narrow before it is squashed to a square.
-        tile = {"longest_edge": model.config.vision_config.image_size}
+    def read(folder: Path, config: Any, image_detail: str) -> PromptEncoder:
+        if image_detail != HIGH:
+            return tiled_encoder(folder, config, longest=None)
+        processor = processor_class.from_pretrained(folder, local_files_only=True)
+        return tiled_encoder(folder, config, processor.size["longest_edge"])
+
+    def build(model: Any, encoder: PromptEncoder, folder: Path, image_detail: str) -> Engine:
+        # A picture is first brought to the size that the files name, as the reference does it, and then to tiles: to
+        # a single one at once, a long picture would be made narrow before it is squashed to a square.
+        tile = model.config.vision_config.image_size
         processor = processor_class.from_pretrained(
-            folder, local_files_only=True, do_image_splitting=False, do_pad=True, max_image_size=tile
+            folder,
+            local_files_only=True,
+            do_image_splitting=image_detail == HIGH,
+            do_pad=True,
+            do_resize=True,
+            max_image_size={"longest_edge": tile},
         )
-        return Idefics3Engine(model, encoder, processor, _dialect(encoder))
+        dialect = IDEFICS3 if IDEFICS3.begin in encoder.control_ids else SMOLVLM
+        return EmbeddedEngine(model, encoder, dialect, lambda picture: processor([picture], return_tensors="pt"))
 
     return Family(
         model_class=model_class,
-        whole_modules=("lm_head", "model.vision_model", "model.connector"),
-        read_encoder=_tiled_encoder,
+        whole_modules=_EMBEDDED_WHOLE,
+        read_encoder=read,
         build_engine=build,
         context_length=lambda config: int(config.get("text_config", {}).get("max_position_embeddings") or 2048),
     )
-
-
-def _tiled_encoder(folder: Path, config: Any) -> PromptEncoder:
-    backend = read_tokenizer(folder)
-    begins = [dialect.begin for dialect in (IDEFICS3, SMOLVLM) if backend.token_to_id(dialect.begin) is not None]
-    if not begins:
-        raise CheckpointError(
-            f"{folder}'s tokenizer has neither {IDEFICS3.begin} nor {SMOLVLM.begin}: its prompts are of an unknown kind"
-        )
-    tokens = (begins[0], END_OF_UTTERANCE, FENCE, IMAGE, *_tile_tokens(backend))
-    # In the vocabulary of some checkpoints it is no token of its own, but a few pieces of plain text.
-    announced = Control(GLOBAL_IMAGE) if GLOBAL_IMAGE in tokens else Label(GLOBAL_IMAGE)
-    vision = config.vision_config
-    image_tokens = (vision.image_size // vision.patch_size) ** 2 // config.scale_factor**2
-    picture = (Control(FENCE), announced, *[Control(IMAGE)] * image_tokens, Control(FENCE))
-    return PromptEncoder(backend, Notation(tokens, picture, is_legacy=False))
-
-
-def _tile_tokens(backend: Tokenizer) -> list[str]:
-    """The added tokens that announce a whole picture or a tile."""
-    added = (token.content for token in backend.get_added_tokens_decoder().values())
-    return [token for token in added if token == GLOBAL_IMAGE or _TILE_PLACE.fullmatch(token)]
-
-
-def _dialect(encoder: PromptEncoder) -> Dialect:
-    return IDEFICS3 if IDEFICS3.begin in encoder.control_ids else SMOLVLM

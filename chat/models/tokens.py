@@ -6,12 +6,15 @@ tokens the ids are those the reference processor gives for the joined string.
 """
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
+from chat.conversation import Image
 from chat.errors import CheckpointError
 from chat.prompt import (
     BEGIN_OF_SEQUENCE,
@@ -31,6 +34,13 @@ from chat.prompt import (
 Key = tuple[int, str]
 """A token as a model's state knows it: its id, and for a picture's token the picture's digest, else an empty string."""
 
+Encoded = tuple[tuple[int, ...], tuple[int, ...]]
+"""A text's ids, and the place in the text at which each begins."""
+
+_TEXTS_REMEMBERED: Final = 1024
+_LONGEST_REMEMBERED: Final = 2_000
+"""Characters. A conversation's prompt is made anew for every turn and every look at its length; its texts are not."""
+
 _NEWLINE_AFTER_CONTROL: Final = ("▁", "<0x0A>")
 """What a tokenizer with the trained ("legacy") layout makes of a line end that follows a control token."""
 
@@ -47,23 +57,39 @@ class EncodedPrompt:
     """
 
 
+class Spaced(Enum):
+    """Which texts a tokenizer puts a space before.
+
+    A tokenizer that puts one anywhere takes one off when it decodes, and with it that between `Assistant:` and the
+    reply.
+    """
+
+    EVERY = "every text that follows a control token, as Llama's first tokenizers do"
+    FIRST = "the first of a prompt"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Notation:
     """How the tokenizers of one family of checkpoints write what is not text."""
 
     control_tokens: tuple[str, ...]
     """What a prompt's control segments may be; a tokenizer without one of them is refused."""
-    picture: tuple[Control | Label, ...]
-    """What stands for one picture."""
-    is_legacy: bool
-    """Whether a space is put before every text that follows a control token, as Llama's first tokenizers do.
+    picture: Callable[[Image], tuple[Control | Label, ...]]
+    """What stands for a picture, told from its size alone. No two labels are neighbours."""
+    spaced: Spaced
 
-    Decoding takes it off again, and with it the space between `Assistant:` and the reply.
-    """
+
+def one_token(_: Image) -> tuple[Control | Label, ...]:
+    """What stands for a picture where its place is a single token."""
+    return (Control(IMAGE),)
 
 
 IDEFICS_NOTATION: Final = Notation(
-    (BEGIN_OF_SEQUENCE, END_OF_SEQUENCE, FENCE, IMAGE, END_OF_UTTERANCE), picture=(Control(IMAGE),), is_legacy=True
+    (BEGIN_OF_SEQUENCE, END_OF_SEQUENCE, FENCE, IMAGE, END_OF_UTTERANCE), one_token, Spaced.EVERY
+)
+IDEFICS_BASE_NOTATION: Final = replace(
+    IDEFICS_NOTATION, control_tokens=(BEGIN_OF_SEQUENCE, END_OF_SEQUENCE, FENCE, IMAGE)
 )
 
 
@@ -77,16 +103,18 @@ class PromptEncoder:
             CheckpointError: A control token is missing, or the pipeline lost the layout of the checkpoint's training.
         """
         self._backend = backend
-        self._is_legacy = notation.is_legacy
-        self._texts = _without_added_tokens(backend)
+        self._notation = notation
+        self._remembered = lru_cache(_TEXTS_REMEMBERED)(self._encoded_anew)
+        self._said = lru_cache(_TEXTS_REMEMBERED)(self._says_anew)
+        self._spaced_texts = _without_added_tokens(backend)
+        """Puts a space before a text where the checkpoint's tokenizer does so anywhere."""
+        self._texts = self._spaced_texts if notation.spaced is Spaced.NONE else _without_spaces(self._spaced_texts)
         self.control_ids = {token: self._control_id(token) for token in notation.control_tokens}
-        self.picture_ids = tuple(token_id for part in notation.picture for token_id in self._part_ids(part))
-        """The ids that stand for one picture."""
         added = backend.get_added_tokens_decoder()
         self.added_ids = frozenset(added)
         """The ids of every token that is not made of text, those of `control_ids` and others."""
         self._special_ids = frozenset(token_id for token_id, token in added.items() if token.special)
-        if notation.is_legacy and not has_trained_layout(backend):
+        if notation.spaced is Spaced.EVERY and not has_trained_layout(backend):
             raise CheckpointError(
                 "the tokenizer lost the space that the checkpoint was trained with after control tokens: "
                 'set "legacy": true in tokenizer_config.json'
@@ -100,10 +128,17 @@ class PromptEncoder:
             )
         return int(token_id)
 
-    def _part_ids(self, part: Control | Label) -> tuple[int, ...]:
-        return (self.control_ids[part.token],) if isinstance(part, Control) else self.encode_text(part.text)
+    def picture_ids(self, image: Image) -> tuple[int, ...]:
+        """The ids that stand for a picture; its bytes are not read."""
+        ids: list[int] = []
+        for part in self._notation.picture(image):
+            if isinstance(part, Control):
+                ids.append(self.control_ids[part.token])
+            else:
+                ids.extend(self.encode_text(part.text))
+        return tuple(ids)
 
-    def unsaid_ids(self, size: int, closing: Collection[int]) -> frozenset[int]:
+    def unsaid_ids(self, size: int, closing: Collection[int | None]) -> frozenset[int]:
         """The ids that a reply may never hold: they would be hidden in its text.
 
         Args:
@@ -129,6 +164,7 @@ class PromptEncoder:
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
         texts: list[str] = []
+        follows_reply = False
         own: tuple[int, ...]
         for segment in prompt.segments:
             match segment:
@@ -137,21 +173,26 @@ class PromptEncoder:
                     continue
                 case Control(token):
                     own = (self.control_ids[token],)
-                case Picture():
-                    own = self.picture_ids
-                case Said(text, token_ids) if self._are_those_of(token_ids, text):
+                case Picture(image):
+                    own = self.picture_ids(image)
+                case Said(text, token_ids) if self._says(token_ids, text):
                     own = token_ids
                 case Said():
                     texts.append(written(segment))
                     continue
-            self._flush(texts, ids, spans)
+            self._flush(texts, ids, spans, follows_reply)
             spans.append((len(ids), len(ids) + len(own)))
             ids.extend(own)
-        self._flush(texts, ids, spans)
+            follows_reply = isinstance(segment, Said)
+        self._flush(texts, ids, spans, follows_reply)
         return EncodedPrompt(tuple(ids), tuple(spans))
 
-    def _are_those_of(self, token_ids: Sequence[int], text: str) -> bool:
-        """Whether ids say nothing but this text: those of a file may be anything, control tokens too."""
+    def _says(self, token_ids: tuple[int, ...], text: str) -> bool:
+        """Whether ids say nothing but this text; those of texts of an ordinary length are remembered."""
+        return (self._said if len(text) <= _LONGEST_REMEMBERED else self._says_anew)(token_ids, text)
+
+    def _says_anew(self, token_ids: tuple[int, ...], text: str) -> bool:
+        """Those of a file may be anything, control tokens too."""
         size = self._backend.get_vocab_size()
         return (
             all(0 <= token_id < size for token_id in token_ids)
@@ -170,19 +211,19 @@ class PromptEncoder:
                         keys[place] = (keys[place][0], segment.image.digest)
         return keys
 
-    def _flush(self, texts: list[str], ids: list[int], spans: list[tuple[int, int]]) -> None:
+    def _flush(self, texts: list[str], ids: list[int], spans: list[tuple[int, int]], follows_reply: bool) -> None:
         """Encode the texts gathered so far as one, and give each the tokens that begin in it."""
         if not texts:
             return
-        encoding = self._encoded("".join(texts))
-        # Every look at one of these makes the whole list anew.
-        own_ids, offsets = encoding.ids, encoding.offsets
+        is_first = len(ids) == 1
+        spaced = not follows_reply and (is_first or self._notation.spaced is Spaced.EVERY)
+        own_ids, starts = self._encoded("".join(texts), spaced)
         end_of_text = 0
         token = 0
         for text in texts:
             end_of_text += len(text)
             start = token
-            while token < len(own_ids) and offsets[token][0] < end_of_text:
+            while token < len(own_ids) and starts[token] < end_of_text:
                 token += 1
             spans.append((len(ids) + start, len(ids) + token))
         spans[-1] = (spans[-1][0], len(ids) + len(own_ids))
@@ -191,11 +232,17 @@ class PromptEncoder:
 
     def encode_text(self, text: str) -> tuple[int, ...]:
         """The ids of a text that follows a control token; never a control id."""
-        return tuple(self._encoded(text).ids)
+        return self._encoded(text, self._notation.spaced is Spaced.EVERY)[0]
 
-    def _encoded(self, text: str) -> Encoding:
+    def _encoded(self, text: str, spaced: bool) -> Encoded:
+        """A text's ids and where in it each begins; texts of an ordinary length are remembered."""
+        return (self._remembered if len(text) <= _LONGEST_REMEMBERED else self._encoded_anew)(text, spaced)
+
+    def _encoded_anew(self, text: str, spaced: bool) -> Encoded:
+        pipeline = self._spaced_texts if spaced else self._texts
         # A lone surrogate, which no tokenizer takes, stands for a byte that was no character.
-        return self._texts.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False)
+        encoding = pipeline.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False)
+        return tuple(encoding.ids), tuple(start for start, _ in encoding.offsets)
 
     def reply_ids(self, text: str) -> tuple[int, ...]:
         """The ids of a reply's text as it stands after `Assistant:`, space included."""
@@ -205,7 +252,7 @@ class PromptEncoder:
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of a reply's ids, without control tokens and without the space that parts it from `Assistant:`."""
         text = self._backend.decode(list(token_ids), skip_special_tokens=True)
-        return text if self._is_legacy else text.removeprefix(" ")
+        return text.removeprefix(" ") if self._notation.spaced is Spaced.NONE else text
 
 
 def has_trained_layout(backend: Tokenizer) -> bool:
@@ -221,4 +268,20 @@ def _without_added_tokens(backend: Tokenizer) -> Tokenizer:
     pipeline["post_processor"] = None
     pipeline["truncation"] = None
     pipeline["padding"] = None
+    return Tokenizer.from_str(json.dumps(pipeline))
+
+
+def _without_spaces(backend: Tokenizer) -> Tokenizer:
+    """A copy of the pipeline that puts a space before no text."""
+    pipeline: dict[str, Any] = json.loads(backend.to_str())
+    normalizer = pipeline["normalizer"] or {}
+    steps = normalizer.get("normalizers", [normalizer])
+    pipeline["normalizer"] = {
+        "type": "Sequence",
+        "normalizers": [step for step in steps if step and step["type"] != "Prepend"],
+    }
+    splitter = pipeline["pre_tokenizer"] or {}
+    for step in splitter.get("pretokenizers", [splitter]):
+        if step.get("type") == "Metaspace":
+            step["prepend_scheme"] = "never"
     return Tokenizer.from_str(json.dumps(pipeline))

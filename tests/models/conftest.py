@@ -11,6 +11,7 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A tiny checkpoint of the kind that the test names."""
     import torch
     import transformers
+    from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
     from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
     from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
@@ -18,14 +19,14 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     transformers.utils.logging.disable_progress_bar()
     kind = KINDS[request.param]
     folder = write_checkpoint(kind, tmp_path_factory.mktemp("tiny") / "checkpoint")
-    is_smolvlm2 = kind.model_type == "smolvlm"
-    model_class = getattr(transformers, f"{'SmolVLM' if is_smolvlm2 else 'Idefics3'}ForConditionalGeneration")
-    processor_class = SmolVLMImageProcessorPil if is_smolvlm2 else Idefics3ImageProcessorPil
+    processors = (Idefics2ImageProcessorPil, Idefics3ImageProcessorPil, SmolVLMImageProcessorPil)
+    (processor_class,) = (one for one in processors if one.__name__.startswith(kind.class_name))
+    model_class = getattr(transformers, f"{kind.class_name}ForConditionalGeneration")
     return Tiny(
         request.param,
         kind,
         folder,
         model_class.from_pretrained(folder).eval(),
         processor_class.from_pretrained(folder, do_image_splitting=False),
-        transformers.PreTrainedTokenizerFast.from_pretrained(folder),
+        transformers.AutoTokenizer.from_pretrained(folder),
     )

@@ -16,13 +16,14 @@ from chat.conversation import Conversation, Image, Turn, assistant_turn, user_tu
 from chat.generation import Chunk, GenerationSettings, Reply, StopReason
 from chat.images import read_image
 from chat.models.decoding import ReplyText
-from chat.models.generator import Engine, ModelGenerator
+from chat.models.engine import Engine
+from chat.models.generator import ModelGenerator
 from chat.models.loading import load_generator
 from chat.models.request import CheckpointRequest
 from chat.models.state import KeptState
 from chat.models.tokens import PromptEncoder
 from chat.prompt import USER_MARKER, serialize
-from tests.models.tiny import KINDS, Kind
+from tests.models.tiny import IMAGE_TOKENS, KINDS, Kind
 
 NEW = 8
 
@@ -43,20 +44,31 @@ class Tiny:
         """A generator of ours, loaded afresh."""
         return loaded(self.folder, **options)
 
-    def engine(self) -> Engine:
+    def engine(self, detail: str = "low") -> Engine:
         """Our engine around the reference's model."""
         from chat.models.families import family_of
 
         family = family_of(self.kind.model_type)
-        return family.build_engine(self.model, family.read_encoder(self.folder, self.model.config), self.folder)
+        encoder = family.read_encoder(self.folder, self.model.config, detail)
+        return family.build_engine(self.model, encoder, self.folder, detail)
 
-    def pixels(self, images: tuple[Image, ...]) -> dict[str, Any]:
+    def processor(self, image_tokens: int = IMAGE_TOKENS) -> Any:
+        """The reference's own processor; for pictures, that of SmolVLM2 writes what that of Idefics3 does."""
+        from transformers import Idefics2Processor, Idefics3Processor
+
+        processor_class = Idefics2Processor if self.name == "Idefics2" else Idefics3Processor
+        return processor_class(self.image_processor, self.tokenizer, image_seq_len=image_tokens)
+
+    def pixels(self, images: tuple[Image, ...], detail: str = "low") -> dict[str, Any]:
         """The pictures as the reference gives them to the model."""
         from chat.images import decode
 
-        return dict(self.image_processor([[decode(image) for image in images]], return_tensors="pt")) if images else {}
+        if not images:
+            return {}
+        pictures = [[decode(image) for image in images]]
+        return dict(self.image_processor(pictures, return_tensors="pt", do_image_splitting=detail == "high"))
 
-    def new_ids(self, engine: Engine, conversation: Conversation, **options: Any) -> list[int]:
+    def new_ids(self, engine: Engine, conversation: Conversation, detail: str = "low", **options: Any) -> list[int]:
         """The ids that plain `generate` adds to the whole conversation, with pictures as pixels."""
         import torch
 
@@ -65,10 +77,10 @@ class Tiny:
         output = self.model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
-            **self.pixels(prompt.images),
+            **self.pixels(prompt.images, detail),
             do_sample=False,
             use_cache=True,
-            eos_token_id=[engine.utterance_id, *engine.eos_ids],
+            eos_token_id=[token_id for token_id in (engine.utterance_id, *engine.eos_ids) if token_id is not None],
             pad_token_id=0,
             bad_words_ids=[[token_id] for token_id in engine.banned_ids],
             **{"max_new_tokens": NEW, **options},
@@ -84,7 +96,7 @@ def loaded(folder: Path, **options: Any) -> ModelGenerator:
     return generator
 
 
-def engine_of(folder: Path) -> Engine:
+def engine_of(folder: Path, detail: str = "low") -> Engine:
     """Our engine over the checkpoint in a folder, everything read from there."""
     from chat.models.families import family_of
     from chat.models.folder import check_folder
@@ -92,26 +104,27 @@ def engine_of(folder: Path) -> Engine:
 
     family = family_of(check_folder(folder)["model_type"])
     model = read_model(CheckpointRequest(str(folder)), folder, family.model_class, (), "cpu", "float32")
-    encoder = family.read_encoder(folder, read_config(family.model_class, folder))
-    return family.build_engine(model, encoder, folder)
+    encoder = family.read_encoder(folder, read_config(family.model_class, folder), detail)
+    return family.build_engine(model, encoder, folder, detail)
 
 
 def pixels_seen(engine: Engine, image: Image) -> Any:
-    """What the vision tower is given when the engine looks at a picture, (1, 3, height, width)."""
+    """What the vision tower is given when the engine looks at a picture, (views, 3, height, width)."""
+    import torch
+
     seen: list[Any] = []
     hook = engine.model.model.vision_model.register_forward_pre_hook(
         lambda _, __, kwargs: seen.append(kwargs["pixel_values"]), with_kwargs=True
     )
     keys = engine.encoder.keys(serialize(Conversation((user_turn(image),)), engine.dialect))
-    engine.compute(KeptState(engine.model.config), keys, {image.digest: image})
+    engine.compute(KeptState(), keys, {image.digest: image})
     hook.remove()
-    (pixels,) = seen
-    return pixels
+    return torch.cat(seen)
 
 
 every_kind = pytest.mark.parametrize("tiny", KINDS, indirect=True)
-both_classes = pytest.mark.parametrize("tiny", ["Idefics3", "SmolVLM2"], indirect=True)
-both_tokenizers = pytest.mark.parametrize("tiny", ["Idefics3", "SmolVLM"], indirect=True)
+every_class = pytest.mark.parametrize("tiny", ["Idefics2", "Idefics3", "SmolVLM2"], indirect=True)
+every_tokenizer = pytest.mark.parametrize("tiny", ["Idefics2", "Idefics3", "SmolVLM"], indirect=True)
 
 
 def noise(seed: int, width: int = 40, height: int = 30) -> Image:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chat.conversation import Conversation, Image, assistant_turn, user_turn
 from chat.errors import CheckpointError
 from chat.models.tokenizer_files import load_tokenizer
-from chat.models.tokens import PromptEncoder
+from chat.models.tokens import Encoded, PromptEncoder
 from chat.prompt import IMAGE, Control, Picture, serialize
 from tests.benign import benign_conversation, reference_list
 
@@ -118,25 +118,21 @@ def test_every_segment_has_its_tokens(encoder: PromptEncoder, scene_image: Calla
     assert encoded.token_ids[start:end] == encoder.reply_ids("A star.")
 
 
-def test_a_long_text_is_encoded_in_a_few_looks(encoder: PromptEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[str] = []
+def test_a_text_is_encoded_once_however_often_its_conversation_is(shapes_folder: Path) -> None:
+    encoded: list[str] = []
 
-    class Watched:
-        """An encoding whose lists are made anew at every look, as the real one's are."""
+    class Counting(PromptEncoder):
+        def _encoded_anew(self, text: str, spaced: bool) -> Encoded:
+            encoded.append(text)
+            return super()._encoded_anew(text, spaced)
 
-        def __init__(self, encoding: Any) -> None:
-            self._encoding = encoding
-
-        def __getattr__(self, name: str) -> Any:
-            looks.append(name)
-            return getattr(self._encoding, name)
-
-    encode = PromptEncoder._encoded
-    monkeypatch.setattr(PromptEncoder, "_encoded", lambda self, text: Watched(encode(self, text)))
-    encoded = encoder.encode(serialize(Conversation((user_turn("what is this? " * 500),))))
-    assert len(encoded.token_ids) > 1000
-    # Two runs of text, before the control token that ends the message and after it.
-    assert len(looks) <= 8
+    encoder = Counting(load_tokenizer(shapes_folder))
+    first = Conversation((user_turn("What is this?"),))
+    before = encoder.encode(serialize(first))
+    assert encoder.encode(serialize(first)) == before
+    second = first.with_turn(assistant_turn("A star.")).with_turn(user_turn("Sure?"))
+    encoder.encode(serialize(second))
+    assert len(encoded) == len(set(encoded)) == 4
 
 
 def test_the_special_ids_follow_the_base_vocabulary(encoder: PromptEncoder, shapes_folder: Path) -> None:

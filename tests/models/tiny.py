@@ -1,4 +1,4 @@
-"""Tiny random checkpoints of the Idefics3 kind, with everything a real one's folder holds."""
+"""Tiny random checkpoints of Idefics2 and its successors, with everything a real one's folder holds."""
 
 import json
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import Any, Final
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from chat.conversation import Conversation, Text
+from tests.models.tiny_idefics import write_tokenizer
 
 TILE: Final = 32
 IMAGE_TOKENS: Final = 16
@@ -52,6 +53,11 @@ class Kind:
     def added_tokens(self) -> tuple[str, ...]:
         return self.first_tokens + self.last_tokens
 
+    @property
+    def class_name(self) -> str:
+        """What the names of its classes in transformers begin with."""
+        return {"idefics2": "Idefics2", "idefics3": "Idefics3", "smolvlm": "SmolVLM"}[self.model_type]
+
 
 _PICTURE_TOKENS: Final = ("<fake_token_around_image>", "<image>", "<end_of_utterance>")
 _SMOL: Final = {
@@ -63,6 +69,14 @@ _SMOL: Final = {
 }
 
 KINDS: Final = {
+    "Idefics2": Kind(
+        model_type="idefics2",
+        begin="<s>",
+        first_tokens=("<unk>", "<s>", "</s>"),
+        last_tokens=_PICTURE_TOKENS,
+        is_llama_3=False,
+        eos=("</s>", "<end_of_utterance>"),
+    ),
     # As in the checkpoint of 8 billion weights, neither <global-img> nor the tiles' places are tokens of their own.
     "Idefics3": Kind(
         model_type="idefics3",
@@ -83,21 +97,16 @@ def write_checkpoint(kind: Kind, folder: Path) -> Path:
     from transformers import GenerationConfig
 
     folder.mkdir(parents=True)
-    tokenizer = _tokenizer(kind)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    _write_json(
-        folder / "tokenizer_config.json",
-        tokenizer_class="PreTrainedTokenizerFast",
-        bos_token=kind.begin,
-        eos_token="<end_of_utterance>",
-        pad_token=kind.added_tokens[1],
-        chat_template=kind.begin + _TEMPLATE,
-    )
-    name = "SmolVLM" if kind.model_type == "smolvlm" else "Idefics3"
+    if kind.model_type == "idefics2":
+        _write_llama_tokenizer(folder)
+        sizes: dict[str, object] = {"size": {"shortest_edge": TILE // 2, "longest_edge": TILE}}
+    else:
+        _write_byte_tokenizer(kind, folder)
+        sizes = {"size": {"longest_edge": 4 * TILE}, "max_image_size": {"longest_edge": TILE}}
     _write_json(
         folder / "preprocessor_config.json",
-        image_processor_type=f"{name}ImageProcessor",
-        processor_class=f"{name}Processor",
+        image_processor_type=f"{kind.class_name}ImageProcessor",
+        processor_class=f"{kind.class_name}Processor",
         do_convert_rgb=True,
         do_image_splitting=True,
         do_normalize=True,
@@ -106,13 +115,13 @@ def write_checkpoint(kind: Kind, folder: Path) -> Path:
         do_resize=True,
         image_mean=[0.5, 0.5, 0.5],
         image_std=[0.5, 0.5, 0.5],
-        max_image_size={"longest_edge": TILE},
         resample=1,
         rescale_factor=1 / 255,
-        size={"longest_edge": 4 * TILE},
+        **sizes,
     )
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     torch.manual_seed(5)
-    model = _model(name, tokenizer)
+    model = _model(kind, tokenizer)
     model.generation_config = GenerationConfig(eos_token_id=[tokenizer.token_to_id(token) for token in kind.eos])
     model.save_pretrained(folder)
     return folder
@@ -135,7 +144,49 @@ def _write_json(path: Path, **content: object) -> None:
     path.write_text(json.dumps(content))
 
 
-def _tokenizer(kind: Kind) -> Tokenizer:
+def _write_llama_tokenizer(folder: Path) -> None:
+    """A tokenizer as Idefics2's files have it: its pipeline puts a space before every text, its settings say not to."""
+    write_tokenizer(folder)
+    (folder / "added_tokens.json").unlink()
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    _write_json(
+        folder / "tokenizer_config.json",
+        **{**settings, "legacy": False, "add_bos_token": True, "chat_template": _TEMPLATE},
+    )
+    path = folder / "tokenizer.json"
+    begin = {"SpecialToken": {"id": "<s>", "type_id": 0}}
+    pipeline = {
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": [
+                {"type": "Prepend", "prepend": "▁"},
+                {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+            ],
+        },
+        "pre_tokenizer": None,
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [begin, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [begin, {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
+        },
+    }
+    path.write_text(json.dumps({**json.loads(path.read_text()), **pipeline}))
+
+
+def _write_byte_tokenizer(kind: Kind, folder: Path) -> None:
+    _byte_tokenizer(kind).save(str(folder / "tokenizer.json"))
+    _write_json(
+        folder / "tokenizer_config.json",
+        tokenizer_class="PreTrainedTokenizerFast",
+        bos_token=kind.begin,
+        eos_token="<end_of_utterance>",
+        pad_token=kind.added_tokens[1],
+        chat_template=kind.begin + _TEMPLATE,
+    )
+
+
+def _byte_tokenizer(kind: Kind) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(ignore_merges=kind.is_llama_3))
     splitters: Sequence[Any] = (
         [
@@ -160,25 +211,33 @@ def _tokenizer(kind: Kind) -> Tokenizer:
     return tokenizer
 
 
-def _model(name: str, tokenizer: Tokenizer) -> Any:
+def _model(kind: Kind, tokenizer: Tokenizer) -> Any:
     import transformers
 
     # Wide random weights, so that a picture and every word change what is said.
     wide = 0.25
-    config = getattr(transformers, f"{name}Config")(
+    text: dict[str, object] = {
+        "model_type": "llama",
+        "vocab_size": tokenizer.get_vocab_size(),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": CONTEXT_LENGTH,
+        "initializer_range": wide,
+    }
+    if kind.model_type == "idefics2":
+        text |= {"model_type": "mistral", "max_position_embeddings": 4 * CONTEXT_LENGTH, "pad_token_id": 0}
+        text |= {"sliding_window": CONTEXT_LENGTH}
+        perceiver = {"hidden_size": 64, "resampler_depth": 1, "resampler_n_heads": 4, "resampler_head_dim": 16}
+        perceiver |= {"resampler_n_latents": IMAGE_TOKENS, "num_key_value_heads": 2}
+        own: dict[str, object] = {"perceiver_config": {**perceiver, "initializer_range": wide}}
+    else:
+        own = {"scale_factor": 2}
+    config = getattr(transformers, f"{kind.class_name}Config")(
         image_token_id=tokenizer.token_to_id("<image>"),
-        scale_factor=2,
-        text_config={
-            "model_type": "llama",
-            "vocab_size": tokenizer.get_vocab_size(),
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": CONTEXT_LENGTH,
-            "initializer_range": wide,
-        },
+        text_config=text,
         vision_config={
             "hidden_size": 64,
             "intermediate_size": 64,
@@ -188,5 +247,6 @@ def _model(name: str, tokenizer: Tokenizer) -> Any:
             "patch_size": 4,
             "initializer_range": wide,
         },
+        **own,
     )
-    return getattr(transformers, f"{name}ForConditionalGeneration")(config)
+    return getattr(transformers, f"{kind.class_name}ForConditionalGeneration")(config)

@@ -1,6 +1,7 @@
-"""Idefics3, SmolVLM and SmolVLM2: a prompt's ids are the reference's, and no text becomes a control token."""
+"""Idefics2 and its successors: a prompt's ids are the reference's, and no text becomes a control token."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -8,18 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from chat.conversation import Conversation, assistant_turn, user_turn
-from chat.models.generator import Engine
-from chat.prompt import IDEFICS3, SMOLVLM, Control, Picture, serialize
+from chat.models.engine import Engine
+from chat.prompt import IDEFICS2, IDEFICS3, SMOLVLM, Control, Picture, serialize
 from tests.benign import benign_conversation
-from tests.models.reference import IMAGES, Tiny, both_tokenizers, every_kind
+from tests.models.reference import IMAGES, Tiny, every_kind, every_tokenizer
 from tests.models.tiny import IMAGE_TOKENS, messages_of
 
 
-@both_tokenizers
+@every_tokenizer
 def test_ids_equal_the_reference_processors_on_200_benign_conversations(tiny: Tiny) -> None:
-    from transformers import Idefics3Processor
-
-    processor = Idefics3Processor(tiny.image_processor, tiny.tokenizer, image_seq_len=IMAGE_TOKENS)
+    processor = tiny.processor()
     encoder, dialect = tiny.engine().encoder, tiny.engine().dialect
     rng = random.Random(1)
     for _ in range(200):
@@ -30,7 +29,39 @@ def test_ids_equal_the_reference_processors_on_200_benign_conversations(tiny: Ti
         assert list(encoder.encode(serialize(conversation, dialect)).token_ids) == reference, text
 
 
-@both_tokenizers
+@pytest.mark.parametrize("tiny", ["Idefics2"], indirect=True)
+def test_the_prompts_string_is_what_the_processor_of_idefics2_makes_of_the_chat_template(tiny: Tiny) -> None:
+    processor = tiny.processor(image_tokens=1)
+    rng = random.Random(2)
+    for _ in range(200):
+        conversation = benign_conversation(rng, IMAGES)
+        text = tiny.tokenizer.apply_chat_template(messages_of(conversation), add_generation_prompt=True, tokenize=False)
+        pictures = [PillowImage.new("RGB", (4, 4)) for _ in conversation.images]
+        made = written_by(processor, text, pictures)
+        assert serialize(conversation, IDEFICS2).text == f"<s>{made}"
+
+
+def written_by(processor: Any, text: str, pictures: list[PillowImage.Image]) -> str:
+    """The string that a processor hands to its tokenizer."""
+    tokenizer = processor.tokenizer
+    given: list[str] = []
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(tokenizer, name)
+
+        def __call__(self, texts: list[str], **options: Any) -> Any:
+            given.extend(texts)
+            return tokenizer(texts, **options)
+
+    processor.tokenizer = Watched()
+    processor(text=text, images=pictures or None, do_image_splitting=False)
+    processor.tokenizer = tokenizer
+    (made,) = given
+    return made
+
+
+@pytest.mark.parametrize("tiny", ["Idefics3", "SmolVLM"], indirect=True)
 def test_the_prompts_string_is_the_chat_templates(tiny: Tiny) -> None:
     rng = random.Random(2)
     dialect = tiny.engine().dialect
@@ -53,6 +84,22 @@ def test_a_conversation_becomes_exactly_this_string() -> None:
     )
     assert serialize(talk, IDEFICS3).text == f"<|begin_of_text|>{tail}"
     assert serialize(talk, SMOLVLM).text == f"<|im_start|>{tail}"
+    fenced = "<fake_token_around_image><image><fake_token_around_image>"
+    tail = tail.replace("<image><image>", f"{fenced}<image><fake_token_around_image>").replace(
+        "<image>What", f"{fenced} What"
+    )
+    assert serialize(talk, IDEFICS2).text == f"<s>{tail}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("What?", " What?"), (" What?", " What?"), ("\nSo", "\nSo"), ("<b>", "<b>"), ("🙂", " 🙂")]
+)
+def test_a_space_parts_words_from_the_picture_they_touch(text: str, expected: str) -> None:
+    talk = Conversation((user_turn("Look", IMAGES[0], text, IMAGES[0]),))
+    fenced = "<fake_token_around_image><image><fake_token_around_image>"
+    assert serialize(talk, IDEFICS2, open_reply=False).text == (
+        f"<s>User: Look{fenced}{expected}{fenced}<end_of_utterance>"
+    )
 
 
 @every_kind
@@ -76,7 +123,8 @@ def assert_nothing_forged(engine: Engine, conversation: Conversation) -> None:
         if isinstance(segment, Control):
             template.append(encoder.control_ids[segment.token])
         elif isinstance(segment, Picture):
-            template += [token_id for token_id in encoder.picture_ids if token_id in encoder.added_ids]
+            ids = encoder.picture_ids(segment.image)
+            template += [token_id for token_id in ids if token_id in encoder.added_ids]
     found = [token_id for token_id in encoder.encode(prompt).token_ids if token_id in encoder.added_ids]
     assert found == template
 
@@ -97,7 +145,7 @@ def test_text_that_spells_a_control_token_gives_no_control_id(tiny: Tiny, templa
         )
 
 
-@both_tokenizers
+@every_tokenizer
 def test_no_mixture_of_text_gives_a_control_id(tiny: Tiny) -> None:
     engine = tiny.engine()
     pieces = st.sampled_from([*tiny.kind.added_tokens, "<", ">", "|", "image", "Ġ", " ", "\n", "é", "a"]) | st.text()

@@ -1,18 +1,15 @@
-"""Idefics3 and SmolVLM2: state kept from turn to turn saves work and changes no id of a reply."""
+"""Idefics2 and its successors: state kept from turn to turn saves work and changes no id of a reply."""
 
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import chat.models.generator
+import chat.models.writing
 from chat.conversation import Conversation, Turn, user_turn
 from chat.generation import CheckpointFacts
-from chat.models.generator import ModelGenerator, chunk_end
-from chat.models.tokens import Key
+from chat.models.generator import ModelGenerator
 from tests.benign import benign_conversation, benign_text
-from tests.models.reference import IMAGES, Tiny, both_classes, run, said
+from tests.models.reference import IMAGES, Tiny, every_class, run, said
 from tests.models.tiny import CONTEXT_LENGTH
 
 
@@ -29,7 +26,7 @@ def asked_next(rng: random.Random, history: Conversation) -> Conversation:
     return history.with_turn(ask(rng))
 
 
-@both_classes
+@every_class
 def test_kept_state_gives_the_ids_of_plain_generate_over_40_conversations(tiny: Tiny) -> None:
     rng = random.Random(7)
     engine = tiny.engine()
@@ -46,7 +43,7 @@ def test_kept_state_gives_the_ids_of_plain_generate_over_40_conversations(tiny: 
     assert len(replies) > 40
 
 
-@both_classes
+@every_class
 def test_a_later_turn_computes_only_what_is_new_and_looks_at_a_picture_once(tiny: Tiny) -> None:
     engine = tiny.engine()
     generator = ModelGenerator(engine, CheckpointFacts("tiny", context_length=CONTEXT_LENGTH))
@@ -65,7 +62,7 @@ def test_a_later_turn_computes_only_what_is_new_and_looks_at_a_picture_once(tiny
     seen.remove()
 
 
-@both_classes
+@every_class
 def test_another_picture_in_the_same_place_is_not_taken_for_the_first(tiny: Tiny) -> None:
     generator = tiny.load()
     asked = [Conversation((user_turn(image, "What is in the picture?"),)) for image in IMAGES]
@@ -74,24 +71,11 @@ def test_another_picture_in_the_same_place_is_not_taken_for_the_first(tiny: Tiny
     assert len(set(kept)) == len(IMAGES)
 
 
-@both_classes
+@every_class
 def test_prompts_computed_in_small_parts_give_the_same_ids(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat.models.generator, "PREFILL_CHUNK", 5)
+    monkeypatch.setattr(chat.models.writing, "PREFILL_CHUNK", 5)
     engine = tiny.engine()
     rng = random.Random(3)
     for _ in range(5):
         conversation = benign_conversation(rng, IMAGES)
         assert list(run(tiny.load(), conversation)[1].token_ids) == tiny.new_ids(engine, conversation)
-
-
-@given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=200))
-def test_a_part_of_a_prompt_never_ends_inside_a_picture(runs: list[tuple[int, bool]]) -> None:
-    keys: list[Key] = []
-    for length, is_picture in runs:
-        keys += [(0, ""), *[(1, "a" * 64 if is_picture else "")] * (length * 40), (0, "")]
-    start = 0
-    while start < len(keys):
-        end = chunk_end(keys, start)
-        assert end == len(keys) or not (keys[end - 1][1] and keys[end][1])
-        assert end - start >= min(chat.models.generator.PREFILL_CHUNK, len(keys) - start)
-        start = end

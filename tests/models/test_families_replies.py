@@ -1,4 +1,4 @@
-"""Idefics3, SmolVLM and SmolVLM2: why a reply ends, what may stand in it, and how its text is streamed."""
+"""Idefics2 and its successors: why a reply ends, what may stand in it, and how its text is streamed."""
 
 import pytest
 from hypothesis import given, settings
@@ -14,15 +14,15 @@ from tests.models.reference import (
     Tiny,
     assert_cost_is_even,
     assert_pieces_are_the_full_decode,
-    both_classes,
-    both_tokenizers,
+    every_class,
     every_kind,
+    every_tokenizer,
     run,
 )
 from tests.models.tiny import CONTEXT_LENGTH
 
 
-@both_classes
+@every_class
 def test_every_stop_has_its_reason(tiny: Tiny) -> None:
     engine = tiny.engine()
     facts = CheckpointFacts("tiny", context_length=CONTEXT_LENGTH)
@@ -62,7 +62,7 @@ def test_wild_sampling_gives_no_control_token_but_the_one_that_closes(tiny: Tiny
     assert len(ids) > 100
 
 
-@both_tokenizers
+@every_tokenizer
 def test_an_id_that_stands_for_no_token_is_never_given(tiny: Tiny) -> None:
     """Some models have room for more tokens than their tokenizer has."""
     engine = tiny.engine()
@@ -75,7 +75,7 @@ def test_an_id_that_stands_for_no_token_is_never_given(tiny: Tiny) -> None:
     }
 
 
-@both_classes
+@every_class
 def test_beams_give_the_ids_of_transformers(tiny: Tiny) -> None:
     engine = tiny.engine()
     generator = tiny.load()
@@ -87,7 +87,7 @@ def test_beams_give_the_ids_of_transformers(tiny: Tiny) -> None:
         assert reply.text == "".join(chunk.text for chunk in chunks)
 
 
-@both_tokenizers
+@every_tokenizer
 def test_streamed_pieces_joined_are_the_full_decode(tiny: Tiny) -> None:
     encoder = tiny.engine().encoder
     bytes_of = [encoder.encode_text(text)[-1] for text in "\n U:"] + list(encoder.encode_text("€🙂é\ufffd"))
@@ -101,7 +101,7 @@ def test_streamed_pieces_joined_are_the_full_decode(tiny: Tiny) -> None:
     check()
 
 
-@both_tokenizers
+@every_tokenizer
 def test_bytes_of_no_character_are_streamed_as_they_are_decoded(tiny: Tiny) -> None:
     encoder = tiny.engine().encoder
     letters = {byte: encoder.encode_text(chr(byte))[0] for byte in b"a :"}
@@ -115,7 +115,7 @@ def test_bytes_of_no_character_are_streamed_as_they_are_decoded(tiny: Tiny) -> N
     check()
 
 
-@both_tokenizers
+@every_tokenizer
 @pytest.mark.parametrize("text", ["There are two red stars. ", "\n", "  ", "🙂", "\ufffd"])
 def test_a_long_reply_costs_as_much_for_every_token(tiny: Tiny, text: str) -> None:
     encoder = tiny.engine().encoder
@@ -124,7 +124,7 @@ def test_a_long_reply_costs_as_much_for_every_token(tiny: Tiny, text: str) -> No
     assert_cost_is_even(encoder, list(encoder.encode_text("🙂"))[:1])
 
 
-@both_tokenizers
+@every_tokenizer
 @pytest.mark.parametrize(
     "text", ["A dog.\n  indented", "€ and 🙂🙂 x", " two  spaces ", "\n\n", "日本語 \n Us", "\ufffd x"]
 )
@@ -137,7 +137,7 @@ def test_a_replys_text_comes_back_and_no_character_comes_half(tiny: Tiny, text: 
     assert "".join(pieces) + reply.finish() == text == encoder.decode(ids)
 
 
-@both_tokenizers
+@every_tokenizer
 def test_a_reply_ends_before_it_speaks_for_the_user(tiny: Tiny) -> None:
     encoder = tiny.engine().encoder
     reply = ReplyText(encoder)

@@ -1,0 +1,144 @@
+"""Computes with Idefics2, Idefics3, SmolVLM and SmolVLM2: pictures to vectors of `<image>` tokens, tokens to logits.
+
+A picture is a run of tokens like any other, whose embeddings come from the vision tower. So a picture is looked at
+once, and whatever follows attends to it through the kept state. How many tokens stand for a picture, and into which
+views of it they are parted, is the encoder's and the image processor's affair.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from chat.conversation import Image
+from chat.errors import GenerationError
+from chat.images import decode
+from chat.models.features import KeptFeatures
+from chat.models.state import KeptState
+from chat.models.tokens import Key, PromptEncoder
+from chat.prompt import END_OF_UTTERANCE, IMAGE, Dialect
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+class EmbeddedEngine:
+    """A loaded checkpoint of a family whose pictures become embeddings among those of the words."""
+
+    attends_packed = False
+
+    def __init__(
+        self,
+        model: Any,
+        encoder: PromptEncoder,
+        dialect: Dialect,
+        views: Callable[["PIL.Image.Image"], Mapping[str, Tensor]],
+    ) -> None:
+        """Take over a loaded checkpoint.
+
+        Args:
+            model: In evaluation mode; a class of transformers with `get_image_features`.
+            encoder: Of the checkpoint's tokenizer.
+            dialect: That of the checkpoint's chat template.
+            views: Gives a picture's `pixel_values` (1, views, 3, height, width) and their `pixel_attention_mask`.
+        """
+        self.model = model
+        self.encoder = encoder
+        self.dialect = dialect
+        self._views = views
+        ids = encoder.control_ids
+        self.utterance_id: int | None = ids[END_OF_UTTERANCE]
+        self.eos_ids = _eos_ids(model) & encoder.added_ids
+        vocabulary = model.config.text_config.vocab_size
+        self.banned_ids = tuple(sorted(encoder.unsaid_ids(vocabulary, {ids[END_OF_UTTERANCE], *self.eos_ids})))
+        self.image_size = int(model.config.vision_config.image_size)
+        self.features = KeptFeatures(self._look)
+
+    @torch.inference_mode()
+    def _look(self, image: Image) -> tuple[Tensor]:
+        """The features of a picture, one tensor (image tokens, width)."""
+        processed = self._views(decode(image))
+        pixels = processed["pixel_values"].to(self.model.device)
+        masks = processed["pixel_attention_mask"].to(self.model.device)
+        # One view after the other: some are large, and the memory for one is enough.
+        seen = [
+            self.model.model.get_image_features(*view).pooler_output[0]
+            for view in zip(pixels.split(1, dim=1), masks.split(1, dim=1), strict=True)
+        ]
+        features = torch.cat(seen)
+        places = self.encoder.picture_ids(image).count(self.encoder.control_ids[IMAGE])
+        if len(features) != places:
+            raise GenerationError(
+                f"{image.name} takes {places:,} tokens of the prompt and the checkpoint sees it as {len(features):,}: "
+                "its preprocessor_config.json and config.json do not fit together"
+            )
+        return (features,)
+
+    @torch.inference_mode()
+    def compute(self, state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> Tensor:
+        """Compute tokens after those in the state and add them to it.
+
+        Args:
+            state: What is computed already.
+            keys: The tokens to compute, at least one; they may begin or end within a picture.
+            images: The conversation's pictures by digest.
+
+        Returns:
+            The logits of the last token, (vocabulary,).
+        """
+        output = self.model(
+            inputs_embeds=self._embedded(keys, images, state.shown),
+            past_key_values=state.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        state.computed(keys)
+        logits: Tensor = output.logits[0, -1]
+        return logits
+
+    def _embedded(self, keys: Sequence[Key], images: Mapping[str, Image], shown: Callable[[str], int]) -> Tensor:
+        """The vectors that the language model gets for tokens, (1, tokens, width).
+
+        Args:
+            keys: The tokens.
+            images: The conversation's pictures by digest.
+            shown: Tells how many tokens of a picture stand before these.
+        """
+        embedded: Tensor = self.model.get_input_embeddings()(self._ids(keys))
+        places: dict[str, list[int]] = {}
+        for place, (_, digest) in enumerate(keys):
+            if digest:
+                places.setdefault(digest, []).append(place)
+        for digest, own in places.items():
+            (features,) = self.features.of(images[digest])
+            # A picture that is shown again goes on where it ended before: at its beginning.
+            rows = (shown(digest) + torch.arange(len(own), device=features.device)) % len(features)
+            embedded[0, own] = features[rows].to(embedded.device, embedded.dtype)
+        return embedded
+
+    def _ids(self, keys: Sequence[Key]) -> Tensor:
+        return torch.tensor([[token_id for token_id, _ in keys]], device=self.model.device)
+
+    @torch.inference_mode()
+    def generate_inputs(self, keys: Sequence[Key], images: Mapping[str, Image]) -> dict[str, Tensor]:
+        """The arguments of transformers' own `generate` for a whole prompt."""
+        ids = self._ids(keys)
+        return {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "inputs_embeds": self._embedded(keys, images, lambda _: 0),
+        }
+
+
+def _eos_ids(model: Any) -> frozenset[int]:
+    """Every id that the checkpoint's files call an end of text.
+
+    Where a file is silent, transformers puts in the id of another tokenizer: it may be that of a plain word here, so
+    only those that are tokens of their own may end a reply.
+    """
+    found: set[int] = set()
+    for source in (model.generation_config, model.config, model.config.text_config):
+        named = getattr(source, "eos_token_id", None)
+        found.update(named if isinstance(named, list) else [] if named is None else [named])
+    return frozenset(found)
