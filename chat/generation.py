@@ -100,6 +100,8 @@ class CheckpointFacts:
     """Tokens the checkpoint was made for, prompt and reply together."""
     image_size: int = 224
     """Side of the square that a picture is squashed to, in pixels."""
+    image_detail: str = "low"
+    """`low` where a picture is seen as a whole alone, `high` where it is seen in parts as well."""
     is_demonstration: bool = False
     """Whether this is the bundled checkpoint, which knows coloured shapes and nothing else."""
 
@@ -149,8 +151,16 @@ class Chunk:
     """None for text that was held back until the reply had ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReadProgress:
+    """How far the reading of a prompt has come, in tokens that nothing earlier had read."""
+
+    done: int
+    total: int
+
+
 class TextGenerator(Protocol):
-    """A loaded model. Used from one thread at a time."""
+    """A loaded model. Used from one thread at a time, for one reply at a time."""
 
     @property
     def facts(self) -> CheckpointFacts:
@@ -165,11 +175,13 @@ class TextGenerator(Protocol):
 
     def generate(
         self, prompt: "Prompt", settings: GenerationSettings, stop: threading.Event
-    ) -> Iterator[Chunk | Reply]:
+    ) -> "Iterator[ReadProgress | Chunk | Reply]":
         """Yield the reply piece by piece, and last of all the whole `Reply`.
 
-        The texts of the chunks, joined, are the reply's text. Setting `stop` from any thread ends the reply after the
-        token at hand, with what was said so far and the reason `CANCELLED`.
+        Before its first piece comes how far the prompt has been read, as long as that takes several steps. The texts
+        of the chunks, joined, are the reply's text. Setting `stop` from any thread ends the reply after the token at
+        hand, with what was said so far and the reason `CANCELLED`. Whoever asks for more after the `Reply` gets
+        nothing, but lets the generator prepare for the next question.
 
         Raises:
             GenerationError: The model failed; the chunks yielded so far are all there is.
@@ -184,6 +196,12 @@ class LoadProgress:
     """What is being done, in words: "importing torch", "reading weights"."""
     fraction: float | None = None
     """From 0 to 1 over the whole loading, where it can be told."""
+    done_bytes: int | None = None
+    """How much of this stage is done, where it goes through a known number of bytes."""
+    total_bytes: int | None = None
+    """That number."""
+    notice: str = ""
+    """One line that the person should know of for as long as the model is used, such as that it will be slow."""
 
 
 Loader = Callable[[Callable[[LoadProgress], None], threading.Event], TextGenerator]

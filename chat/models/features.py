@@ -7,27 +7,46 @@ from torch import Tensor
 
 from chat.conversation import Image
 
+Seen = tuple[Tensor, ...]
+"""What was computed of one picture and of nothing else."""
+
 
 class KeptFeatures:
     """The features of the pictures used last, by digest."""
 
-    def __init__(self, look: Callable[[Image], Tensor], most: int) -> None:
-        """Begin with none.
+    def __init__(self, look: Callable[[Image], Seen]) -> None:
+        """Begin with none, and with room for any number.
 
         Args:
             look: Computes a picture's features.
-            most: How many pictures' features are kept.
         """
         self._look = look
-        self._most = most
-        self._features: OrderedDict[str, Tensor] = OrderedDict()
+        self.most_bytes: float = float("inf")
+        """That all features together may take; those of the picture used last stay even if they are larger."""
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
 
-    def of(self, image: Image) -> Tensor:
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all features."""
+        return sum(_nbytes(seen) for seen in self._seen.values())
+
+    def clear(self) -> None:
+        """Let go of all features."""
+        self._seen.clear()
+
+    def of(self, image: Image) -> Seen:
         """The features of a picture, computed if they are not kept."""
-        known = self._features.get(image.digest)
+        known = self._seen.get(image.digest)
         if known is None:
-            self._features[image.digest] = known = self._look(image)
-            if len(self._features) > self._most:
-                self._features.popitem(last=False)
-        self._features.move_to_end(image.digest)
+            self._seen[image.digest] = known = self._look(image)
+            while len(self._seen) > 1 and self.nbytes > self.most_bytes:
+                self._seen.popitem(last=False)
+        self._seen.move_to_end(image.digest)
         return known
+
+
+def _nbytes(seen: Seen) -> int:
+    return sum(int(features.nbytes) for features in seen)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from chat.conversation import Image, Part, user_turn
-from chat.generation import Chunk, GenerationSettings, TextGenerator
+from chat.generation import Chunk, GenerationSettings, Reply, TextGenerator
 from chat.prompt import serialize
 from chat.session import RunningReply, SessionStore, conversation_of
 from chat.session_files import export_session
@@ -138,7 +138,7 @@ def hold(store: SessionStore, generator: TextGenerator, title: str, messages: tu
         for piece in generator.generate(serialize(conversation, generator.dialect), settings, threading.Event()):
             if isinstance(piece, Chunk):
                 running.add(piece)
-            else:
+            elif isinstance(piece, Reply):
                 running.finish(piece)
     return session_id
 

@@ -9,7 +9,7 @@ import pytest
 
 from chat.conversation import Conversation, Image, Turn, assistant_turn, user_turn
 from chat.errors import GenerationError
-from chat.generation import Chunk, GenerationSettings, Reply, StopReason, TextGenerator
+from chat.generation import Chunk, GenerationSettings, ReadProgress, Reply, StopReason, TextGenerator
 from chat.models.generator import ModelGenerator
 from chat.prompt import serialize
 from tests.benign import reference_list
@@ -25,7 +25,7 @@ def run(
     )
     *chunks, reply = pieces
     assert isinstance(reply, Reply)
-    assert all(isinstance(chunk, Chunk) for chunk in chunks)
+    assert all(isinstance(chunk, Chunk | ReadProgress) for chunk in chunks)
     return [chunk for chunk in chunks if isinstance(chunk, Chunk)], reply
 
 
@@ -139,7 +139,7 @@ def test_a_reply_stopped_by_the_user_keeps_what_was_said_and_spoils_nothing(
             pieces.append(piece)
             if len(pieces) == 4:
                 stop.set()
-        else:
+        elif isinstance(piece, Reply):
             assert piece.stop_reason is StopReason.CANCELLED
             assert piece.text == "".join(chunk.text for chunk in pieces)
             assert len(piece.token_ids) == 4
