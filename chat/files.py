@@ -51,7 +51,9 @@ def byte_size(count: int) -> str:
     """A number of bytes in words, such as `3.4 MiB`."""
     if count < 1024:
         return f"{count} bytes"
-    return f"{count / 1024:.1f} KiB" if count < 2**20 else f"{count / 2**20:.1f} MiB"
+    if count < 2**20:
+        return f"{count / 1024:.1f} KiB"
+    return f"{count / 2**20:.1f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
 
 
 def read_file(path: str | Path, *, most_bytes: int, error: type[InputError]) -> bytes:

@@ -33,7 +33,14 @@ def test_a_link_is_replaced_and_not_what_it_leads_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (2**20 - 1, "1024.0 KiB"), (5 * 2**19, "2.5 MiB")],
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KiB"),
+        (2**20 - 1, "1024.0 KiB"),
+        (5 * 2**19, "2.5 MiB"),
+        (3 * 2**29, "1.5 GiB"),
+    ],
 )
 def test_sizes_in_words(count: int, words: str) -> None:
     assert byte_size(count) == words

@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "chat": ("chat.cli.chat", "Talk about pictures in the terminal UI; this is what runs without a command."),
     "ask": ("chat.cli.ask", "Ask one question and stream the reply."),
     "sessions": ("chat.cli.sessions", "List, show, rename, delete, restore, export and import saved sessions."),
+    "doctor": ("chat.cli.doctor", "Tell what this machine can run, and what a checkpoint would take of it."),
+    "bench": ("chat.cli.bench", "Measure speed beside the recipe of the guides."),
 }
 """Module and one-line help of every command; the command has its own name in the module."""
 

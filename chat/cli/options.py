@@ -37,7 +37,7 @@ session_options = _all(
     click.option("--continue", "continue_latest", is_flag=True, help="Go on with the session used last."),
 )
 
-model_options = _all(
+checkpoint_options = _all(
     click.option(
         "--checkpoint", metavar="NAME_OR_FOLDER", default=BUNDLED, show_default=True, help="What to talk with."
     ),
@@ -45,8 +45,28 @@ model_options = _all(
     click.option(
         "--dtype", type=click.Choice(["auto", "float32", "float16", "bfloat16"]), default="auto", help="Of the weights."
     ),
-    click.option("--quantize", type=click.Choice(["none", "8bit", "4bit"]), default="none", help="Pack the weights."),
-    click.option("--device", default="auto", help="cpu, cuda, mps, xpu; found out when left out."),
+    click.option(
+        "--quantize",
+        type=click.Choice(["none", "8bit", "4bit"]),
+        default="none",
+        help="Quantize the weights to save memory; on a CPU that is slower.",
+    ),
+    click.option(
+        "--device", metavar="DEVICE", default="auto", help="cpu, cuda, cuda:N, mps, xpu; found out when left out."
+    ),
+    click.option(
+        "--image-detail",
+        type=click.Choice(["low", "high"]),
+        default="low",
+        show_default=True,
+        help="How closely pictures are seen: low takes 64 to 169 tokens each, high 320 (Idefics2) to 2,900; "
+        "IDEFICS has one size.",
+    ),
+)
+"""Options of every command that loads a checkpoint; `checkpoint_request` reads their values."""
+
+model_options = _all(
+    checkpoint_options,
     click.option("--max-new-tokens", type=int, default=256, show_default=True, help="Longest reply."),
     click.option("--temperature", type=float, default=0.0, show_default=True, help="0 is greedy; above, sampled."),
     click.option("--top-p", type=float, default=1.0, show_default=True, help="Sample from this share of likelihood."),
@@ -55,10 +75,10 @@ model_options = _all(
     click.option("--repetition-penalty", type=float, default=1.0, show_default=True, help="1 is none."),
     click.option("--seed", type=int, help="Of the sampling; drawn when left out. `sessions export` tells it."),
 )
-"""Options of every command that uses a model; `checkpoint_request` and `settings` read their values."""
+"""Options of every command that generates; `checkpoint_request` and `settings` read their values."""
 
 _SETTINGS: Final = ("max_new_tokens", "temperature", "top_p", "top_k", "num_beams", "repetition_penalty", "seed")
-_REQUEST: Final = ("revision", "dtype", "quantize", "device")
+_REQUEST: Final = ("revision", "dtype", "quantize", "device", "image_detail")
 
 
 def check_session_options(session_id: str | None, continue_latest: bool) -> None:

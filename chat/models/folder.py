@@ -5,15 +5,15 @@ follow. So whatever can be told from the files' names and headers is told here, 
 """
 
 import json
-import os
-import struct
 from pathlib import Path
 from typing import Any, Final
 
 from chat.errors import CheckpointError
+from chat.models.headers import TensorHeader, read_headers
 
 SUPPORTED: Final = {
     "idefics": "IDEFICS (9b, 80b, base and instruct)",
+    "idefics2": "Idefics2",
     "idefics3": "Idefics3 and SmolVLM",
     "smolvlm": "SmolVLM2",
 }
@@ -21,7 +21,6 @@ SUPPORTED: Final = {
 
 _WEIGHTS: Final = "model.safetensors"
 _INDEX: Final = "model.safetensors.index.json"
-_LARGEST_HEADER: Final = 100_000_000
 
 
 def check_folder(folder: Path) -> dict[str, Any]:
@@ -36,8 +35,10 @@ def check_folder(folder: Path) -> dict[str, Any]:
     _check_image_settings(folder)
     if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
         raise CheckpointError(f"{folder} has no tokenizer.json: copy the checkpoint's files again")
-    for path in weight_files(folder):
-        _check_weights(path)
+    for name in ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json"):
+        if (folder / name).exists():
+            _refuse_code(folder / name, _read_json(folder / name))
+    _check_weights(folder, read_headers(weight_files(folder)))
     return config
 
 
@@ -48,7 +49,24 @@ def check_family(folder: Path) -> dict[str, Any]:
     if family not in SUPPORTED:
         known = ", ".join(SUPPORTED.values())
         raise CheckpointError(f"{folder} holds a checkpoint of the kind {family!r}; what works: {known}")
+    _refuse_code(folder / "config.json", config)
+    if quantization := config.get("quantization_config"):
+        method = (
+            quantization.get("quant_method", "an unknown method") if isinstance(quantization, dict) else quantization
+        )
+        raise CheckpointError(
+            f"{folder} holds weights that are quantized already ({method}): "
+            "use the checkpoint they were made from, with --quantize 4bit or 8bit"
+        )
     return config
+
+
+def _refuse_code(path: Path, settings: dict[str, Any]) -> None:
+    """Refuse settings that name code: without that code, the checkpoint would be another than its makers meant."""
+    if settings.get("auto_map"):
+        raise CheckpointError(
+            f"{path} names code to run (auto_map), and no checkpoint's code is ever run: use a checkpoint without it"
+        )
 
 
 def _check_image_settings(folder: Path) -> None:
@@ -78,6 +96,22 @@ def weight_files(folder: Path) -> list[Path]:
     raise CheckpointError(f"{folder} has no {_WEIGHTS}: copy the checkpoint's files again")
 
 
+def _check_weights(folder: Path, tensors: dict[str, TensorHeader]) -> None:
+    """Check that the tensors are those that the index names, in numbers that can be computed with."""
+    if (folder / _INDEX).exists():
+        absent = _read_json(folder / _INDEX)["weight_map"].keys() - tensors.keys()
+        if absent:
+            raise CheckpointError(
+                f"{folder / _INDEX} names {min(absent)}, which no file holds: copy the checkpoint's files again"
+            )
+    for name, tensor in tensors.items():
+        if tensor.is_quantized:
+            raise CheckpointError(
+                f"{folder} holds {name} in numbers of the kind {tensor.kind}: use the checkpoint it was made from, "
+                "with --quantize 4bit or 8bit"
+            )
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -90,24 +124,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is not a JSON object: copy the file again")
     return content
-
-
-def _check_weights(path: Path) -> None:
-    """Compare a safetensors file's length with what its header promises."""
-    try:
-        with path.open("rb") as weights:
-            size = os.fstat(weights.fileno()).st_size
-            (header_size,) = struct.unpack("<Q", weights.read(8))
-            if header_size > min(size, _LARGEST_HEADER):
-                raise CheckpointError(f"{path} is cut off or not a safetensors file: copy the file again")
-            header = json.loads(weights.read(header_size))
-            ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path.parent} has no {path.name}: copy the checkpoint's files again") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise CheckpointError(f"{path} is cut off or not a safetensors file: copy the file again") from error
-    promised = 8 + header_size + max(ends, default=0)
-    if size != promised:
-        raise CheckpointError(f"{path} has {size:,} of {promised:,} bytes: copy the file again")

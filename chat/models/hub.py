@@ -1,6 +1,7 @@
 """Finds a checkpoint's folder: one on this machine, or one from the hub, fetched only when the user named it."""
 
 import errno
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,12 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat.errors import CheckpointError, UsageError
+from chat.files import byte_size
 from chat.generation import LoadProgress
-from chat.models.folder import check_family, weight_files
+from chat.models.folder import check_family, check_folder, weight_files
+from chat.models.headers import TensorHeader, read_headers
 from chat.models.request import CheckpointRequest
 
 _FILES: Final = ["*.json", "*.safetensors", "tokenizer.model"]
 """What a checkpoint needs; pickles and code are never fetched."""
+_FETCHED: Final = 0.7
+"""Share of the whole loading that has been done when everything is fetched."""
 
 
 def find_folder(
@@ -73,18 +78,68 @@ def _cached(request: CheckpointRequest) -> Path | None:
         return None
 
 
+def described(request: CheckpointRequest) -> tuple[dict[str, Any], dict[str, TensorHeader], str | None]:
+    """What a checkpoint's files say of it: its config, the headers of its weights and, of the hub, its commit.
+
+    Of a checkpoint that is not on this machine, the config and the beginnings of the weights' files are fetched, and
+    no weights.
+
+    Raises:
+        CheckpointError: There is no such checkpoint, it cannot be loaded, or the hub cannot be reached.
+    """
+    folder = folder_here(request)
+    if snapshot := folder or _cached(request):
+        return check_folder(snapshot), read_headers(weight_files(snapshot)), None if folder else snapshot.name
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import NotASafetensorsRepoError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    with _hub_errors(request):
+        outline = Path(snapshot_download(request.name, revision=request.revision, allow_patterns=["config.json"]))
+        config = check_family(outline)
+        try:
+            found = HfApi().get_safetensors_metadata(request.name, revision=outline.name)
+        except NotASafetensorsRepoError as error:
+            raise CheckpointError(
+                f"{request.name} has no weights as safetensors: use a checkpoint with them"
+            ) from error
+    tensors = {
+        name: TensorHeader(tensor.dtype, tuple(tensor.shape))
+        for file in found.files_metadata.values()
+        for name, tensor in file.tensors.items()
+    }
+    return config, tensors, outline.name
+
+
 def _fetched(request: CheckpointRequest, progress: Callable[[LoadProgress], None], stop: threading.Event) -> Path:
     """Fetch a checkpoint: its config first, so that nothing large comes of one that cannot be loaded."""
     from huggingface_hub import snapshot_download
 
     progress(LoadProgress(f"fetching {request.name}"))
-    bar = _reporting_bar(request.name, progress, stop)
+    silent = _reporting_bar(request.name, 0, lambda _: None, stop)
     with _hub_errors(request):
         outline = snapshot_download(
-            request.name, revision=request.revision, allow_patterns=["config.json"], tqdm_class=bar
+            request.name, revision=request.revision, allow_patterns=["config.json"], tqdm_class=silent
         )
         check_family(Path(outline))
+        wanted = snapshot_download(
+            request.name, revision=request.revision, allow_patterns=_FILES, tqdm_class=silent, dry_run=True
+        )
+        total = sum(file.file_size or 0 for file in wanted if file.will_download)
+        _check_room(request.name, Path(outline), total)
+        bar = _reporting_bar(request.name, total, progress, stop)
         return Path(snapshot_download(request.name, revision=request.revision, allow_patterns=_FILES, tqdm_class=bar))
+
+
+def _check_room(name: str, folder: Path, total: int) -> None:
+    """Refuse, before anything large is fetched, what the disk has no room for."""
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise CheckpointError(
+            f"{name} takes {byte_size(total)} more on the disk and {byte_size(free)} are free in {folder.parent}: "
+            "free some space, or set HF_HOME to a folder on another disk"
+        )
 
 
 @contextmanager
@@ -134,22 +189,31 @@ def _unreachable(name: str) -> str:
     return f"{name} is not on this machine and the hub cannot be reached: connect and try again, or give a folder"
 
 
-def _reporting_bar(name: str, progress: Callable[[LoadProgress], None], stop: threading.Event) -> Any:
-    """A progress bar that draws nothing and tells how much has been fetched."""
+def _reporting_bar(name: str, total: int, progress: Callable[[LoadProgress], None], stop: threading.Event) -> Any:
+    """A class of progress bars that draw nothing and tell how many of so many bytes have been fetched.
+
+    The hub's library has a bar for the bytes that come in, one for those that are written, where these differ, and one
+    for files; what is furthest along is how far the fetching is.
+    """
     from tqdm.auto import tqdm
 
     class ReportingBar(tqdm):
+        most = 0
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
             super().__init__(*args, **{**kwargs, "disable": True})
+            self._counts_bytes = kwargs.get("unit") == "B"
             self._done = 0
 
         def update(self, n: float | None = 1) -> bool | None:
             if stop.is_set():
                 raise CheckpointError(f"fetching {name} was cancelled; what came is kept")
             self._done += int(n or 0)
-            if self.total:
-                progress(LoadProgress(f"fetching {name}", min(1.0, self._done / self.total) * 0.5))
+            if self._counts_bytes and total and self._done > ReportingBar.most:
+                ReportingBar.most = min(self._done, total)
+                share = ReportingBar.most / total
+                progress(LoadProgress(f"fetching {name}", share * _FETCHED, ReportingBar.most, total))
             return None
 
     return ReportingBar

@@ -48,6 +48,28 @@ def drop_tensor(folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def add_tensor(folder: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.0.mlp.adapter.weight"] = torch.zeros(2, 2)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def quantize_tensor(folder: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["lm_head.weight"].to(torch.int8)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def name_a_tensor_that_no_file_holds(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model.safetensors"}}))
+
+
 def drop_tokenizer(folder: Path) -> None:
     for name in ("tokenizer.json", "tokenizer.model"):
         (folder / name).unlink()
@@ -78,7 +100,27 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "cut off or not a safetensors",
     ),
     "a missing tensor": (drop_tensor, "lacks 1 of the model's tensors, model.layers.0.mlp.up_proj.weight"),
-    "another size": (lambda f: edit_json(f / "config.json", intermediate_size=360), "cannot be loaded|lacks"),
+    "another size": (
+        lambda f: edit_json(f / "config.json", intermediate_size=360),
+        "24 tensors have another shape than .*mlp.down_proj.weight first: 128 × 352 in place of 128 × 360; copy",
+    ),
+    "a tensor too many": (add_tensor, "1 tensor has no place in the model, model.layers.0.mlp.adapter.weight first"),
+    "more layers than weights": (lambda f: edit_json(f / "config.json", num_hidden_layers=9), "lacks 40 of the model"),
+    "fewer layers than weights": (lambda f: edit_json(f / "config.json", num_hidden_layers=5), "have no place in the"),
+    "numbers without their scales": (
+        quantize_tensor,
+        "holds lm_head.weight in numbers of the kind I8: use the checkpoint",
+    ),
+    "weights that are quantized": (
+        lambda f: edit_json(f / "config.json", quantization_config={"quant_method": "gptq"}),
+        r"quantized already \(gptq\): use the checkpoint they were made from, with --quantize 4bit",
+    ),
+    "code in the config": (lambda f: edit_json(f / "config.json", auto_map={"AutoConfig": "a.A"}), "names code to run"),
+    "code in the settings of pictures": (
+        lambda f: edit_json(f / "preprocessor_config.json", auto_map={"AutoProcessor": "a.A"}),
+        "preprocessor_config.json names code to run",
+    ),
+    "an index of other tensors": (name_a_tensor_that_no_file_holds, "index.json names a, which no file holds"),
     "a missing shard": (promise_missing_shard, "has no model-00002-of-00002.safetensors"),
     "no tokenizer": (
         drop_tokenizer,
@@ -97,6 +139,7 @@ def test_a_broken_folder_is_refused_in_one_line_that_names_it(name: str, copied:
         load(copied)
     assert "\n" not in str(caught.value)
     assert str(copied) in str(caught.value)
+    assert caught.value.exit_code == 4
 
 
 @pytest.mark.parametrize(
@@ -118,13 +161,46 @@ def test_code_in_a_checkpoint_folder_is_not_run(copied: Path, tmp_path: Path) ->
     mark = tmp_path / "was-run"
     (copied / "evil.py").write_text(f"open({str(mark)!r}, 'w')\nclass Evil: pass\n")
     edit_json(copied / "config.json", auto_map={"AutoConfig": "evil.Evil", "AutoModelForImageTextToText": "evil.Evil"})
-    load(copied)
+    with pytest.raises(CheckpointError, match=r"config.json names code to run \(auto_map\)"):
+        load(copied)
     assert not mark.exists()
+
+
+def test_tensors_that_old_checkpoints_hold_and_nobody_reads_are_no_harm(copied: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(copied / "model.safetensors")
+    tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(16)
+    tensors["model.vision_model.embeddings.position_ids"] = torch.arange(65)[None]
+    save_file(tensors, copied / "model.safetensors", metadata={"format": "pt"})
+    assert load(copied)[-1] == LoadProgress("ready", 1.0)
+
+
+def test_checkpoints_whose_tensors_have_older_names_are_left_to_transformers(shapes_folder: Path) -> None:
+    import torch
+
+    from chat.models.headers import read_headers
+    from chat.models.weights import _check_tensors
+
+    outline = torch.nn.Linear(2, 3)
+    outline._keys_to_ignore_on_load_unexpected = None  # type: ignore[assignment]  # as of a model of transformers
+    outline.all_tied_weights_keys = {}  # type: ignore[assignment]
+    headers = read_headers([shapes_folder / "model.safetensors"])
+    _check_tensors(shapes_folder, outline, {"old.weight": headers["lm_head.weight"]})
+    with pytest.raises(CheckpointError, match="lacks 2 of"):
+        _check_tensors(shapes_folder, outline, {})
 
 
 def test_loading_tells_its_stages_and_how_far_it_is(shapes_folder: Path) -> None:
     progress = load(shapes_folder)
-    assert [step.stage for step in progress[:2]] == ["checking the files", "starting torch"]
+    stages = list(dict.fromkeys(step.stage for step in progress))
+    assert stages == ["checking the files", "starting torch", "reading the weights", "ready"]
+    read = [(step.done_bytes, step.total_bytes) for step in progress if step.total_bytes]
+    assert read[0][0] == 0
+    assert (
+        read[-1][0] == read[-1][1] == os.path.getsize(shapes_folder / "model.safetensors") - header_size(shapes_folder)
+    )
     fractions = [step.fraction for step in progress if step.fraction is not None]
     assert fractions == sorted(fractions)
     assert len(fractions) > 20
@@ -152,48 +228,34 @@ def test_a_broken_folder_is_told_before_torch_is_imported(copied: Path) -> None:
     )
 
 
-def test_a_device_that_is_not_there_is_named(shapes_folder: Path) -> None:
-    with pytest.raises(CheckpointError, match="no device 'nonsense'"):
-        load(shapes_folder, device="nonsense")
+def header_size(folder: Path) -> int:
+    with (folder / "model.safetensors").open("rb") as weights:
+        return 8 + int(struct.unpack("<Q", weights.read(8))[0])
 
 
-@pytest.mark.parametrize("options", [{"dtype": "int3"}, {"quantize": "2bit"}])
+def test_a_device_that_is_not_there_is_named_with_those_that_are(shapes_folder: Path) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"^this machine has no device cuda:77: it has cpu.*; leave --device out$"
+    ):
+        load(shapes_folder, device="cuda:77")
+
+
+@pytest.mark.parametrize("stop_after", [0, 2_000_000])
+def test_a_loading_that_is_cancelled_while_it_reads_ends(shapes_folder: Path, stop_after: int) -> None:
+    stop = threading.Event()
+
+    def tell(progress: LoadProgress) -> None:
+        if progress.done_bytes is not None and progress.done_bytes >= stop_after:
+            stop.set()
+
+    with pytest.raises(CheckpointError, match="was cancelled"):
+        load_generator(CheckpointRequest(str(shapes_folder)), tell, stop)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dtype": "int3"}, {"quantize": "2bit"}, {"device": "nvidia"}, {"device": "cuda:x"}, {"device": "cpu:0"}],
+)
 def test_unknown_precisions_are_wrong_usage(options: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="choose one of"):
         CheckpointRequest("shapes", **options)  # type: ignore[arg-type]  # the options are strings
-
-
-@pytest.mark.parametrize("quantize", ["8bit", "4bit"])
-def test_packed_weights_answer(shapes_folder: Path, quantize: str) -> None:
-    from chat.conversation import Conversation, user_turn
-    from chat.generation import GenerationSettings, Reply
-    from chat.prompt import serialize
-
-    request = CheckpointRequest("shapes", folder=shapes_folder, quantize=quantize)
-    generator = load_generator(request, lambda _: None, threading.Event())
-    prompt = serialize(Conversation((user_turn("Hello"),)))
-    *_, reply = generator.generate(prompt, GenerationSettings(max_new_tokens=8), threading.Event())
-    assert isinstance(reply, Reply)
-    assert reply.token_ids
-    assert generator.facts.quantization == quantize
-
-
-@pytest.mark.parametrize("quantize", ["8bit", "4bit"])
-def test_what_sees_and_what_chooses_words_is_never_packed(shapes_folder: Path, quantize: str) -> None:
-    import torch
-
-    from chat.models.families import family_of
-    from chat.models.weights import read_model
-
-    family = family_of("idefics")
-    request = CheckpointRequest("shapes", folder=shapes_folder, quantize=quantize)
-    model = read_model(
-        request, shapes_folder, family.model_class, family.whole_modules, device="cpu", dtype=torch.bfloat16
-    )
-    packed = {
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and type(module).__name__ in ("Linear4bit", "Linear8bitLt")
-    }
-    assert any(".layers." in name for name in packed)
-    assert not any(name.startswith(("lm_head", "model.vision_model", "model.perceiver_resampler")) for name in packed)
