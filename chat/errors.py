@@ -14,11 +14,15 @@
     └── ModelError                 4   the model could not be loaded or failed
         ├── CheckpointError            a checkpoint that cannot be loaded
         └── GenerationError            a failure while a reply was produced
+            └── ContextFullError       a conversation that leaves a reply no room
 
 A message is one line: it names the thing and says what to do about it.
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from chat.context import Overflow
 
 
 class ChatError(Exception):
@@ -74,3 +78,17 @@ class CheckpointError(ModelError):
 
 class GenerationError(ModelError):
     """A failure while a reply was produced."""
+
+
+class ContextFullError(GenerationError):
+    """A conversation that leaves a reply no room; nothing of it was left out, since nobody decided to."""
+
+    def __init__(self, message: str, overflow: "Overflow | None" = None) -> None:
+        """Say it.
+
+        Args:
+            message: In one line.
+            overflow: What would have to go.
+        """
+        super().__init__(message)
+        self.overflow = overflow

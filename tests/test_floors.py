@@ -20,6 +20,7 @@ def imported_by(module: str) -> set[str]:
         "chat.attachments",
         "chat.cli.app",
         "chat.cli.options",
+        "chat.context",
         "chat.conversation",
         "chat.errors",
         "chat.generation",

@@ -24,10 +24,11 @@ from chat.cli.options import (
     session_options,
     settings,
 )
-from chat.conversation import Image, Turn, user_turn
-from chat.errors import ChatError, GenerationError, InputError, UsageError
+from chat.context import overflow, without_oldest
+from chat.conversation import Conversation, Image, Turn, user_turn
+from chat.errors import ChatError, ContextFullError, GenerationError, InputError, UsageError
 from chat.files import byte_size
-from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, StopReason, TextGenerator
+from chat.generation import NO_REPLY, Chunk, GenerationSettings, LoadProgress, Reply, StopReason, TextGenerator
 from chat.images import MOST_BYTES, open_image, read_image
 from chat.prompt import serialize
 from chat.safe_text import json_line, printable
@@ -39,6 +40,9 @@ from chat.session import RunningReply, SessionStore, conversation_of
 @click.option("-i", "--image", "images", multiple=True, metavar="FILE", help="A picture; - reads it from stdin.")
 @session_options
 @click.option("--system", metavar="TEXT", help="Instructions that stand before the conversation.")
+@click.option(
+    "--drop-oldest", is_flag=True, help="Let the model not see the oldest messages where not all fit; all are kept."
+)
 @model_options
 @db_option
 @json_option
@@ -57,7 +61,14 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
     with contextlib.closing(open_session_store(options["db"])) as store:
         session_id = _session(store, options)
         turn_id = store.add_user_turn(session_id, turn)
-        exchange = _Exchange(store, session_id, turn_id, chosen.seeded(), quiet=options["as_json"])
+        exchange = _Exchange(
+            store,
+            session_id,
+            turn_id,
+            chosen.seeded(),
+            drops_oldest=options["drop_oldest"],
+            quiet=options["as_json"],
+        )
         try:
             reply = exchange.run(lambda: _loaded(request, exchange.stop))
         except ChatError as error:
@@ -81,7 +92,7 @@ def _tell_cut(reply: Reply, chosen: GenerationSettings) -> None:
     if reply.stop_reason is StopReason.MAX_NEW_TOKENS:
         _notice(f"the reply was cut at {chosen.max_new_tokens:,} tokens (--max-new-tokens)")
     elif reply.stop_reason is StopReason.CONTEXT_FULL:
-        _notice("the reply was cut: the conversation has no room left, ask in a new session")
+        _notice("the reply was cut: the conversation has no room left, ask with --drop-oldest or in a new session")
 
 
 def _text(text: str) -> str:
@@ -131,10 +142,18 @@ def _loaded(request: Any, stop: threading.Event) -> TextGenerator:
     is_seen = sys.stderr is not None and sys.stderr.isatty()
     shown = ""
 
-    def tell(progress: Any) -> None:
+    def tell(progress: LoadProgress) -> None:
         nonlocal shown
+        if progress.notice:
+            if is_seen:
+                click.echo("\r\x1b[K", err=True, nl=False)
+                shown = ""
+            _notice(printable(progress.notice, multiline=False))
+        if not progress.stage:
+            return
         share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
-        line = f"{printable(f'{request.name}: {progress.stage}', multiline=False)}{share}"
+        size = f" of {byte_size(progress.total_bytes)}" if progress.total_bytes else ""
+        line = f"{printable(f'{request.name}: {progress.stage}', multiline=False)}{size}{share}"
         if is_seen and line != shown:
             shown = line
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
@@ -154,6 +173,8 @@ class _Exchange:
     session_id: str
     message_id: int
     settings: GenerationSettings
+    drops_oldest: bool
+    """Whether the oldest messages may be left out of what the model sees."""
     quiet: bool
     load_s: float = 0.0
 
@@ -174,7 +195,8 @@ class _Exchange:
             conversation = conversation_of(turns, system=system, facts=generator.facts)
             self._running = running = RunningReply(self.store, self.message_id, generator.facts, self.settings)
             try:
-                reply = self._stream(generator, serialize(conversation, generator.dialect), running)
+                fitting = self._fitting(conversation, generator)
+                reply = self._stream(generator, serialize(fitting, generator.dialect), running)
             except (OSError, KeyboardInterrupt):
                 # The output cannot be written, or nobody waits for it: nobody is left to speak to.
                 running.fail(StopReason.CANCELLED)
@@ -187,12 +209,29 @@ class _Exchange:
             self._say("\n")
             return reply
 
+    def _fitting(self, conversation: Conversation, generator: TextGenerator) -> Conversation:
+        """The conversation as the model is to see it: whole, unless it was asked to leave out what does not fit."""
+        found = overflow(
+            conversation,
+            lambda part: generator.count_tokens(serialize(part, generator.dialect)),
+            context_length=generator.facts.context_length,
+            max_new_tokens=self.settings.max_new_tokens,
+        )
+        if found is None:
+            return conversation
+        if not found.exchanges:
+            raise ContextFullError(str(found), found)
+        if not self.drops_oldest:
+            raise ContextFullError(f"{found} (--drop-oldest), or begin a new session", found)
+        _notice(f"the model does not see {found.what_goes} (--drop-oldest); the session keeps all")
+        return without_oldest(conversation, found.exchanges)
+
     def _stream(self, generator: TextGenerator, prompt: Any, running: RunningReply) -> Reply:
         for piece in generator.generate(prompt, self.settings, self.stop):
             if isinstance(piece, Chunk):
                 running.add(piece)
                 self._say(printable(piece.text))
-            else:
+            elif isinstance(piece, Reply):
                 running.finish(piece)
                 return piece
         raise GenerationError(NO_REPLY)

@@ -25,6 +25,7 @@ COMMANDS: Final = (
     Command("new", "begin a new conversation"),
     Command("sessions", "open an earlier conversation"),
     Command("system", "show or set the text before the first turn", "TEXT"),
+    Command("drop", "leave the oldest messages out of what the model sees", "COUNT"),
     Command("stop", "stop the reply or the loading"),
     Command("load", "load the checkpoint again"),
     Command("help", "keys and commands"),

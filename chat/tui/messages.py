@@ -1,9 +1,14 @@
 """What the model's thread tells the conversation screen."""
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
 from chat.errors import ModelError
 from chat.generation import LoadProgress, Reply, TextGenerator
+
+if TYPE_CHECKING:
+    from chat.context import Overflow
 
 
 class LoadMessage(Message):
@@ -47,9 +52,11 @@ class RunMessage(Message):
 class PromptCounted(RunMessage):
     """The prompt of a message that waits to be sent was counted."""
 
-    def __init__(self, run: int, tokens: int) -> None:
+    def __init__(self, run: int, tokens: int, overflow: "Overflow | None") -> None:
         super().__init__(run)
         self.tokens = tokens
+        self.overflow = overflow
+        """What does not fit into the context; None where everything does."""
 
 
 class ReplyEnded(RunMessage):

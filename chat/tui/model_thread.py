@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
+from chat.context import overflow
 from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError
-from chat.generation import NO_REPLY, Chunk, GenerationSettings, Loader, Reply, TextGenerator
+from chat.generation import NO_REPLY, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
 from chat.tui.messages import (
     LoadAdvanced,
     LoadEnded,
@@ -58,19 +59,21 @@ class ModelThread:
         stop = self._stop_loading = threading.Event()
         self._jobs.put(lambda: self._load(loader, stop))
 
-    def count(self, run: int, generator: TextGenerator, conversation: Conversation) -> None:
-        """Count the tokens of a conversation that is to be sent."""
-        self._jobs.put(lambda: self._count(run, generator, conversation))
+    def count(
+        self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
+    ) -> None:
+        """Count the tokens of a conversation that is to be sent, and see whether a reply has room."""
+        self._jobs.put(lambda: self._count(run, generator, conversation, settings))
 
     def reply(
         self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
-    ) -> "SimpleQueue[Chunk]":
+    ) -> "SimpleQueue[ReadProgress | Chunk]":
         """Reply to a conversation; gives the place where the pieces of the reply come one by one.
 
         They come without a message each: hundreds in a second would keep the UI from its keys.
         """
         stop = self._stop_reply = threading.Event()
-        chunks: SimpleQueue[Chunk] = SimpleQueue()
+        chunks: SimpleQueue[ReadProgress | Chunk] = SimpleQueue()
         self._jobs.put(lambda: self._reply(run, generator, conversation, settings, stop, chunks))
         return chunks
 
@@ -117,9 +120,22 @@ class ModelThread:
         finally:
             gc.enable()
 
-    def _count(self, run: int, generator: TextGenerator, conversation: Conversation) -> None:
+    def _count(
+        self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
+    ) -> None:
+        def count(part: Conversation) -> int:
+            return generator.count_tokens(prompt_of(part, generator))
+
         try:
-            self._post(PromptCounted(run, generator.count_tokens(prompt_of(conversation, generator))))
+            tokens = count(conversation)
+            found = overflow(
+                conversation,
+                count,
+                context_length=generator.facts.context_length,
+                max_new_tokens=settings.max_new_tokens,
+                tokens=tokens,
+            )
+            self._post(PromptCounted(run, tokens, found))
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))
@@ -131,13 +147,13 @@ class ModelThread:
         conversation: Conversation,
         settings: GenerationSettings,
         stop: threading.Event,
-        chunks: "SimpleQueue[Chunk]",
+        chunks: "SimpleQueue[ReadProgress | Chunk]",
     ) -> None:
         has_ended = False
         try:
             for piece in generator.generate(prompt_of(conversation, generator), settings, stop):
                 match piece:
-                    case Chunk():
+                    case ReadProgress() | Chunk():
                         chunks.put(piece)
                     case Reply():
                         has_ended = True

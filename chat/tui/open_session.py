@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from chat.context import without_oldest
 from chat.conversation import Conversation, Image, user_turn
 from chat.errors import StoreBusyError, StoreError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
@@ -37,6 +38,8 @@ class OpenSession:
         self.title = ""
         self.system = ""
         self.turns: list[StoredTurn] = []
+        self.left_out = 0
+        """How many of the oldest messages, with their replies, the model is not shown; they stay in the session."""
         self.waiting: list[Draft] = []
         """Messages to send when the model is free."""
         self._reply: KeptReply | None = None
@@ -75,14 +78,21 @@ class OpenSession:
             number += len(stored.turn.images)
 
     def conversation(self, facts: CheckpointFacts) -> Conversation:
-        """All that was said."""
-        return conversation_of(self.turns, system=self.system, facts=facts)
+        """All that was said, as far as the model is shown it."""
+        return without_oldest(conversation_of(self.turns, system=self.system, facts=facts), self.left_out)
 
     def conversation_with(self, draft: Draft, facts: CheckpointFacts) -> Conversation:
         """The conversation if the draft were sent next."""
         turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
         pending = StoredTurn(0, turn, "", None)
-        return conversation_of([*self.turns, pending], system=self.system, facts=facts)
+        conversation = conversation_of([*self.turns, pending], system=self.system, facts=facts)
+        return without_oldest(conversation, self.left_out)
+
+    def leave_out(self, count: int) -> None:
+        """Show the model so many of the oldest messages less, as far as there are any."""
+        # A message without a reply counts as well: it gets an empty one as soon as another follows.
+        exchanges = (len(conversation_of(self.turns).turns) + 1) // 2
+        self.left_out = min(self.left_out + count, exchanges)
 
     def keep_draft(self, written: Draft, before: Draft = NOTHING, *, is_last: bool = False) -> None:
         """Keep what is not sent.

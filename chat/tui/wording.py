@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from chat.context import Overflow
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 
 _DTYPES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
@@ -67,6 +68,18 @@ def ending_in_words(reason: StopReason | None, settings: GenerationSettings, tok
             return f"the model failed: {error}" if error else "the model failed"
         case _:
             return ""
+
+
+def overflow_in_words(overflow: Overflow) -> str:
+    """Why a message was not sent, and what can be done about it."""
+    room = f"at least {overflow.reply_room:,} for the reply, of {overflow.context_length:,}"
+    if not overflow.exchanges:
+        return f"This message does not fit: {overflow.tokens_after:,} tokens, {room}. Nothing was sent; shorten it."
+    count = f" {overflow.exchanges}" if overflow.exchanges > 1 else ""
+    return (
+        f"Not sent, it does not fit: {overflow.tokens:,} tokens, {room}. "
+        f"/drop{count} leaves out {overflow.what_goes}; /new begins again."
+    )
 
 
 def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:

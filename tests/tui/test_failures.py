@@ -64,7 +64,7 @@ async def test_a_message_that_does_not_fit_comes_back_with_the_numbers(make_desk
         await ready(pilot, desk)
         await send(pilot, desk, "word " * 60)
         await until(pilot, lambda: "does not fit" in desk.notice())
-        assert "at least 32 for the reply, of 50" in desk.notice()
+        assert "at least 3 for the reply, of 50" in desk.notice()
         assert desk.text() == "word " * 60
     assert desk.turns() == []
     assert model.prompts == []

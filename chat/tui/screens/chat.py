@@ -1,5 +1,6 @@
 """The conversation screen: its parts, its keys and its commands."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -149,6 +150,8 @@ class ChatScreen(BrowsingScreen):
                 await self.action_sessions()
             case "system":
                 await self._system(call.argument)
+            case "drop":
+                self._drop(call.argument)
             case "stop":
                 if not self.stop():
                     self.say("There is nothing to stop.")
@@ -164,6 +167,8 @@ class ChatScreen(BrowsingScreen):
             self.session.system = "" if system == "none" else system
             self.save()
             await self.log_view.show_system(self.session.system)
+            self.stop_checking()
+            self.send_next()
             self.count_context()
         shown = self.session.system
         self.say(
@@ -172,6 +177,29 @@ class ChatScreen(BrowsingScreen):
             else "There is no text before the first turn; /system TEXT sets one.",
             is_problem=False,
         )
+
+    def _drop(self, count: str) -> None:
+        """Leave more of the oldest messages out of what the model sees, or none any more."""
+        if not re.fullmatch("[0-9]{0,9}", count):
+            self.say("/drop takes the number of messages: /drop 2; /drop 0 shows the model everything again.")
+            return
+        if count and not int(count):
+            self.session.left_out = 0
+        else:
+            self.session.leave_out(int(count or 1))
+        left_out = self.session.left_out
+        oldest = "the oldest message" if left_out == 1 else f"the {left_out:,} oldest messages"
+        self.say(
+            f"The model does not see {oldest} and the {'reply' if left_out == 1 else 'replies'}; the session keeps all "
+            "· /drop 0 shows the model everything again"
+            if left_out
+            else "The model sees everything that was said.",
+            is_problem=False,
+        )
+        self.stop_checking()
+        self.send_next()
+        self.show_status()
+        self.count_context()
 
     def _load_again(self) -> None:
         if self.facts is None and not self.is_loading:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from textual import on
 from textual.timer import Timer
 
-from chat.generation import Chunk, GenerationSettings, Loader
+from chat.generation import Chunk, GenerationSettings, Loader, ReadProgress
 from chat.tui.messages import SavingTold
 from chat.tui.screens.model import ModelScreen
 from chat.tui.widgets.status_row import State
@@ -35,16 +35,16 @@ class FollowingScreen(ModelScreen):
         super().__init__(load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings)
         self._run = 0
         self._prompt_tokens = 0
-        self._chunks: SimpleQueue[Chunk] = SimpleQueue()
+        self._chunks: SimpleQueue[ReadProgress | Chunk] = SimpleQueue()
         self._flush: Timer | None = None
         self._saver: ReplySaver | None = None
         self._is_stale = False
         self._typed_at = self._drawn_at = -math.inf
 
-    def follow(self, chunks: "SimpleQueue[Chunk]") -> None:
+    def follow(self, chunks: "SimpleQueue[ReadProgress | Chunk]") -> None:
         """Follow a reply that has just been asked for; its pieces come one by one."""
         self._chunks = chunks
-        self._started, self._first_token_at = time.monotonic(), 0.0
+        self._started, self._first_token_at, self._read = time.monotonic(), 0.0, None
         self._flush = self.set_interval(FLUSH_S, self._look)
 
     def typed(self) -> None:
@@ -78,10 +78,16 @@ class FollowingScreen(ModelScreen):
 
     def _take_chunks(self) -> bool:
         """Take what was said since the last look; tells whether there was anything."""
-        if self._chunks.empty():
-            return False
+        was_said = False
         while not self._chunks.empty():
-            self.session.add(self._chunks.get())
+            piece = self._chunks.get()
+            if isinstance(piece, ReadProgress):
+                self._read = piece
+            else:
+                self.session.add(piece)
+                was_said = True
+        if not was_said:
+            return False
         self._is_stale = True
         if not self._first_token_at:
             self._first_token_at, self._first_tokens = time.monotonic(), self.session.reply_tokens

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from textual import on, work
 
 from chat.conversation import Conversation
-from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, TextGenerator
+from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
 from chat.safe_text import short_line
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread, prompt_of
@@ -42,6 +42,8 @@ class ModelScreen(KeepingScreen):
         self._first_token_at = 0.0
         self._first_tokens = 0
         """That were there when the first ones were seen."""
+        self._read: ReadProgress | None = None
+        """How much of the prompt the model has read, where that takes long."""
 
     @property
     def log_view(self) -> "ConversationLog":
@@ -87,6 +89,10 @@ class ModelScreen(KeepingScreen):
 
     @on(LoadAdvanced)
     def _show_progress(self, message: LoadAdvanced) -> None:
+        if message.progress.notice:
+            self.say(message.progress.notice, is_problem=False)
+        if not message.progress.stage:
+            return
         self._progress = message.progress
         self.log_view.show_progress(message.progress)
         self.show_status()
@@ -139,9 +145,8 @@ class ModelScreen(KeepingScreen):
                 return Status(State.LOADING, queued or ((stage,) if stage else ()), percent, "esc", "cancel")
             case State.READING:
                 seconds = int(time.monotonic() - self._started)
-                return Status(
-                    State.READING, ((f"{seconds} s",) if seconds else ()) + queued, key="esc", key_word="stop"
-                )
+                percent = f"{100 * self._read.done / self._read.total:.0f} %" if self._read else ""
+                return Status(State.READING, ((f"{seconds} s",) if seconds else ()) + queued, percent, "esc", "stop")
             case State.WRITING:
                 tokens = self.session.reply_tokens
                 elapsed = time.monotonic() - self._first_token_at
@@ -153,7 +158,10 @@ class ModelScreen(KeepingScreen):
             case State.NOT_LOADED:
                 return Status(State.NOT_LOADED, queued, key="/load", key_word="tries again")
             case state:
-                return Status(state, queued)
+                left_out = self._session.left_out if self._session else 0
+                return Status(
+                    state, ((f"{count_in_words(left_out, 'message')} left out",) if left_out else ()) + queued
+                )
 
     def _show_context(self, tokens: int | None) -> None:
         facts = self.facts

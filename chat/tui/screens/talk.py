@@ -1,7 +1,6 @@
 """How the conversation screen sends messages, one after the other, and takes the replies."""
 
 from collections.abc import Callable
-from typing import Final
 
 from textual import on
 
@@ -13,9 +12,7 @@ from chat.tui.messages import PromptCounted, ReplyEnded, RunFailed
 from chat.tui.screens.following import FollowingScreen
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
-
-REPLY_ROOM: Final = 32
-"""Tokens that must be left for a reply."""
+from chat.tui.wording import overflow_in_words
 
 
 class TalkScreen(FollowingScreen):
@@ -67,7 +64,13 @@ class TalkScreen(FollowingScreen):
         self._run += 1
         self._is_checking = True
         conversation = self.session.conversation_with(self.session.waiting[0], self._generator.facts)
-        self._model.count(self._run, self._generator, conversation)
+        self._model.count(self._run, self._generator, conversation, self._settings)
+
+    def stop_checking(self) -> None:
+        """Take the first waiting message back on its way to the model: what is counted must be what is sent."""
+        if self._is_checking:
+            self._run += 1
+            self._is_checking = False
 
     @on(PromptCounted)
     async def _begin_reply(self, message: PromptCounted) -> None:
@@ -75,12 +78,8 @@ class TalkScreen(FollowingScreen):
             return
         self._is_checking = False
         facts = self._generator.facts
-        room = min(REPLY_ROOM, self._settings.max_new_tokens)
-        if message.tokens + room > facts.context_length:
-            await self._give_back(
-                f"This message does not fit: {message.tokens:,} tokens, at least {room} for the reply, "
-                f"of {facts.context_length:,}. Nothing was sent; shorten it, or /new begins again."
-            )
+        if message.overflow is not None:
+            await self._give_back(overflow_in_words(message.overflow))
             return
         settings = self._settings.seeded()
         try:
@@ -129,10 +128,7 @@ class TalkScreen(FollowingScreen):
         draft = session.take_back(position) if position is not None else None
         if draft is None:
             return
-        if self._is_checking:
-            # The first one is on its way to the model: what is counted must be what is sent.
-            self._run += 1
-            self._is_checking = False
+        self.stop_checking()
         next_number = session.next_number
         if to_edit:
             await self.composer.put_back(renumbered(draft, number, next_number), next_number)
