@@ -1,0 +1,1 @@
+"""Measures the engine beside the recipe it replaces, on any checkpoint."""

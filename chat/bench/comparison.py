@@ -1,0 +1,94 @@
+"""Puts the engine and the guides' recipe side by side on the same weights, in one process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+from chat.bench.recipe import Recipe, recipe_of
+from chat.bench.silence import no_progress_bars
+from chat.bench.talk import PICTURE_EVERY, REPLY_TOKENS, TurnFigures, run_talk, write_talk
+from chat.errors import CheckpointError, GenerationError
+from chat.generation import LoadProgress
+from chat.models.families import family_of
+from chat.models.generator import ModelGenerator
+from chat.models.hub import find_folder
+from chat.models.loading import load_generator
+from chat.models.packed import PackedLinear
+from chat.models.request import CheckpointRequest
+from chat.prompt import serialize
+
+_ALWAYS_MEASURED: Final = (2, 12)
+"""Turns; the last one is measured as well."""
+
+
+def load_both(
+    request: CheckpointRequest, progress: Callable[[LoadProgress], None]
+) -> tuple[ModelGenerator, Recipe, int]:
+    """Load a checkpoint for both sides; gives the engine, the recipe and how many parameters they have.
+
+    Raises:
+        CheckpointError: It cannot be loaded, or was trained without a token that closes a turn.
+    """
+    generator = load_generator(request, progress, Event())
+    if not isinstance(generator, ModelGenerator):
+        raise TypeError(f"the loader gave a {type(generator).__name__}")
+    if generator.engine.utterance_id is None:
+        raise CheckpointError(f"{request.name} is no instruct checkpoint: the guides have no conversations for it")
+    folder, _ = find_folder(request, progress, Event())
+    model = _plain_model(generator, folder)
+    recipe = recipe_of(model, folder, request.image_detail, generator.engine)
+    return generator, recipe, int(model.num_parameters())
+
+
+def _plain_model(generator: ModelGenerator, folder: Path) -> Any:
+    """The model as transformers loads it: the engine's own, unless its layers were replaced by faster ones."""
+    model = generator.engine.model
+    if any(isinstance(module, PackedLinear) for module in model.modules()):
+        model_class = family_of(generator.facts.family).model_class
+        with no_progress_bars():
+            return model_class.from_pretrained(
+                folder, dtype=model.dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+            ).eval()
+    return model
+
+
+def compare(
+    generator: ModelGenerator, recipe: Recipe, turns: int, repeats: int, tell: Callable[[str], object]
+) -> Iterator[TurnFigures]:
+    """Hold two conversations of the same length, and yield the figures of their measured turns.
+
+    In both a new picture comes with every fourth turn; in the second one with the last, in the first with another.
+
+    Args:
+        generator: The engine.
+        recipe: Of the same weights.
+        turns: Of the user, at least 2.
+        repeats: How often each conversation is held; medians are taken.
+        tell: Told in words how far it is.
+
+    Raises:
+        GenerationError: The checkpoint has no room for so many turns.
+    """
+    measured = {turn for turn in (*_ALWAYS_MEASURED, turns) if turn <= turns}
+    with_picture = (turns - 1) % PICTURE_EVERY + 1
+    for part, first_picture in enumerate((with_picture % PICTURE_EVERY + 1, with_picture), 1):
+        own = {turn for turn in measured if (turn - first_picture) % PICTURE_EVERY == 0} if part == 2 else measured
+        talk = write_talk(lambda text: len(generator.engine.encoder.encode_text(text)), turns, own, first_picture)
+        _check_room(generator, talk.whole, turns)
+
+        def told(repeat: int, turn: int, part: int = part) -> None:
+            tell(f"conversation {part} of 2, run {repeat} of {repeats}, turn {turn} of {turns}")
+
+        yield from run_talk(talk, generator, recipe, repeats, told)
+
+
+def _check_room(generator: ModelGenerator, conversation: Any, turns: int) -> None:
+    """Raise GenerationError where the context does not hold a whole conversation with replies of full length."""
+    tokens = generator.count_tokens(serialize(conversation, generator.dialect)) + turns * REPLY_TOKENS
+    room = generator.facts.context_length
+    if tokens > room:
+        fewer = max(2, turns * room // tokens)
+        raise GenerationError(
+            f"{turns} turns take up to {tokens:,} tokens and the checkpoint has room for {room:,}: try --turns {fewer}"
+        )

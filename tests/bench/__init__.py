@@ -1,0 +1,1 @@
+"""The comparison with the recipe of the guides."""
