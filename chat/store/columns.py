@@ -41,6 +41,7 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
         "quantization": to_text(facts.quantization),
         "context_length": facts.context_length,
         "image_size": facts.image_size,
+        "image_detail": to_text(facts.image_detail),
         "is_demonstration": facts.is_demonstration,
         "settings": json.dumps(asdict(settings)),
         "seed": settings.seed,
@@ -78,6 +79,7 @@ def _facts_from(row: sqlite3.Row) -> CheckpointFacts:
         quantization=text_from(row["quantization"]),
         context_length=row["context_length"],
         image_size=row["image_size"],
+        image_detail=text_from(row["image_detail"]),
         is_demonstration=bool(row["is_demonstration"]),
     )
 

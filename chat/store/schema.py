@@ -106,7 +106,12 @@ def m001_sessions(db: "Database") -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions,)
+def m002_image_detail(db: "Database") -> None:
+    """How closely a reply's model saw pictures."""
+    db.execute("ALTER TABLE generations ADD COLUMN image_detail TEXT NOT NULL DEFAULT 'low'")
+
+
+MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions, m002_image_detail)
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 
 

@@ -10,7 +10,9 @@ from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReas
 from chat.store import SqliteStore, open_store
 from chat.store.connection import connect
 
-FACTS = CheckpointFacts("shapes", revision="abc", family="idefics2", device="cuda", is_demonstration=True)
+FACTS = CheckpointFacts(
+    "shapes", revision="abc", family="idefics2", device="cuda", image_detail="high", is_demonstration=True
+)
 SETTINGS = GenerationSettings(max_new_tokens=7, temperature=0.1, top_p=0.9, top_k=5, seed=2**63 - 1)
 
 

@@ -145,7 +145,7 @@ def test_a_migration_that_fails_changes_nothing(
     with pytest.raises(StoreError, match=r"sessions\.db cannot be used \(out of luck\)"):
         open_store(path)
     assert dump(path) == before
-    assert pragma(path, "user_version") == 1
+    assert pragma(path, "user_version") == len(schema.MIGRATIONS) - 2
 
 
 @pytest.mark.parametrize("number", range(len(schema._M001)))
@@ -250,7 +250,7 @@ def test_three_programs_may_start_and_write_at_once(
 @pytest.mark.parametrize(
     "change",
     [
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 999",
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('idefics-chat', 'm999_future', '')",
     ],
 )

@@ -1,0 +1,34 @@
+"""A database that an earlier version wrote is brought to the present tables, and says what it said."""
+
+from pathlib import Path
+
+from chat.conversation import user_turn
+from chat.store import SqliteStore, open_store
+from chat.store.files import backups
+from tests.store.samples import FACTS, SETTINGS, execute, reply
+
+
+def test_replies_of_the_first_version_were_of_low_image_detail(store: SqliteStore, path: Path) -> None:
+    session_id = store.new_session()
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
+    store.close()
+    execute(path, "ALTER TABLE generations DROP COLUMN image_detail")
+    execute(path, "DELETE FROM _sqlite_migrations WHERE name = 'm002_image_detail'")
+    execute(path, "PRAGMA user_version = 1")
+    with open_store(path) as opened:
+        _, answer = opened.turns(session_id)
+    assert answer.turn.text == "Two cats."
+    assert answer.generation is not None
+    assert (answer.generation.facts.image_detail, answer.generation.token_ids) == ("low", (5, 6, 7))
+    assert len(backups(path)) == 1
+
+
+def test_how_closely_pictures_were_seen_is_kept(store: SqliteStore) -> None:
+    session_id = store.new_session()
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
+    _, answer = store.turns(session_id)
+    assert answer.generation is not None
+    assert answer.generation.facts == FACTS
+    assert FACTS.image_detail == "high"
