@@ -1,5 +1,6 @@
 """Puts the engine and the guides' recipe side by side on the same weights, in one process."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -38,6 +39,8 @@ def load_both(
     folder, _ = find_folder(request, progress, Event())
     model = _plain_model(generator, folder)
     recipe = recipe_of(model, folder, request.image_detail, generator.engine)
+    # What is loaded stays: looking it over for garbage would fall, for a fifth of a second, on either side by chance.
+    gc.freeze()
     return generator, recipe, int(model.num_parameters())
 
 

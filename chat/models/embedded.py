@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 class EmbeddedEngine:
     """A loaded checkpoint of a family whose pictures become embeddings among those of the words."""
 
-    attends_packed = False
-
     def __init__(
         self,
         model: Any,
@@ -54,6 +52,7 @@ class EmbeddedEngine:
         self.banned_ids = tuple(sorted(encoder.unsaid_ids(vocabulary, {ids[END_OF_UTTERANCE], *self.eos_ids})))
         self.image_size = int(model.config.vision_config.image_size)
         self.features = KeptFeatures(self._look)
+        self.attends_packed = False
 
     @torch.inference_mode()
     def _look(self, image: Image) -> tuple[Tensor]:

@@ -24,8 +24,6 @@ from chat.prompt import END_OF_SEQUENCE, END_OF_UTTERANCE, IDEFICS, IDEFICS_BASE
 class IdeficsEngine:
     """A loaded IDEFICS checkpoint, base or instruct."""
 
-    attends_packed = True
-
     def __init__(self, model: IdeficsForVisionText2Text, encoder: PromptEncoder, image_processor: Any) -> None:
         """Take over a loaded checkpoint.
 
@@ -45,6 +43,7 @@ class IdeficsEngine:
         vocabulary = model.config.vocab_size + model.config.additional_vocab_size
         self.banned_ids = tuple(sorted(encoder.unsaid_ids(vocabulary, {self.utterance_id, *self.eos_ids})))
         self.image_size = int(image_processor.size["height"])
+        self.attends_packed = True
         self.features = KeptFeatures(self._look)
         """Of every picture the latents (1, latents, width), and behind them what the decoder makes of them."""
 

@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from accelerate.utils import align_module_device
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 from transformers import IdeficsForVisionText2Text
 
+from chat.models.attention import attend
 from chat.models.kv_cache import GrowingCache
-from chat.models.packed import FEWEST_ROWS
 
 Sight = tuple[Tensor, ...]
 """A picture as the decoder takes it: of every cross-attention layer the keys, then the values, each
@@ -91,7 +90,7 @@ class IdeficsDecoder:
         hidden = self._model.model.embed_tokens(ids)
         places = torch.arange(past, past + count, device=hidden.device)[None]
         angles = self._blocks[0].layer.self_attn.rotary_emb(hidden, places)
-        later = _causal_mask(count, past, hidden)
+        later = _causal_mask(count, hidden)
         sights = iter(range(0, 2 * len(self._blocks), 2))
         for number, block in enumerate(self._blocks):
             if block.cross:
@@ -133,13 +132,11 @@ def _joined(heads: Tensor) -> Tensor:
     return heads.transpose(1, 2).flatten(2)
 
 
-def _causal_mask(count: int, past: int, like: Tensor) -> Tensor | None:
-    """What is added to the scores of new tokens for all tokens so far, (new, all); None for one that attends to all."""
+def _causal_mask(count: int, like: Tensor) -> Tensor | None:
+    """What is added to the scores of new tokens for each other, (new, new); None for one alone."""
     if count == 1:
         return None
-    # Not a mask of truths: those would be turned into such numbers in every layer anew.
-    later = torch.full((count, past + count), -torch.inf, dtype=like.dtype, device=like.device)
-    return later.triu(past + 1)
+    return torch.full((count, count), -torch.inf, dtype=like.dtype, device=like.device).triu(1)
 
 
 def _rotated(heads: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
@@ -157,9 +154,7 @@ def _crossed(cross: _Cross, hidden: Tensor, stretches: Sequence[Stretch], place:
         if attention.qk_layer_norms:
             queries = attention.q_layer_norm(queries)
         attended = [
-            scaled_dot_product_attention(
-                queries[:, :, stretch.start : stretch.end], stretch.sight[place], stretch.sight[place + 1]
-            )
+            attend(queries[:, :, stretch.start : stretch.end], stretch.sight[place], stretch.sight[place + 1])
             if stretch.sight
             else torch.zeros_like(queries[:, :, stretch.start : stretch.end])
             for stretch in stretches
@@ -190,12 +185,8 @@ def _decoded(
         hidden, normed, later = hidden[:, -1:], normed[:, -1:], None
         angles = (angles[0][:, -1:], angles[1][:, -1:])
     queries = _rotated(_in_heads(attention.q_proj(normed), attention), angles)
-    packed = cache.packed(number)
-    if packed and later is not None and queries.shape[2] >= FEWEST_ROWS:
-        attended = packed.attend(queries, keys, values, later)
-    else:
-        mask = None if later is None else later.to(block.device)
-        attended = scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+    mask = None if later is None else later.to(block.device)
+    attended = attend(queries, keys, values, mask, cache.packed(number))
     hidden = hidden + attention.o_proj(_joined(attended))
     fed: Tensor = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
     return fed

@@ -16,7 +16,7 @@ _LEAST_ROOM: Final = 512
 """Tokens that a buffer has room for at first."""
 GROWTH: Final = 1.5
 """How much larger the next buffer is, so that copying takes a constant share of the work however long it becomes."""
-_LEAST_PACKED: Final = 256
+_LEAST_PACKED: Final = 1024
 """Tokens; packing fewer saves nothing."""
 _PACKED_SHARE: Final = 15 / 16
 """Of the tokens held; with fewer packed, all are packed anew."""

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 _ROWS: Final = 16
 """Of the products that the layout is chosen for; it was the fastest, or nearly so, from 1 row to 700."""
-FEWEST_ROWS: Final = 8
-"""From so many queries on, attention by packed keys and values is faster than torch's own."""
 
 
 def can_pack(like: Tensor) -> bool:
@@ -85,7 +83,7 @@ class PackedPast:
             queries: Of the new tokens, (1, heads, new, head width).
             keys: Of all tokens, (1, heads, all, head width); those of the first ones are not read.
             values: Likewise.
-            later: What is added to the scores, (new, all); nothing for the first tokens, which come before all new.
+            later: What is added to the scores of new tokens for each other, (new, new).
 
         Returns:
             (1, heads, new, head width).
@@ -96,7 +94,8 @@ class PackedPast:
         for head, packed in enumerate(self._keys):
             scores[head, :, : self.length] = _product(scaled[head], packed)
         since = keys[0, :, self.length :].transpose(1, 2)
-        scores[:, :, self.length :] = torch.baddbmm(later[None, :, self.length :], scaled, since)
+        scores[:, :, self.length :] = torch.bmm(scaled, since)
+        scores[:, :, -new:] += later
         weights = torch.softmax(scores, dim=2, out=scores)
         seen = torch.bmm(weights[:, :, self.length :], values[0, :, self.length :])
         for head, packed in enumerate(self._values):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import chat.models.kv_cache
+from chat.models.attention import attend
 from chat.models.idefics_decoder import IdeficsDecoder, Stretch
 from chat.models.kv_cache import GrowingCache
 from chat.models.packed import PackedLinear, PackedPast, can_pack, pack_linears
@@ -146,12 +147,14 @@ def test_a_weight_that_the_embeddings_use_is_not_packed() -> None:
     torch.testing.assert_close(model["other"](rows), expected)
 
 
-@pytest.mark.parametrize(("past", "new"), [(300, 1), (300, 41), (17, 9), (64, 64)])
-def test_attention_by_packed_keys_is_plain_attention(past: int, new: int) -> None:
+@pytest.mark.parametrize(("past", "new"), [(300, 1), (300, 41), (17, 9), (64, 64), (40, 100)])
+def test_attention_is_plain_attention_packed_or_not(past: int, new: int) -> None:
     keys, values = torch.randn(2, 1, 3, past + new, 16)
     queries = torch.randn(1, 3, new, 16)
-    later = torch.full((new, past + new), -torch.inf).triu(past + 1)
-    expected = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=later)
+    mask = torch.full((new, past + new), -torch.inf).triu(past + 1)
+    later = torch.full((new, new), -torch.inf).triu(1)
+    expected = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+    torch.testing.assert_close(attend(queries, keys, values, later if new > 1 else None), expected)
     for packed in (past, past // 2, 1):
         attended = PackedPast(keys[:, :, :packed], values[:, :, :packed]).attend(queries, keys, values, later)
         torch.testing.assert_close(attended, expected)

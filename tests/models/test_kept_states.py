@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import chat.models.kv_cache
 from chat.models.features import KeptFeatures
 from chat.models.kv_cache import GrowingCache
 from chat.models.state import KeptState, KeptStates
@@ -72,6 +73,7 @@ def test_room_is_made_before_a_state_grows() -> None:
 
 
 def test_only_the_state_in_use_is_packed_and_only_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat.models.kv_cache, "_LEAST_PACKED", 256)
     states = KeptStates(3 * STATE_BYTES)
     for name, packed_states in ((1, 1), (2, 1)):
         claimed(states, talk(name, 300))
