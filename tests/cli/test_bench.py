@@ -9,7 +9,7 @@ from chat.bench.talk import REPLY_TOKENS, USER_TOKENS
 from chat.cli.app import run as run_here
 from chat.cli.bench import DIFFERENT
 from chat.conversation import Conversation
-from tests.cli.program import Run, told
+from tests.cli.program import Run
 
 KEYS = {
     "turn",
@@ -49,21 +49,20 @@ def test_the_document_has_every_measured_turn(run: Run) -> None:
         assert turn["prompt_tokens"] > turn["turn"] * USER_TOKENS
 
 
-def test_the_table_can_be_pasted_as_it_is(run: Run) -> None:
-    done = run("bench", "--turns", "2", "--repeats", "1")
-    assert (done.returncode, done.stderr) == (0, "")
-    first, empty, header, rule, *rows = done.stdout.splitlines()
+def test_the_table_can_be_pasted_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["bench", "--turns", "2", "--repeats", "1"]) == 0
+    printed = capsys.readouterr()
+    first, empty, header, rule, *rows = printed.out.splitlines()
     assert first.startswith("shapes: 2.6 million parameters, float32 on cpu, ")
-    assert empty == ""
+    assert (empty, printed.err) == ("", "")
     assert len(rows) == 2
     assert len({line.count("|") for line in (header, rule, *rows)}) == 1
     assert all(row.endswith("| yes |") for row in rows)
 
 
-def test_random_weights_need_no_checkpoint(run: Run) -> None:
-    done = run("bench", "--random", "1M", "--turns", "3", "--repeats", "1", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    report = json.loads(done.stdout)
+def test_random_weights_need_no_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["bench", "--random", "1M", "--turns", "3", "--repeats", "1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
     assert report["checkpoint"] == "random 1M"
     assert [turn["same_token_ids"] for turn in report["turns"]] == [True] * 3
 
@@ -90,7 +89,9 @@ def test_different_ids_are_a_difference_found(
         (["--device", "cuda:99"], 4, "cuda:99"),
     ],
 )
-def test_bad_input_is_one_line(run: Run, arguments: list[str], code: int, words: str) -> None:
-    done = run("bench", *arguments)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert words in told(done)
+def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str) -> None:
+    assert run_here(["bench", *arguments]) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert words in line

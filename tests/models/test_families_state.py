@@ -5,42 +5,12 @@ import random
 import pytest
 
 import chat.models.writing
-from chat.conversation import Conversation, Turn, user_turn
+from chat.conversation import Conversation, user_turn
 from chat.generation import CheckpointFacts
 from chat.models.generator import ModelGenerator
-from tests.benign import benign_conversation, benign_text
+from tests.benign import benign_conversation
 from tests.models.reference import IMAGES, Tiny, every_class, run, said
 from tests.models.tiny import CONTEXT_LENGTH
-
-
-def ask(rng: random.Random) -> Turn:
-    shape = rng.choice(("t", "t", "it", "ti", "iit", "iti", "i", "tit", "ii"))
-    return user_turn(*(rng.choice(IMAGES) if part == "i" else benign_text(rng) for part in shape))
-
-
-def asked_next(rng: random.Random, history: Conversation) -> Conversation:
-    """What was said so far and one more question, now and then after an edit of the history."""
-    if history.turns and rng.random() < 0.3:
-        kept = rng.randrange(0, len(history.turns), 2)
-        return Conversation((*history.turns[:kept], ask(rng)), history.system)
-    return history.with_turn(ask(rng))
-
-
-@every_class
-def test_kept_state_gives_the_ids_of_plain_generate_over_40_conversations(tiny: Tiny) -> None:
-    rng = random.Random(7)
-    engine = tiny.engine()
-    generator = tiny.load()
-    replies = set()
-    for number in range(40):
-        history = Conversation(system=benign_text(rng).strip() if number % 4 == 0 else "")
-        for _ in range(rng.randint(1, 4)):
-            history = asked_next(rng, history)
-            _, reply = run(generator, history)
-            assert list(reply.token_ids) == tiny.new_ids(engine, history), (number, history)
-            replies.add(reply.token_ids)
-            history = history.with_turn(said(reply))
-    assert len(replies) > 40
 
 
 @every_class
