@@ -1,14 +1,14 @@
 """Puts the engine and the guides' recipe side by side on the same weights, in one process."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
 from chat.bench.recipe import Recipe, recipe_of
 from chat.bench.silence import no_progress_bars
-from chat.bench.talk import PICTURE_EVERY, REPLY_TOKENS, TurnFigures, run_talk, write_talk
+from chat.bench.talk import PICTURE_EVERY, REPLY_TOKENS, Talk, TurnFigures, run_talk, write_talk
 from chat.errors import CheckpointError, GenerationError
 from chat.generation import LoadProgress
 from chat.models.families import family_of
@@ -56,6 +56,22 @@ def _plain_model(generator: ModelGenerator, folder: Path) -> Any:
     return model
 
 
+def fitting_turns(generator: ModelGenerator, turns: int) -> int:
+    """How many turns of these a checkpoint has room for, with replies of full length.
+
+    Raises:
+        GenerationError: There is no room for two.
+    """
+    room = generator.facts.context_length
+    while turns >= 2:
+        talk = _talk(generator, turns, (), first_picture=1).whole
+        tokens = generator.count_tokens(serialize(talk, generator.dialect)) + turns * REPLY_TOKENS
+        if tokens <= room:
+            return turns
+        turns = min(turns - 1, turns * room // tokens)
+    raise GenerationError(f"{generator.facts.name} has room for {room:,} tokens, less than two turns take")
+
+
 def compare(
     generator: ModelGenerator, recipe: Recipe, turns: int, repeats: int, tell: Callable[[str], object]
 ) -> Iterator[TurnFigures]:
@@ -66,32 +82,20 @@ def compare(
     Args:
         generator: The engine.
         recipe: Of the same weights.
-        turns: Of the user, at least 2.
+        turns: Of the user, at least 2, all of which fit into the context.
         repeats: How often each conversation is held; medians are taken.
         tell: Told in words how far it is.
-
-    Raises:
-        GenerationError: The checkpoint has no room for so many turns.
     """
     measured = {turn for turn in (*_ALWAYS_MEASURED, turns) if turn <= turns}
     with_picture = (turns - 1) % PICTURE_EVERY + 1
     for part, first_picture in enumerate((with_picture % PICTURE_EVERY + 1, with_picture), 1):
         own = {turn for turn in measured if (turn - first_picture) % PICTURE_EVERY == 0} if part == 2 else measured
-        talk = write_talk(lambda text: len(generator.engine.encoder.encode_text(text)), turns, own, first_picture)
-        _check_room(generator, talk.whole, turns)
 
         def told(repeat: int, turn: int, part: int = part) -> None:
             tell(f"conversation {part} of 2, run {repeat} of {repeats}, turn {turn} of {turns}")
 
-        yield from run_talk(talk, generator, recipe, repeats, told)
+        yield from run_talk(_talk(generator, turns, own, first_picture), generator, recipe, repeats, told)
 
 
-def _check_room(generator: ModelGenerator, conversation: Any, turns: int) -> None:
-    """Raise GenerationError where the context does not hold a whole conversation with replies of full length."""
-    tokens = generator.count_tokens(serialize(conversation, generator.dialect)) + turns * REPLY_TOKENS
-    room = generator.facts.context_length
-    if tokens > room:
-        fewer = max(2, turns * room // tokens)
-        raise GenerationError(
-            f"{turns} turns take up to {tokens:,} tokens and the checkpoint has room for {room:,}: try --turns {fewer}"
-        )
+def _talk(generator: ModelGenerator, turns: int, measured: Collection[int], first_picture: int) -> Talk:
+    return write_talk(lambda text: len(generator.engine.encoder.encode_text(text)), turns, measured, first_picture)

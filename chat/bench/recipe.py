@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, StoppingCriteria, StoppingCriteriaList
 
 from chat.conversation import Conversation, Image, Role, Text, Turn
+from chat.errors import GenerationError
 from chat.images import decode
 from chat.models.engine import Engine
 from chat.models.request import HIGH
@@ -74,20 +75,25 @@ class Recipe:
             self._picture(image)
 
     def answer(self, conversation: Conversation, max_new_tokens: int) -> Answer:
-        """Process and answer a whole conversation, greedily."""
+        """Process and answer a whole conversation, greedily; raises GenerationError."""
         started = time.perf_counter()
         inputs = {name: tensor.to(self._model.device) for name, tensor in self._inputs(conversation).items()}
         times = _Times()
-        with torch.inference_mode():
-            output = self._model.generate(
-                **inputs,
-                eos_token_id=self._closing,
-                bad_words_ids=self._banned,
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                pad_token_id=0,
-                stopping_criteria=StoppingCriteriaList([times]),
-            )
+        try:
+            with torch.inference_mode():
+                output = self._model.generate(
+                    **inputs,
+                    eos_token_id=self._closing,
+                    bad_words_ids=self._banned,
+                    max_new_tokens=max_new_tokens,
+                    do_sample=False,
+                    pad_token_id=0,
+                    stopping_criteria=StoppingCriteriaList([times]),
+                )
+        # As with our own forward passes, nobody lists what this may raise.
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise GenerationError(f"the recipe failed: {reason}") from error
         length = inputs["input_ids"].shape[1]
         ids = tuple(output[0, length:].tolist())
         return Answer(ids, length, times.seen[0] - started, pace(times.seen[: len(ids)]))

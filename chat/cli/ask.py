@@ -92,7 +92,7 @@ def _tell_cut(reply: Reply, chosen: GenerationSettings) -> None:
     if reply.stop_reason is StopReason.MAX_NEW_TOKENS:
         _notice(f"the reply was cut at {chosen.max_new_tokens:,} tokens (--max-new-tokens)")
     elif reply.stop_reason is StopReason.CONTEXT_FULL:
-        _notice("the reply was cut: the conversation has no room left, ask with --drop-oldest or in a new session")
+        _notice("the reply was cut: the context is full; a shorter message, --drop-oldest or a new session makes room")
 
 
 def _text(text: str) -> str:

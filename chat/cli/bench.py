@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from chat.cli.options import checkpoint_options, checkpoint_request, json_option
 from chat.errors import UsageError
@@ -23,15 +24,17 @@ DIFFERENT: Final = 1
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([kmb])", re.IGNORECASE)
 _UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9}
 _HEADER: Final = (
-    "| turn | pictures | new picture | prompt | recipe's first token | ours | sooner "
-    "| recipe | ours | faster | behind | same ids |\n"
+    "| turn | pictures | new picture | prompt | recipe: first token | ours | sooner "
+    "| recipe: tokens/s | ours | faster | behind | same ids |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
 @click.command()
 @checkpoint_options
-@click.option("--random", "random_size", metavar="SIZE", help="Random weights of about this size, such as 90M.")
+@click.option(
+    "--random", "random_size", metavar="SIZE", help="Random weights of about this size, such as 90M; 12M at least."
+)
 @click.option("--turns", type=click.IntRange(2, 1000), default=40, show_default=True, help="Of the user.")
 @click.option("--repeats", type=click.IntRange(1, 99), default=3, show_default=True, help="Runs; medians are told.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Of torch, for both; its own choice when left out.")
@@ -46,16 +49,20 @@ def bench(random_size: str | None, turns: int, repeats: int, threads: int | None
     with _request(random_size, options) as request:
         import torch
 
-        from chat.bench.comparison import compare, load_both
+        from chat.bench.comparison import compare, fitting_turns, load_both
 
         if threads is not None:
             torch.set_num_threads(threads)
         tell = _Line()
         try:
             generator, recipe, parameters = load_both(request, lambda progress: tell(progress.stage))
-            figures = list(compare(generator, recipe, turns, repeats, tell))
+            fitting = fitting_turns(generator, turns)
+            figures = list(compare(generator, recipe, fitting, repeats, tell))
         finally:
             tell("")
+        if fitting < turns:
+            room = f"{generator.facts.context_length:,} tokens"
+            click.echo(f"idefics-chat: {fitting} turns in place of {turns}: the context holds {room}", err=True)
         facts = generator.facts
         report = {
             "checkpoint": facts.name,
@@ -75,6 +82,9 @@ def bench(random_size: str | None, turns: int, repeats: int, threads: int | None
 @contextlib.contextmanager
 def _request(random_size: str | None, options: dict[str, Any]) -> Iterator[Any]:
     """What to load; a random checkpoint lies in a folder that is gone afterwards."""
+    is_named = click.get_current_context().get_parameter_source("checkpoint") is not ParameterSource.DEFAULT
+    if random_size is not None and is_named:
+        raise UsageError("--random and --checkpoint were both given: choose one")
     if random_size is None:
         yield checkpoint_request(options)
         return
@@ -139,7 +149,7 @@ def _lines(report: dict[str, Any], figures: Sequence["TurnFigures"]) -> list[str
         lines.append(
             f"| {turn.turn} | {turn.images} | {'yes' if turn.has_new_image else 'no'} | {turn.prompt_tokens:,} tokens "
             f"| {turn.recipe_first_token_s * 1000:,.0f} ms | {turn.engine_first_token_s * 1000:,.0f} ms "
-            f"| {turn.sooner:.1f}x | {turn.recipe_tokens_per_s:.1f}/s | {turn.engine_tokens_per_s:.1f}/s "
+            f"| {turn.sooner:.1f}x | {turn.recipe_tokens_per_s:.1f} | {turn.engine_tokens_per_s:.1f} "
             f"| {turn.faster:.2f}x | {turn.engine_afterwards_s * 1000:,.0f} ms | {same} |"
         )
     return lines

@@ -83,8 +83,8 @@ def test_a_reply_cut_by_a_limit_is_told_apart_from_it(run: Run) -> None:
     assert told(short) == "idefics-chat: the reply was cut at 2 tokens (--max-new-tokens)"
     assert (short.returncode, len(short.stdout.splitlines())) == (0, 1)
     full = run("ask", "Tell me a story. " + "red " * 930, "--json")
-    cure = "ask with --drop-oldest or in a new session"
-    assert told(full) == f"idefics-chat: the reply was cut: the conversation has no room left, {cure}"
+    cure = "a shorter message, --drop-oldest or a new session makes room"
+    assert told(full) == f"idefics-chat: the reply was cut: the context is full; {cure}"
     assert (full.returncode, json.loads(full.stdout)["stop_reason"]) == (0, "context_full")
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chat.bench import comparison
 from chat.bench.recipe import Answer, Recipe
 from chat.bench.talk import REPLY_TOKENS, USER_TOKENS
 from chat.cli.app import run as run_here
@@ -84,7 +85,7 @@ def test_different_ids_are_a_difference_found(
     ("arguments", "code", "words"),
     [
         (["--random", "many"], 2, "--random is 'many': give a size such as 90M or 1.5B"),
-        (["--turns", "40"], 4, "checkpoint has room for 1,024: try --turns"),
+        (["--random", "90M", "--checkpoint", "shapes"], 2, "--random and --checkpoint were both given: choose one"),
         (["--checkpoint", "no/such/folder"], 4, "no/such/folder"),
         (["--device", "cuda:99"], 4, "cuda:99"),
     ],
@@ -95,3 +96,18 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], arguments: li
     assert printed.out == ""
     (line,) = printed.err.splitlines()
     assert words in line
+
+
+def test_no_more_turns_are_held_than_the_context_has_room_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def compare(generator: object, recipe: object, turns: int, *_: object) -> list[object]:
+        held.append(turns)
+        return []
+
+    monkeypatch.setattr(comparison, "compare", compare)
+    assert run_here(["bench"]) == 0
+    assert 12 <= held[0] < 25
+    assert capsys.readouterr().err == f"idefics-chat: {held[0]} turns in place of 40: the context holds 1,024 tokens\n"

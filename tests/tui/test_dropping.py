@@ -40,7 +40,7 @@ async def test_what_would_have_to_go_is_told_dropped_on_demand_and_kept(
 
         desk.screen.composer._input.text = ""
         await send(pilot, desk, "/drop")
-        await until(pilot, lambda: "The model does not see the oldest message and the reply" in desk.notice())
+        await until(pilot, lambda: "The model does not see the oldest message with its reply" in desk.notice())
         await until(pilot, lambda: "1 message left out" in desk.shown())
         await send(pilot, desk, MESSAGE)
         await until(pilot, lambda: len(desk.turns()) == 6)

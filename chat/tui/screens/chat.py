@@ -190,7 +190,8 @@ class ChatScreen(BrowsingScreen):
         left_out = self.session.left_out
         oldest = "the oldest message" if left_out == 1 else f"the {left_out:,} oldest messages"
         self.say(
-            f"The model does not see {oldest} and the {'reply' if left_out == 1 else 'replies'}; the session keeps all "
+            f"The model does not see {oldest} with {'its reply' if left_out == 1 else 'their replies'} and pictures; "
+            "the session keeps all "
             "· /drop 0 shows the model everything again"
             if left_out
             else "The model sees everything that was said.",
