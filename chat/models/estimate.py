@@ -96,7 +96,7 @@ def context_length(config: Mapping[str, Any]) -> int:
         return int(config.get("max_position_embeddings") or config.get("max_sequence_length") or 2048)
     text = config.get("text_config", {})
     if config.get("model_type") == "idefics2":
-        # What fits into one window of attention.
+        # What fits into one window of attention: no token is ever out of sight, and an edit can take back any.
         return int(min(text.get("max_position_embeddings", 32768), text.get("sliding_window", 4096) or 32768))
     return int(text.get("max_position_embeddings") or 2048)
 

@@ -35,8 +35,6 @@ class Family:
     """Takes the checkpoint's folder, its config and the detail of pictures; raises CheckpointError."""
     build_engine: Callable[[Any, PromptEncoder, Path, str], Engine]
     """Takes the loaded model, its encoder, the folder and the detail of pictures."""
-    context_length: Callable[[dict[str, Any]], int]
-    """Takes the content of config.json."""
 
 
 def family_of(model_type: str) -> Family:
@@ -56,9 +54,6 @@ def _idefics() -> Family:
         whole_modules=("lm_head", "model.vision_model", "model.perceiver_resampler"),
         read_encoder=lambda folder, _, __: idefics_encoder(folder),
         build_engine=build,
-        context_length=lambda config: int(
-            config.get("max_position_embeddings") or config.get("max_sequence_length") or 2048
-        ),
     )
 
 
@@ -82,15 +77,7 @@ def _idefics2() -> Family:
         whole_modules=_EMBEDDED_WHOLE,
         read_encoder=lambda folder, config, detail: idefics2_encoder(folder, config, is_split=detail == HIGH),
         build_engine=build,
-        context_length=_mistral_context_length,
     )
-
-
-def _mistral_context_length(config: dict[str, Any]) -> int:
-    """What fits into one window of attention: no token is ever out of sight, and an edit can take back any."""
-    text = config.get("text_config", {})
-    window = text.get("sliding_window", 4096)
-    return int(min(text.get("max_position_embeddings", 32768), window or 32768))
 
 
 def _idefics3() -> Family:
@@ -139,5 +126,4 @@ def _tiled(model_class: Any, processor_class: Any) -> Family:
         whole_modules=_EMBEDDED_WHOLE,
         read_encoder=read,
         build_engine=build,
-        context_length=lambda config: int(config.get("text_config", {}).get("max_position_embeddings") or 2048),
     )

@@ -116,7 +116,7 @@ def _with_torch(
         if device != "cpu":
             progress(LoadProgress("warming up", _READ))
             _warm_up(engine)
-    facts = _facts(request, revision, config, engine, family.context_length(config))
+    facts = _facts(request, revision, config, engine, context_length(config))
     progress(LoadProgress("ready", 1.0))
     return ModelGenerator(engine, facts)
 

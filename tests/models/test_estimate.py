@@ -88,9 +88,7 @@ def test_the_context_is_the_one_that_is_loaded(tiny: Tiny) -> None:
     ],
 )
 def test_the_context_of_a_config_that_says_little_is_the_families(config: dict[str, Any], length: int) -> None:
-    from chat.models.families import family_of
-
-    assert context_length(config) == family_of(config["model_type"]).context_length(config) == length
+    assert context_length(config) == length
 
 
 def test_a_head_that_shares_the_words_vectors_is_counted_once(shapes_folder: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from chat.conversation import Conversation, user_turn
 from chat.errors import CheckpointError
+from chat.models.estimate import context_length
 from chat.models.folder import SUPPORTED
 from chat.models.loading import load_generator
 from chat.models.request import CheckpointRequest
@@ -110,9 +111,7 @@ def test_a_checkpoint_that_cannot_work_is_refused(
     ],
 )
 def test_a_conversation_with_idefics2_fits_into_one_window_of_attention(text: dict[str, object], expected: int) -> None:
-    from chat.models.families import family_of
-
-    assert family_of("idefics2").context_length({"text_config": text}) == expected
+    assert context_length({"model_type": "idefics2", "text_config": text}) == expected
 
 
 @pytest.mark.parametrize("tiny", ["Idefics2"], indirect=True)
