@@ -121,7 +121,7 @@ class Reply:
     stop_reason: StopReason
     prompt_tokens: int
     cached_tokens: int
-    """How many of the prompt's tokens needed no computation, because an earlier turn had done it."""
+    """How many of the prompt's tokens needed no computation, because it had been done before."""
     seed: int | None
     """What the sampling was seeded with; None for greedy decoding."""
     first_token_s: float
@@ -185,6 +185,13 @@ class TextGenerator(Protocol):
 
         Raises:
             GenerationError: The model failed; the chunks yielded so far are all there is.
+        """
+
+    def prefill(self, prompt: "Prompt", stop: threading.Event) -> None:
+        """Compute a prompt before its reply is asked for, as far as one comes until `stop` is set.
+
+        What the prompt that is asked at last begins with need not be computed again; no reply differs for it. Whatever
+        fails here fails again, and is told, when the reply is asked for.
         """
 
 

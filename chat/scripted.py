@@ -32,7 +32,9 @@ class ScriptedGenerator:
         self._facts = facts or CheckpointFacts("scripted", context_length=context_length)
         self._pause_s = pause_s
         self.prompts: list[Prompt] = []
-        """Every prompt it was given."""
+        """Every prompt that it replied to."""
+        self.prefilled: list[Prompt] = []
+        """Every prompt that it was given before its reply was asked for."""
 
     @property
     def facts(self) -> CheckpointFacts:
@@ -79,6 +81,10 @@ class ScriptedGenerator:
             first_token_s=time.monotonic() - started,
             total_s=time.monotonic() - started,
         )
+
+    def prefill(self, prompt: Prompt, stop: threading.Event) -> None:
+        """Note the prompt; there is nothing to compute."""
+        self.prefilled.append(prompt)
 
 
 def _words(text: str) -> list[str]:

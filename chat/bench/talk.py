@@ -41,6 +41,8 @@ class TurnFigures:
     prompt_tokens: int
     recipe_first_token_s: float
     engine_first_token_s: float
+    engine_prefilled_first_token_s: float
+    """The same where the question was read before it was sent, as happens in a pause while it is typed."""
     recipe_tokens_per_s: float
     engine_tokens_per_s: float
     engine_afterwards_s: float
@@ -81,6 +83,7 @@ class _Run:
 
     recipe: Answer
     engine: Answer
+    prefilled: Answer
     images: int
 
 
@@ -127,7 +130,10 @@ def run_talk(
                 recipe.answer(conversation, REPLY_TOKENS)
             engine, reply = _answer(generator, conversation)
             if number in talk.measured:
-                runs[number].append(_Run(recipe.answer(conversation, REPLY_TOKENS), engine, len(conversation.images)))
+                generator.prefill(serialize(conversation, generator.dialect), threading.Event())
+                prefilled, _ = _answer(generator, conversation)
+                answers = (recipe.answer(conversation, REPLY_TOKENS), engine, prefilled)
+                runs[number].append(_Run(*answers, len(conversation.images)))
             conversation = conversation.with_turn(reply)
     for number, measured in runs.items():
         if measured:
@@ -145,12 +151,14 @@ def _figures(number: int, has_new_image: bool, runs: Sequence[_Run]) -> TurnFigu
         prompt_tokens=runs[0].engine.prompt_tokens,
         recipe_first_token_s=median(lambda run: run.recipe.first_token_s),
         engine_first_token_s=median(lambda run: run.engine.first_token_s),
+        engine_prefilled_first_token_s=median(lambda run: run.prefilled.first_token_s),
         recipe_tokens_per_s=median(lambda run: run.recipe.tokens_per_s),
         engine_tokens_per_s=median(lambda run: run.engine.tokens_per_s),
         engine_afterwards_s=median(lambda run: run.engine.afterwards_s),
         same_token_ids=all(
-            (run.recipe.token_ids, run.recipe.prompt_tokens) == (run.engine.token_ids, run.engine.prompt_tokens)
+            (run.recipe.token_ids, run.recipe.prompt_tokens) == (answer.token_ids, answer.prompt_tokens)
             for run in runs
+            for answer in (run.engine, run.prefilled)
         ),
     )
 

@@ -24,9 +24,9 @@ DIFFERENT: Final = 1
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([kmb])", re.IGNORECASE)
 _UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9}
 _HEADER: Final = (
-    "| turn | pictures | new picture | prompt | recipe: first token | ours | sooner "
+    "| turn | pictures | new picture | prompt | recipe: first token | ours | sooner | read ahead "
     "| recipe: tokens/s | ours | faster | behind | same ids |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|---|"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -44,7 +44,8 @@ def bench(random_size: str | None, turns: int, repeats: int, threads: int | None
 
     The recipe runs the processor and `generate` over the whole conversation at every turn. Both sides have the same
     weights and answer by turns: questions of 30 tokens, replies of 16, a new picture with every fourth turn. What the
-    engine does for the next question as soon as a reply has ended is told apart, as "behind".
+    engine does for the next question as soon as a reply has ended is told apart, as "behind"; "read ahead" is its
+    first token where the question was read before it was sent, as in a pause of its writer.
     """
     with _request(random_size, options) as request:
         import torch
@@ -128,6 +129,7 @@ def _reported(turn: "TurnFigures") -> dict[str, Any]:
         "prompt_tokens": turn.prompt_tokens,
         "recipe_first_token_s": round(turn.recipe_first_token_s, 4),
         "engine_first_token_s": round(turn.engine_first_token_s, 4),
+        "engine_prefilled_first_token_s": round(turn.engine_prefilled_first_token_s, 4),
         "recipe_tokens_per_s": round(turn.recipe_tokens_per_s, 2),
         "engine_tokens_per_s": round(turn.engine_tokens_per_s, 2),
         "engine_afterwards_s": round(turn.engine_afterwards_s, 4),
@@ -149,7 +151,8 @@ def _lines(report: dict[str, Any], figures: Sequence["TurnFigures"]) -> list[str
         lines.append(
             f"| {turn.turn} | {turn.images} | {'yes' if turn.has_new_image else 'no'} | {turn.prompt_tokens:,} tokens "
             f"| {turn.recipe_first_token_s * 1000:,.0f} ms | {turn.engine_first_token_s * 1000:,.0f} ms "
-            f"| {turn.sooner:.1f}x | {turn.recipe_tokens_per_s:.1f} | {turn.engine_tokens_per_s:.1f} "
+            f"| {turn.sooner:.1f}x | {turn.engine_prefilled_first_token_s * 1000:,.0f} ms "
+            f"| {turn.recipe_tokens_per_s:.1f} | {turn.engine_tokens_per_s:.1f} "
             f"| {turn.faster:.2f}x | {turn.engine_afterwards_s * 1000:,.0f} ms | {same} |"
         )
     return lines

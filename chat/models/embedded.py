@@ -5,6 +5,7 @@ once, and whatever follows attends to it through the kept state. How many tokens
 views of it they are parted, is the encoder's and the image processor's affair.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,16 +56,17 @@ class EmbeddedEngine:
         self.attends_packed = False
 
     @torch.inference_mode()
-    def _look(self, image: Image) -> tuple[Tensor]:
-        """The features of a picture, one tensor (image tokens, width)."""
+    def _look(self, image: Image, stop: threading.Event) -> tuple[Tensor] | None:
+        """The features of a picture, one tensor (image tokens, width); None when stopped between two views of it."""
         processed = self._views(decode(image))
         pixels = processed["pixel_values"].to(self.model.device)
         masks = processed["pixel_attention_mask"].to(self.model.device)
         # One view after the other: some are large, and the memory for one is enough.
-        seen = [
-            self.model.model.get_image_features(*view).pooler_output[0]
-            for view in zip(pixels.split(1, dim=1), masks.split(1, dim=1), strict=True)
-        ]
+        seen: list[Tensor] = []
+        for view in zip(pixels.split(1, dim=1), masks.split(1, dim=1), strict=True):
+            if stop.is_set():
+                return None
+            seen.append(self.model.model.get_image_features(*view).pooler_output[0])
         features = torch.cat(seen)
         places = self.encoder.picture_ids(image).count(self.encoder.control_ids[IMAGE])
         if len(features) != places:

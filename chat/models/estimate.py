@@ -15,7 +15,7 @@ from chat.models.headers import TensorHeader
 PICTURES: Final = 8
 """Pictures in the conversation that is reckoned with."""
 PREFILL_CHUNK: Final = 256
-"""Tokens that are computed at once."""
+"""Tokens of a prompt that are computed at once, at the most."""
 
 _BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2}
 _FIRST_USE: Final = 52 * 2**20

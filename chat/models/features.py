@@ -1,5 +1,6 @@
 """What a model has seen in pictures, kept so that a picture is looked at once."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -10,11 +11,14 @@ from chat.conversation import Image
 Seen = tuple[Tensor, ...]
 """What was computed of one picture and of nothing else."""
 
+Look = Callable[[Image, threading.Event], Seen | None]
+"""Computes a picture's features; None where the event was set before it had all of them."""
+
 
 class KeptFeatures:
     """The features of the pictures used last, by digest."""
 
-    def __init__(self, look: Callable[[Image], Seen]) -> None:
+    def __init__(self, look: Look) -> None:
         """Begin with none, and with room for any number.
 
         Args:
@@ -39,13 +43,21 @@ class KeptFeatures:
 
     def of(self, image: Image) -> Seen:
         """The features of a picture, computed if they are not kept."""
-        known = self._seen.get(image.digest)
-        if known is None:
-            self._seen[image.digest] = known = self._look(image)
+        if not self.see(image, threading.Event()):
+            raise RuntimeError(f"{image.name} was not seen, and nobody had stopped it")
+        return self._seen[image.digest]
+
+    def see(self, image: Image, stop: threading.Event) -> bool:
+        """Look at a picture whose features are not kept; tells whether they are now, as they are unless stopped."""
+        if image.digest not in self._seen:
+            seen = None if stop.is_set() else self._look(image, stop)
+            if seen is None:
+                return False
+            self._seen[image.digest] = seen
             while len(self._seen) > 1 and self.nbytes > self.most_bytes:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(image.digest)
-        return known
+        return True
 
 
 def _nbytes(seen: Seen) -> int:

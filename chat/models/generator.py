@@ -9,7 +9,9 @@ from typing import Final
 from chat.errors import ChatError, GenerationError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, ReadProgress, Reply
 from chat.models.engine import Engine
+from chat.models.estimate import PREFILL_CHUNK
 from chat.models.memory import cache_budget, free_memory, is_out_of_memory, out_of_memory_words
+from chat.models.prefill import prefill
 from chat.models.state import KeptState, KeptStates
 from chat.models.writing import Writing
 from chat.prompt import Dialect, Prompt
@@ -24,19 +26,23 @@ FEATURES_SHARE: Final = 1 / 8
 class ModelGenerator:
     """A `TextGenerator` over a loaded checkpoint. Used from one thread at a time."""
 
-    def __init__(self, engine: Engine, facts: CheckpointFacts, *, most_bytes: int | None = None) -> None:
+    def __init__(
+        self, engine: Engine, facts: CheckpointFacts, *, most_bytes: int | None = None, chunk: int = PREFILL_CHUNK
+    ) -> None:
         """Take over a loaded checkpoint.
 
         Args:
             engine: The checkpoint, ready to compute.
             facts: What is known of it.
             most_bytes: That may be kept between replies; a share of the memory that is free now, if not given.
+            chunk: Of a prompt's tokens, how many are computed at once.
         """
         if most_bytes is None:
             most_bytes = cache_budget(free_memory(facts.device))
         self.engine = engine
         """The checkpoint, ready to compute."""
         self._facts = facts
+        self._chunk = chunk
         engine.features.most_bytes = most_bytes * FEATURES_SHARE
         self._states = KeptStates(int(most_bytes * (1 - FEATURES_SHARE)))
         self._current: Writing | None = None
@@ -80,29 +86,54 @@ class ModelGenerator:
                 return
             state = self._states.claim(writing.keys, writing.most_new)
             try:
-                for piece in writing.tokens(state):
+                for piece in writing.tokens(state, self._chunk):
                     yield piece
                     if self._current is not writing:
-                        raise GenerationError("another reply was begun before this one had ended")
+                        raise GenerationError("another prompt was begun before this reply had ended")
             finally:
                 self._states.drop_if_broken(state)
         if not stop.is_set():
             self._prepare(state, writing)
 
+    def prefill(self, prompt: Prompt, stop: threading.Event) -> None:
+        """Compute a prompt before its reply is asked for; see `TextGenerator.prefill`."""
+        with self._unasked():
+            # A reply that was left half way has its state taken from it.
+            self._current = None
+            keys = self.engine.encoder.keys(prompt)
+            if len(keys) >= self._facts.context_length:
+                return
+            images = {image.digest: image for image in prompt.images}
+            state = self._states.claim(keys, ROOM_AHEAD)
+            try:
+                for _ in prefill(self.engine, state, keys, images, stop, self._chunk):
+                    pass
+            finally:
+                self._states.drop_if_broken(state)
+
     def _prepare(self, state: KeptState, writing: Writing) -> None:
         """Do, while the user reads, what the next question needs whatever it is."""
+        with self._unasked():
+            try:
+                ahead = writing.keys_before_next()
+                if len(ahead) < self._facts.context_length:
+                    shared = state.shared(ahead)
+                    state.crop(shared)
+                    self.engine.compute(state, ahead[shared:], writing.images)
+                self._states.settle(state, ROOM_AHEAD, packs=self.engine.attends_packed)
+            finally:
+                self._states.drop_if_broken(state)
+
+    @contextmanager
+    def _unasked(self) -> Iterator[None]:
+        """Work that nobody waits for: what fails is done again, and told, when somebody does."""
         try:
-            ahead = writing.keys_before_next()
-            if len(ahead) < self._facts.context_length:
-                shared = state.shared(ahead)
-                state.crop(shared)
-                self.engine.compute(state, ahead[shared:], writing.images)
-            self._states.settle(state, ROOM_AHEAD, packs=self.engine.attends_packed)
-        # As with a reply, anything may be raised; nobody waits for this work, and the next question does it again.
-        except Exception:
-            logging.getLogger(__name__).debug("what the next question needs was not prepared", exc_info=True)
-        finally:
-            self._states.drop_if_broken(state)
+            yield
+        # As with a reply, anything may be raised.
+        except Exception as error:
+            if is_out_of_memory(error):
+                self.forget()
+            logging.getLogger(__name__).debug("work ahead of a question failed", exc_info=True)
 
     @contextmanager
     def _own_errors(self) -> Iterator[None]:

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,13 +13,11 @@ from chat.errors import GenerationError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, ReadProgress, Reply, StopReason
 from chat.models.decoding import ReplyText
 from chat.models.engine import Engine
+from chat.models.prefill import prefill
 from chat.models.sampling import Sampler
 from chat.models.state import KeptState
 from chat.models.tokens import Key
 from chat.prompt import Prompt, before_next
-
-PREFILL_CHUNK: Final = 256
-"""Tokens computed between two looks at whether to stop."""
 
 
 class Writing:
@@ -55,10 +53,15 @@ class Writing:
         self.reply: Reply | None = None
         """The whole reply, once it has ended."""
 
-    def tokens(self, state: KeptState) -> Iterator[ReadProgress | Chunk | Reply]:
-        """Greedy decoding or sampling, one token at a time, on top of a state that the prompt begins with."""
+    def tokens(self, state: KeptState, chunk: int) -> Iterator[ReadProgress | Chunk | Reply]:
+        """Greedy decoding or sampling, one token at a time.
+
+        Args:
+            state: Holds what the prompt begins with.
+            chunk: Of the prompt's other tokens, how many are computed at once.
+        """
         self._cached = len(state)
-        logits = yield from self._prefill(state)
+        logits = yield from prefill(self._engine, state, self.keys, self.images, self._stop, chunk)
         reason = StopReason.CANCELLED
         while logits is not None and not self._stop.is_set():
             token_id = self._sampler.choose(logits)
@@ -79,22 +82,6 @@ class Writing:
         """The tokens that the next prompt begins with, once the reply has ended."""
         said = (self.reply.text, self.reply.spoken_ids) if self.reply and self.reply.text else ("", ())
         return self._engine.encoder.keys(before_next(self._prompt, self._engine.dialect, *said))
-
-    def _prefill(self, state: KeptState) -> Generator[ReadProgress, None, Tensor | None]:
-        """Compute the prompt's tokens in parts, and look at their pictures one by one; None when stopped on the way."""
-        logits = None
-        for start in range(len(state), len(self.keys), PREFILL_CHUNK):
-            part = self.keys[start : start + PREFILL_CHUNK]
-            for digest in dict.fromkeys(digest for _, digest in part if digest):
-                if self._stop.is_set():
-                    return None
-                self._engine.features.of(self.images[digest])
-            if self._stop.is_set():
-                return None
-            logits = self._engine.compute(state, part, self.images)
-            if len(state) < len(self.keys):
-                yield ReadProgress(len(state) - self._cached, len(self.keys) - self._cached)
-        return logits
 
     def _take(self, token_id: int) -> tuple[str, StopReason | None]:
         """Add a token to the reply; gives its text, and the reason when it is the last one."""

@@ -1,7 +1,7 @@
-"""The one thread the model lives on: it loads, counts and replies, and tells about it by messages and a queue alone.
+"""The one thread the model lives on: it loads, reads and replies, and tells about it by messages and a queue alone.
 
 A thread of our own and not a Textual worker, because a program waits for its workers when it ends, and neither the
-import of torch nor one step of a large model can be interrupted. One thread for everything, because each new thread
+import of torch nor one step of a large model can be interrupted. One thread for all of that, because each new thread
 that computes gets its own pool of helper threads.
 """
 
@@ -51,6 +51,7 @@ class ModelThread:
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._stop_loading = threading.Event()
         self._stop_reply = threading.Event()
+        self._stop_prefill = threading.Event()
         self._is_closed = False
         threading.Thread(target=self._work, name="model", daemon=True).start()
 
@@ -62,8 +63,18 @@ class ModelThread:
     def count(
         self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
     ) -> None:
-        """Count the tokens of a conversation that is to be sent, and see whether a reply has room."""
-        self._jobs.put(lambda: self._count(run, generator, conversation, settings))
+        """Count the tokens of a conversation that is to be sent, and see whether a reply has room.
+
+        On a thread of its own: the message is seen to be sent even while the model is still at its beginning.
+        """
+        arguments = (run, generator, conversation, settings)
+        threading.Thread(target=self._count, args=arguments, name="count", daemon=True).start()
+
+    def prefill(self, generator: TextGenerator, conversation: Conversation) -> None:
+        """Compute a conversation whose last message is still being written, until there is anything else to do."""
+        self._stop_prefill.set()
+        stop = self._stop_prefill = threading.Event()
+        self._jobs.put(lambda: self._prefill(generator, conversation, stop))
 
     def reply(
         self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
@@ -72,6 +83,7 @@ class ModelThread:
 
         They come without a message each: hundreds in a second would keep the UI from its keys.
         """
+        self._stop_prefill.set()
         stop = self._stop_reply = threading.Event()
         chunks: SimpleQueue[ReadProgress | Chunk] = SimpleQueue()
         self._jobs.put(lambda: self._reply(run, generator, conversation, settings, stop, chunks))
@@ -89,6 +101,7 @@ class ModelThread:
         """Stop everything and say nothing more."""
         self._is_closed = True
         self.stop_loading()
+        self._stop_prefill.set()
         self.stop_reply()
 
     def _work(self) -> None:
@@ -139,6 +152,12 @@ class ModelThread:
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))
+
+    def _prefill(self, generator: TextGenerator, conversation: Conversation, stop: threading.Event) -> None:
+        if not stop.is_set():
+            # As above: the thread lives on, and what a model raises is told when the message is sent.
+            with suppress(Exception):
+                generator.prefill(prompt_of(conversation, generator), stop)
 
     def _reply(
         self,

@@ -2,13 +2,12 @@
 
 import random
 import threading
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from chat.conversation import Conversation, Image, Text, Turn, assistant_turn, user_turn
-from chat.errors import ChatError, ImageError
+from chat.conversation import Conversation, assistant_turn, user_turn
+from chat.errors import ChatError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.models.engine import Engine
 from chat.models.generator import ModelGenerator
@@ -16,59 +15,33 @@ from chat.models.tokens import Key
 from chat.prompt import serialize
 from tests.benign import benign_conversation, benign_text
 from tests.models.bookkeeping import Kept, Meter
+from tests.models.questions import begun, question, unreadable
 from tests.models.recipes import Recipe
 from tests.models.reference import IMAGES, noise
+from tests.models.tally import Tally
 
 NEW: Final = 5
 CONTEXT_LENGTH: Final = 8192
 SESSIONS: Final = 3
 """Sessions that are switched between, the last ones begun."""
-_SHAPES: Final = ("t", "t", "t", "t", "it", "ti", "iit", "iti", "i", "tit", "ii")
-
-
-def question(rng: random.Random) -> Turn:
-    """Texts and pictures in every arrangement."""
-    return user_turn(*(rng.choice(IMAGES) if part == "i" else benign_text(rng) for part in rng.choice(_SHAPES)))
-
-
-def unreadable(image: Image) -> Image:
-    """The same picture, whose bytes are gone."""
-
-    def read() -> bytes:
-        raise ImageError("the picture is gone")
-
-    return replace(image, read=read)
-
-
-@dataclass
-class Tally:
-    """What happened."""
-
-    moves: Counter[str] = field(default_factory=Counter)
-    ends: Counter[StopReason] = field(default_factory=Counter)
-    replies: set[tuple[int, ...]] = field(default_factory=set)
-    compared: int = 0
-    went_on: int = 0
-    went_on_with_ids: int = 0
-    text_only: int = 0
-    worked_ahead: int = 0
-    began_with_something_kept: int = 0
 
 
 class Talks:
     """Plays talks over one checkpoint and compares."""
 
-    def __init__(self, seed: int, recipe: Recipe, load: Callable[[], Engine]) -> None:
+    def __init__(self, seed: int, recipe: Recipe, load: Callable[[], Engine], *, chunk: int) -> None:
         """Begin.
 
         Args:
             seed: Of every choice.
             recipe: The reference.
             load: Loads a checkpoint with the weights of the reference, which has seen nothing.
+            chunk: Of a prompt's tokens, how many the generator computes at once.
         """
         self._rng = random.Random(seed)
         self._recipe = recipe
         self._load = load
+        self._chunk = chunk
         self._start()
         self._sessions: list[Conversation] = []
         self._left: list[Conversation] = []
@@ -80,7 +53,7 @@ class Talks:
         self._meter = Meter(engine.model)
         most_bytes = self._rng.choice((0, 10**9))
         facts = CheckpointFacts("tiny", context_length=CONTEXT_LENGTH)
-        self._generator = ModelGenerator(engine, facts, most_bytes=most_bytes)
+        self._generator = ModelGenerator(engine, facts, most_bytes=most_bytes, chunk=self._chunk)
         self._kept = Kept(one_only=not most_bytes)
 
     def play(self) -> None:
@@ -206,11 +179,27 @@ class Talks:
             settings = replace(settings, temperature=1.5, seed=self._rng.getrandbits(31))
         cut = {"cut": self._rng.randint(0, NEW - 1), "cut while reading": -1}.get(manner, NEW)
         keys, expected = self._recipe.reply(asked, settings)
+        self._prefill(asked)
         reply = self._stream(asked, settings, cut)
         assert list(reply.token_ids) == expected[: max(cut, 0)], (manner, asked)
         self._compare_work(keys, reply)
-        self._count(asked, reply)
+        self.tally.count(asked, reply)
         self._sessions[-1] = self._with_reply(asked, reply)
+
+    def _prefill(self, asked: Conversation) -> None:
+        """Sometimes, have what is being written computed before it is asked: as it is asked at last, or otherwise."""
+        written = self._rng.choice((asked, begun(self._rng, asked), *[None] * 4))
+        if written is None:
+            return
+        stop, passes = threading.Event(), self._rng.choice((1, 2, 1000))
+        self._meter.interrupt(passes, stop.set)
+        self._generator.prefill(serialize(written, self._generator.dialect), stop)
+        keys = self._recipe.keys(written)
+        length, fed = self._kept.claim(keys), self._meter.take()
+        assert fed == min(passes * self._chunk, len(keys) - length)
+        self._kept.add(keys[length : length + fed])
+        self.tally.prefilled += 1
+        self.tally.prefilled_whole += written is asked and length + fed == len(keys)
 
     def _stream(self, asked: Conversation, settings: GenerationSettings, cut: int = NEW) -> Reply:
         """The reply; it is cut after some of its tokens, or in the first pass where `cut` is negative."""
@@ -269,13 +258,6 @@ class Talks:
         ids = reply.spoken_ids if self._recipe.reads_back(reply.text, reply.spoken_ids) else ()
         self.tally.went_on_with_ids += bool(ids)
         return asked.with_turn(assistant_turn(reply.text, ids))
-
-    def _count(self, asked: Conversation, reply: Reply) -> None:
-        self.tally.compared += 1
-        self.tally.ends[reply.stop_reason] += 1
-        self.tally.replies.add(reply.token_ids)
-        self.tally.began_with_something_kept += reply.cached_tokens > 0
-        self.tally.text_only += all(isinstance(part, Text) for turn in asked.turns for part in turn.parts)
 
 
 def name_of(move: Callable[[Talks], None]) -> str:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-import chat.models.writing
 from chat.generation import StopReason
 from tests.models.recipes import Recipe, idefics_recipe, template_recipe
 from tests.models.reference import Tiny, engine_of
-from tests.models.talks import MOVES, Talks, Tally, name_of
+from tests.models.talks import MOVES, Talks, name_of
+from tests.models.tally import Tally
 from tests.models.tiny import KINDS
 from tests.models.tiny_idefics import write_idefics
 
@@ -28,7 +28,7 @@ def talks_over(folder: Path, recipe: Recipe, seed: int) -> Talks:
     """Talks with the checkpoint in a folder, which gets the weights of the recipe's model."""
     recipe.make_readable()
     recipe.model.save_pretrained(folder)
-    return Talks(seed, recipe, lambda: engine_of(folder))
+    return Talks(seed, recipe, lambda: engine_of(folder), chunk=64)
 
 
 def play(talks: Talks, count: int) -> None:
@@ -44,21 +44,21 @@ def assert_everything_happened(tally: Tally) -> None:
     assert len(tally.replies) > tally.compared / 2
     assert tally.began_with_something_kept > tally.compared / 2
     assert tally.worked_ahead > tally.compared / 10
+    assert tally.prefilled > tally.compared / 10
+    assert tally.prefilled_whole > tally.compared / 50
     assert tally.text_only > tally.compared / 10
 
 
 @pytest.mark.parametrize("tiny", KINDS, indirect=True)
-def test_200_talks_give_the_ids_of_the_recipe(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat.models.writing, "PREFILL_CHUNK", 64)
+def test_200_talks_give_the_ids_of_the_recipe(tiny: Tiny) -> None:
     talks = talks_over(tiny.folder, template_recipe(tiny), seed=1)
     play(talks, TALKS)
     assert_everything_happened(talks.tally)
 
 
-def test_200_talks_with_idefics_give_the_ids_of_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat.models.writing, "PREFILL_CHUNK", 64)
+def test_200_talks_with_idefics_give_the_ids_of_the_recipe(tmp_path: Path) -> None:
     folder = write_idefics(tmp_path / "checkpoint", has_resampler=True)
-    talks = talks_over(folder, idefics_recipe(folder), seed=1)
+    talks = talks_over(folder, idefics_recipe(folder), seed=5)
     play(talks, TALKS)
     assert_everything_happened(talks.tally)
 

@@ -2,9 +2,6 @@
 
 import random
 
-import pytest
-
-import chat.models.writing
 from chat.conversation import Conversation, user_turn
 from chat.generation import CheckpointFacts
 from chat.models.generator import ModelGenerator
@@ -42,10 +39,10 @@ def test_another_picture_in_the_same_place_is_not_taken_for_the_first(tiny: Tiny
 
 
 @every_class
-def test_prompts_computed_in_small_parts_give_the_same_ids(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat.models.writing, "PREFILL_CHUNK", 5)
+def test_prompts_computed_in_small_parts_give_the_same_ids(tiny: Tiny) -> None:
     engine = tiny.engine()
     rng = random.Random(3)
     for _ in range(5):
         conversation = benign_conversation(rng, IMAGES)
-        assert list(run(tiny.load(), conversation)[1].token_ids) == tiny.new_ids(engine, conversation)
+        generator = ModelGenerator(engine, CheckpointFacts("tiny", context_length=CONTEXT_LENGTH), chunk=5)
+        assert list(run(generator, conversation)[1].token_ids) == tiny.new_ids(engine, conversation)

@@ -123,7 +123,7 @@ def test_a_reply_that_another_has_overtaken_ends_with_an_error(
     first = generator.generate(prompt, GenerationSettings(max_new_tokens=8), threading.Event())
     assert isinstance(next(first), Chunk)
     assert run(generator, ASKED)[1].token_ids == expected
-    with pytest.raises(GenerationError, match="another reply was begun before this one had ended"):
+    with pytest.raises(GenerationError, match="another prompt was begun before this reply had ended"):
         next(first)
     assert run(generator, ASKED)[1].token_ids == expected
 

@@ -1,6 +1,7 @@
 """Pictures in high detail: as many tokens, the same pixels and the same replies as the reference gives for any size."""
 
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import chat.models.writing
 from chat.cli.options import checkpoint_request, model_options
 from chat.conversation import Conversation, Image, assistant_turn, user_turn
 from chat.errors import GenerationError, UsageError
@@ -96,11 +96,10 @@ def test_what_is_too_narrow_for_quarters_is_seen_as_a_whole(tiny: Tiny, width: i
 
 
 @every_class
-@pytest.mark.parametrize("part", [5, 256])
-def test_kept_state_gives_the_ids_of_plain_generate(tiny: Tiny, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat.models.writing, "PREFILL_CHUNK", part)
+@pytest.mark.parametrize("chunk", [5, 256])
+def test_kept_state_gives_the_ids_of_plain_generate(tiny: Tiny, chunk: int) -> None:
     engine = tiny.engine("high")
-    generator = tiny.load(image_detail="high")
+    generator = ModelGenerator(tiny.engine("high"), CheckpointFacts("tiny", context_length=CONTEXT_LENGTH), chunk=chunk)
     a, b = IMAGES[0], noise(6, 70, 40)
     history = Conversation()
     replies = set()
@@ -128,6 +127,24 @@ def test_a_picture_is_looked_at_once_and_in_each_detail_differently(tiny: Tiny) 
     seen.remove()
     assert views > 1
     assert replies["low"] != replies["high"]
+
+
+@every_class
+def test_a_stop_between_two_views_ends_the_look_and_the_picture_is_looked_at_again(tiny: Tiny) -> None:
+    engine, stop = tiny.engine("high"), threading.Event()
+    looks: list[object] = []
+
+    def look(*_: object) -> None:
+        looks.append(None)
+        if len(looks) == 2:
+            stop.set()
+
+    seen = tiny.model.model.vision_model.register_forward_hook(look)
+    assert not engine.features.see(IMAGES[0], stop)
+    assert (len(looks), len(engine.features)) == (2, 0)
+    assert engine.features.see(IMAGES[0], threading.Event())
+    assert len(looks) == 2 + len(tiny.pixels((IMAGES[0],), "high")["pixel_values"][0])
+    seen.remove()
 
 
 @every_kind

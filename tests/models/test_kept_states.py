@@ -1,9 +1,12 @@
 """States of conversations: what is shared, what is kept apart, and what is let go of first."""
 
+import threading
+
 import pytest
 import torch
 
 import chat.models.kv_cache
+from chat.conversation import Image
 from chat.models.features import KeptFeatures
 from chat.models.kv_cache import GrowingCache
 from chat.models.state import KeptState, KeptStates
@@ -178,8 +181,8 @@ def test_room_made_ahead_changes_nothing_that_is_held() -> None:
 def test_a_picture_is_looked_at_again_only_when_it_was_let_go_of() -> None:
     looks: list[str] = []
 
-    def look(image: object) -> tuple[torch.Tensor, ...]:
-        looks.append(str(image))
+    def look(image: Image, _: threading.Event) -> tuple[torch.Tensor, ...]:
+        looks.append(image.digest)
         return torch.zeros(10), torch.zeros(15)
 
     features = KeptFeatures(look)
@@ -194,7 +197,7 @@ def test_a_picture_is_looked_at_again_only_when_it_was_let_go_of() -> None:
 
 
 def test_the_picture_used_last_stays_even_if_it_is_too_large() -> None:
-    features = KeptFeatures(lambda _: (torch.zeros(100),))
+    features = KeptFeatures(lambda *_: (torch.zeros(100),))
     features.most_bytes = 1
     features.of(IMAGES[0])
     features.of(IMAGES[1])

@@ -33,6 +33,8 @@ DRAFT_DELAY_S: Final = 1.0
 """Seconds of quiet before an unsent message is kept."""
 COUNT_DELAY_S: Final = 0.15
 """Seconds of quiet before the context is counted again."""
+PREFILL_DELAY_S: Final = 0.4
+"""Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
 class ChatScreen(BrowsingScreen):
@@ -50,6 +52,7 @@ class ChatScreen(BrowsingScreen):
     _below: "BelowNotice | None" = None
     _draft_timer: Timer | None = None
     _count_timer: Timer | None = None
+    _prefill_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """The conversation and the composer below it; the sessions come beside it where there is room."""
@@ -212,13 +215,14 @@ class ChatScreen(BrowsingScreen):
 
     @on(Composer.Changed)
     def _take_change(self) -> None:
-        for timer in (self._draft_timer, self._count_timer):
+        for timer in (self._draft_timer, self._count_timer, self._prefill_timer):
             if timer is not None:
                 timer.stop()
         self.typed()
         if self._session is not None:
             self._draft_timer = self.set_timer(DRAFT_DELAY_S, self.keep_draft)
             self._count_timer = self.set_timer(COUNT_DELAY_S, self.count_context)
+            self._prefill_timer = self.set_timer(PREFILL_DELAY_S, self.prefill_draft)
 
     @on(Composer.LeftUpward)
     async def _leave_upward(self) -> None:

@@ -108,6 +108,7 @@ class ModelScreen(KeepingScreen):
         self.show_status()
         self.count_context()
         self.go_on()
+        self.prefill_draft()
 
     @on(LoadFailed)
     def _show_load_failure(self, message: LoadFailed) -> None:
@@ -166,6 +167,15 @@ class ModelScreen(KeepingScreen):
     def _show_context(self, tokens: int | None) -> None:
         facts = self.facts
         self.query_one(StatusRow).show_context(tokens, facts.context_length if facts else 0)
+
+    def prefill_draft(self) -> None:
+        """Have the model compute the message being written, so that it is read when it is sent."""
+        if self._generator is None or self._model is None or self.is_working or self.session.waiting:
+            return
+        draft = self.draft_to_keep()
+        is_command = draft.text.startswith("/")
+        if not is_command and (draft.text.strip() or draft.images):
+            self._model.prefill(self._generator, self.session.conversation_with(draft, self._generator.facts))
 
     def count_context(self) -> None:
         """Count the conversation and the message being written, for the meter."""

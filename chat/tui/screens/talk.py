@@ -173,6 +173,7 @@ class TalkScreen(FollowingScreen):
         await self.turns_changed()
         self.count_context()
         self.send_next()
+        self.prefill_draft()
 
     def stop(self) -> bool:
         """Stop the reply, or else the loading; tells whether there was anything to stop."""

@@ -1,0 +1,121 @@
+"""A prompt that was computed before its reply is asked for: the reply has nothing left to wait for, and is the same."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from chat.conversation import Conversation, user_turn
+from chat.errors import GenerationError, ImageError
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings
+from chat.models.generator import ModelGenerator
+from chat.models.prefill import chunk_for
+from chat.prompt import serialize
+from tests.models.questions import unreadable
+from tests.models.reference import IMAGES, engine_of, run
+from tests.models.tiny import KINDS, write_checkpoint
+from tests.models.tiny_idefics import write_idefics
+
+FACTS = CheckpointFacts("tiny", context_length=400)
+ASKED = Conversation((user_turn(IMAGES[0], "What is in this picture?"),))
+
+
+@pytest.fixture(scope="module", params=["IDEFICS", *KINDS])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint of every family."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
+    path = tmp_path_factory.mktemp("tiny") / "checkpoint"
+    if request.param == "IDEFICS":
+        return write_idefics(path, has_resampler=True)
+    return write_checkpoint(KINDS[request.param], path)
+
+
+@pytest.fixture
+def generator(folder: Path) -> ModelGenerator:
+    """Nothing seen, nothing computed."""
+    return ModelGenerator(engine_of(folder), FACTS)
+
+
+def prefill(generator: ModelGenerator, conversation: Conversation, stop: threading.Event | None = None) -> None:
+    generator.prefill(serialize(conversation, generator.dialect), stop or threading.Event())
+
+
+def looks_of(generator: ModelGenerator) -> list[object]:
+    """Grows by one with every look at a picture."""
+    looks: list[object] = []
+    generator.engine.model.model.vision_model.register_forward_hook(lambda *_: looks.append(None))
+    return looks
+
+
+def test_the_reply_computes_one_token_and_no_picture(generator: ModelGenerator, folder: Path) -> None:
+    looks = looks_of(generator)
+    prefill(generator, ASKED)
+    assert len(looks) == 1
+    _, reply = run(generator, ASKED)
+    assert reply.cached_tokens == reply.prompt_tokens - 1
+    assert len(looks) == 1
+    assert reply.token_ids == run(ModelGenerator(engine_of(folder), FACTS), ASKED)[1].token_ids
+
+
+def test_a_stop_before_the_first_picture_leaves_nothing(generator: ModelGenerator) -> None:
+    looks, stop = looks_of(generator), threading.Event()
+    stop.set()
+    prefill(generator, ASKED, stop)
+    assert not looks
+    assert generator.kept_bytes == 0
+
+
+def test_what_fails_is_told_when_the_reply_is_asked_for(generator: ModelGenerator) -> None:
+    asked = Conversation((user_turn("What is this?", unreadable(IMAGES[1])),))
+    prefill(generator, asked)
+    with pytest.raises(ImageError, match="the picture is gone"):
+        run(generator, asked)
+
+
+def test_out_of_memory_frees_what_is_kept(generator: ModelGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    run(generator, ASKED)
+    assert generator.kept_bytes > 0
+    with monkeypatch.context() as full:
+        full.setattr(generator.engine, "compute", no_memory)
+        prefill(generator, ASKED)
+    assert generator.kept_bytes == 0
+
+
+def test_what_is_too_long_to_be_sent_is_not_computed(generator: ModelGenerator) -> None:
+    prefill(generator, Conversation((user_turn("and so on " * 400),)))
+    assert generator.kept_bytes == 0
+
+
+def test_a_reply_whose_state_was_taken_ends_with_an_error(generator: ModelGenerator) -> None:
+    stream = generator.generate(
+        serialize(ASKED, generator.dialect), GenerationSettings(max_new_tokens=8), threading.Event()
+    )
+    assert isinstance(next(stream), Chunk)
+    prefill(generator, Conversation((user_turn("Hello?"),)))
+    with pytest.raises(GenerationError, match="another prompt was begun before this reply had ended"):
+        next(stream)
+
+
+@pytest.mark.parametrize(
+    ("weights", "device", "is_offloaded", "chunk"),
+    [
+        (2**20, "cpu", False, 256),
+        (4 * 2**30, "cpu", False, 128),
+        (18 * 10**9, "cpu", False, 30),
+        (10**12, "cpu", False, 16),
+        (0, "cpu", False, 256),
+        (18 * 10**9, "cpu", True, 256),
+        (18 * 10**9, "cuda:0", False, 256),
+    ],
+)
+def test_a_cpu_computes_fewer_tokens_of_a_large_checkpoint_at_once(
+    weights: int, device: str, is_offloaded: bool, chunk: int
+) -> None:
+    assert chunk_for(weights, device, is_offloaded=is_offloaded) == chunk

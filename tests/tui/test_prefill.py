@@ -1,0 +1,148 @@
+"""The model reads a message while its writer thinks, so that it need not be read when it is sent."""
+
+import threading
+from collections.abc import Callable
+
+from chat.conversation import Image
+from chat.generation import TextGenerator
+from chat.prompt import Prompt
+from chat.scripted import ScriptedGenerator
+from chat.session import SessionStore
+from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, ready, send, until, write
+
+MakeDesk = Callable[..., Desk]
+
+
+class SlowReader(ScriptedGenerator):
+    """Takes as long for what is being written as it is let, or until it is told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__(["Two cats."], facts=FACTS)
+        self.gate = threading.Event()
+        self.stops: list[threading.Event] = []
+
+    def prefill(self, prompt: Prompt, stop: threading.Event) -> None:
+        super().prefill(prompt, stop)
+        self.stops.append(stop)
+        self.gate.wait(10)
+
+
+async def test_what_was_read_in_a_pause_is_what_is_sent(make_desk: MakeDesk, scene_image: Callable[..., Image]) -> None:
+    model = ScriptedGenerator(["Two cats."] * 2, facts=FACTS)
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "Hello")
+        await until(pilot, lambda: len(desk.turns()) == 2 and not desk.screen.is_working)
+        await desk.screen.composer.attach([scene_image(1)])
+        await write(pilot, desk, "What is in [1]?")
+        await until(pilot, lambda: model.prefilled)
+        assert len(model.prompts) == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: len(desk.turns()) == 4)
+    assert model.prefilled == model.prompts[1:]
+
+
+async def test_the_bundled_checkpoint_has_one_token_left_to_read(
+    make_desk: MakeDesk, shapes: TextGenerator, store: SessionStore, scene_image: Callable[..., Image]
+) -> None:
+    desk = make_desk(generator=shapes)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await desk.screen.composer.attach([scene_image(1)])
+        await write(pilot, desk, "How many shapes are there?")
+        await until(pilot, lambda: shapes.kept_bytes)  # type: ignore[attr-defined]  # a model's generator has them
+        await pilot.press("enter")
+        await until(pilot, lambda: len(desk.turns()) == 2 and not desk.screen.is_working, 20)
+        latest = store.latest_session()
+        assert latest is not None
+        generation = store.turns(latest.id)[-1].generation
+        assert generation is not None
+        assert generation.cached_tokens == generation.prompt_tokens - 1
+
+
+async def test_nothing_is_read_that_is_no_message(make_desk: MakeDesk) -> None:
+    model = ScriptedGenerator(["Two cats."], facts=FACTS)
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        for text in ("/system be brief", "  ", ""):
+            desk.screen.composer.take()
+            await write(pilot, desk, text)
+            desk.screen.prefill_draft()
+        await pilot.pause(0.1)
+        assert model.prefilled == []
+
+
+async def test_what_is_written_during_a_reply_is_read_behind_it(make_desk: MakeDesk) -> None:
+    model = HeldGenerator("First.")
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "One?")
+        await until(pilot, lambda: desk.screen.session.is_replying)
+        await write(pilot, desk, "Two?")
+        desk.screen.prefill_draft()
+        await pilot.pause(0.1)
+        assert model.prefilled == []
+        model.free()
+        await until(pilot, lambda: model.prefilled)
+    assert "Two?" in model.prefilled[0].text
+
+
+async def test_what_was_written_while_loading_is_read_when_the_checkpoint_is_there(make_desk: MakeDesk) -> None:
+    model = ScriptedGenerator(["Two cats."], facts=FACTS)
+    loader = HeldLoader(model)
+    desk = make_desk(load=loader)
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: "loading" in desk.state())
+        await write(pilot, desk, "How many?")
+        loader.gate.set()
+        await until(pilot, lambda: model.prefilled)
+    assert "How many?" in model.prefilled[0].text
+
+
+async def test_a_message_is_seen_to_be_sent_while_the_model_is_still_reading(make_desk: MakeDesk) -> None:
+    model = SlowReader()
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await write(pilot, desk, "How many?")
+        await until(pilot, lambda: model.stops)
+        assert not model.stops[0].is_set()
+        await pilot.press("enter")
+        await until(pilot, lambda: "reading" in desk.state())
+        assert desk.said()[0] == "How many?"
+        assert model.stops[0].is_set()
+        model.gate.set()
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    assert desk.turns()[1][1] == "Two cats."
+
+
+async def test_what_is_written_on_is_read_in_the_place_of_what_was_there(make_desk: MakeDesk) -> None:
+    model = SlowReader()
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        for text in ("How", " many", " cats?"):
+            await write(pilot, desk, text)
+            desk.screen.prefill_draft()
+            await until(pilot, lambda: model.stops)
+        assert model.stops[0].is_set()
+        model.gate.set()
+        await until(pilot, lambda: len(model.stops) >= 2)
+        await pilot.pause(0.05)
+        # The one in the middle was over before it began.
+        assert [prompt.text.count("many cats?") for prompt in model.prefilled] == [0, 1]
+
+
+async def test_leaving_does_not_wait_for_what_is_being_read(make_desk: MakeDesk) -> None:
+    model = SlowReader()
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await write(pilot, desk, "How many?")
+        await until(pilot, lambda: model.stops)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: model.stops[0].is_set())
+    model.gate.set()
