@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import pytest
 from textual.events import Key
 
 from chat.conversation import Role, user_turn
@@ -75,6 +76,29 @@ async def test_enter_does_not_overtake_what_was_typed_before_it_nor_swallow_what
             desk.app.post_message(Key(key, key if len(key) == 1 else "\r"))
         await until(pilot, lambda: len(desk.turns()) == 2 and desk.text() == "more")
     assert desk.turns()[0] == ("user", "hello")
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (["backspace", *"xy"], "abxy"),
+        (["home", *"xy", "end", *"z"], "xyabcz"),
+        (["left", "left", "delete", *"xy"], "axyc"),
+        (["ctrl+w", *"xy"], "xy"),
+    ],
+)
+async def test_what_is_typed_behind_an_editing_key_does_not_overtake_it(
+    make_desk: MakeDesk, keys: list[str], text: str
+) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await write(pilot, desk, "abc")
+        for key in keys:
+            # As above, all at once.
+            desk.app.post_message(Key(key, key if len(key) == 1 else None))
+        await pilot.pause(0.1)
+        assert desk.text() == text
 
 
 async def test_escape_stops_the_reply_and_keeps_what_was_said(make_desk: MakeDesk) -> None:

@@ -67,9 +67,10 @@ class MessageInput(TextArea):
         """Whether a list of commands is open, which takes up, down and tab."""
 
     async def _on_key(self, event: events.Key) -> None:
-        """Take the keys with a meaning of their own.
+        """Take every key that means something here, in the order of typing.
 
-        Here and not by bindings with priority: those would overtake the characters typed just before.
+        Left to Textual, a key that is bound goes up to the app before its action is run: characters typed right behind
+        it would overtake it. By a binding with priority it would itself overtake those typed just before.
         """
         match event.key:
             case "enter":
@@ -78,11 +79,17 @@ class MessageInput(TextArea):
                 self.action_new_line()
             case "tab" if self.is_completing:
                 self.post_message(self.Completed())
-            case _:
-                await super()._on_key(event)
-                return
+            case key:
+                if event.is_printable or not await self._run_bound(key):
+                    await super()._on_key(event)
+                    return
         event.stop()
         event.prevent_default()
+
+    async def _run_bound(self, key: str) -> bool:
+        """Run what a key is bound to in this widget; tells whether that was anything."""
+        bound = self.screen.active_bindings.get(key)
+        return bound is not None and bound.node is self and await self.app.run_action(bound.binding.action, self)
 
     def action_send(self) -> None:
         """Send the message."""
