@@ -159,7 +159,9 @@ def _in_words(error: Exception) -> tuple[str, int]:
         return printable(error.format_message()), error.exit_code
     usage = ""
     if isinstance(error, click.ClickException):
-        if isinstance(error, click.UsageError) and error.ctx:
+        # A value that does not fit its option says all there is to say.
+        is_value = isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter)
+        if isinstance(error, click.UsageError) and error.ctx and not is_value:
             usage = error.ctx.get_usage() + "\n"
         words, code = error.format_message(), error.exit_code
     elif isinstance(error, ChatError):

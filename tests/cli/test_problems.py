@@ -52,6 +52,16 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     assert "\x1b" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--dtype", "int8"), ("--quantize", "3bit"), ("--image-detail", "mid"), ("--top-k", "many")]
+)
+def test_a_value_that_does_not_fit_its_option_is_told_in_one_line(run: Run, option: str, value: str) -> None:
+    done = run("ask", "Hi", option, value)
+    assert done.returncode == 2
+    assert option in told(done)
+    assert value in told(done)
+
+
 @pytest.mark.parametrize(("command", "code", "words"), [("ask -", 3, "is empty"), ("chat", 2, "needs a terminal")])
 def test_an_input_that_is_closed_is_told(tmp_path: Path, command: str, code: int, words: str) -> None:
     script = f"{sys.executable} -m chat {command} --db {tmp_path / 'sessions.db'} <&-"
