@@ -190,8 +190,9 @@ class TextGenerator(Protocol):
     def prefill(self, prompt: "Prompt", stop: threading.Event) -> None:
         """Compute a prompt before its reply is asked for, as far as one comes until `stop` is set.
 
-        What the prompt that is asked at last begins with need not be computed again; no reply differs for it. Whatever
-        fails here fails again, and is told, when the reply is asked for.
+        What the prompt that is asked at last begins with need not be computed again. A reply differs for it by rounding
+        alone, as it does for whatever was kept before. What fails here fails again, and is told, when the reply is
+        asked for.
         """
 
 

@@ -176,6 +176,12 @@ def before_next(prompt: Prompt, dialect: Dialect, text: str, token_ids: tuple[in
     return Prompt((*prompt.segments, *said, *ending, Label(USER_MARKER)))
 
 
+def before_last(prompt: Prompt) -> Prompt:
+    """What stands in a prompt before the last thing that the user said."""
+    labels = [place for place, segment in enumerate(prompt.segments) if segment in (Label(USER_MARKER), Label("User:"))]
+    return Prompt(prompt.segments[: max(labels, default=0)])
+
+
 def _assistant_segments(turn: Turn) -> Iterator[Segment]:
     if turn.token_ids:
         yield Said(turn.text, turn.token_ids)

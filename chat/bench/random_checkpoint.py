@@ -16,6 +16,9 @@ import torch
 from transformers import GenerationConfig, IdeficsConfig, IdeficsForVisionText2Text, LlamaTokenizer
 
 from chat.bench.silence import no_progress_bars
+from chat.errors import CheckpointError, UsageError
+from chat.files import byte_size
+from chat.models.memory import free_memory
 from chat.prompt import BEGIN_OF_SEQUENCE, END_OF_SEQUENCE, END_OF_UTTERANCE, FENCE, IMAGE
 
 CONTEXT_LENGTH: Final = 8192
@@ -28,6 +31,32 @@ _WHOLE: Final = ("User", "Assistant")
 """Words of the template that are pieces without a space before them, as in Llama's vocabulary."""
 _WIDTH_STEP: Final = 128
 _WIDEST: Final = 8192
+_NEAR: Final = 0.9
+"""Of the smallest size, what may still be asked for."""
+_SIDE_BYTES: Final = 4
+"""For a parameter, of each side's weights; the file on its way to the disk takes no more than both."""
+
+
+def check_size(wanted: str, parameters: int) -> None:
+    """Raise what stands against a checkpoint of this size, before anything of it is made.
+
+    Args:
+        wanted: The size as it was asked for.
+        parameters: How many that are.
+
+    Raises:
+        UsageError: There are none so small or so large.
+        CheckpointError: It would not fit into memory twice, for the engine and for what it is compared with.
+    """
+    smallest, largest = _parameters(_WIDTH_STEP), _parameters(_WIDEST)
+    if not _NEAR * smallest <= parameters <= largest / _NEAR:
+        raise UsageError(f"--random is {wanted!r}: give a size from {smallest / 1e6:.0f}M to {largest / 1e9:.0f}B")
+    needed, free = 2 * _SIDE_BYTES * parameters, free_memory("cpu")
+    if needed > free:
+        raise CheckpointError(
+            f"--random {wanted} takes about {byte_size(needed)} for both sides and {byte_size(free)} are free: "
+            "give a smaller size"
+        )
 
 
 def write_random_checkpoint(folder: Path, parameters: int) -> int:
@@ -89,7 +118,8 @@ def _config(width: int) -> IdeficsConfig:
         vocab_size=_VOCABULARY,
         additional_vocab_size=len(_ADDED),
         hidden_size=width,
-        intermediate_size=width * 43 // 16,
+        # By 32s, as quantized products of a CPU need them.
+        intermediate_size=width * 43 // 16 // 32 * 32,
         num_hidden_layers=12,
         num_attention_heads=heads,
         cross_layer_interval=4,

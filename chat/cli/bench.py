@@ -92,9 +92,10 @@ def _request(random_size: str | None, options: dict[str, Any]) -> Iterator[Any]:
     parameters = _size(random_size)
     from tempfile import TemporaryDirectory
 
-    with TemporaryDirectory(prefix="idefics-chat-") as folder:
-        from chat.bench.random_checkpoint import write_random_checkpoint
+    from chat.bench.random_checkpoint import check_size, write_random_checkpoint
 
+    check_size(random_size, parameters)
+    with TemporaryDirectory(prefix="idefics-chat-") as folder:
         write_random_checkpoint(Path(folder), parameters)
         yield replace(
             checkpoint_request(options), name=f"random {random_size}", folder=Path(folder), is_demonstration=False

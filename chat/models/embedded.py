@@ -56,7 +56,7 @@ class EmbeddedEngine:
         self.attends_packed = False
 
     @torch.inference_mode()
-    def _look(self, image: Image, stop: threading.Event) -> tuple[Tensor] | None:
+    def _look(self, image: Image, stop: threading.Event | None) -> tuple[Tensor] | None:
         """The features of a picture, one tensor (image tokens, width); None when stopped between two views of it."""
         processed = self._views(decode(image))
         pixels = processed["pixel_values"].to(self.model.device)
@@ -64,7 +64,7 @@ class EmbeddedEngine:
         # One view after the other: some are large, and the memory for one is enough.
         seen: list[Tensor] = []
         for view in zip(pixels.split(1, dim=1), masks.split(1, dim=1), strict=True):
-            if stop.is_set():
+            if stop is not None and stop.is_set():
                 return None
             seen.append(self.model.model.get_image_features(*view).pooler_output[0])
         features = torch.cat(seen)

@@ -11,8 +11,8 @@ from chat.conversation import Image
 Seen = tuple[Tensor, ...]
 """What was computed of one picture and of nothing else."""
 
-Look = Callable[[Image, threading.Event], Seen | None]
-"""Computes a picture's features; None where the event was set before it had all of them."""
+Look = Callable[[Image, threading.Event | None], Seen | None]
+"""Computes a picture's features; None where an event was given, and set before there were all of them."""
 
 
 class KeptFeatures:
@@ -43,14 +43,13 @@ class KeptFeatures:
 
     def of(self, image: Image) -> Seen:
         """The features of a picture, computed if they are not kept."""
-        if not self.see(image, threading.Event()):
-            raise RuntimeError(f"{image.name} was not seen, and nobody had stopped it")
+        self.see(image)
         return self._seen[image.digest]
 
-    def see(self, image: Image, stop: threading.Event) -> bool:
+    def see(self, image: Image, stop: threading.Event | None = None) -> bool:
         """Look at a picture whose features are not kept; tells whether they are now, as they are unless stopped."""
         if image.digest not in self._seen:
-            seen = None if stop.is_set() else self._look(image, stop)
+            seen = self._look(image, stop)
             if seen is None:
                 return False
             self._seen[image.digest] = seen

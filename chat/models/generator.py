@@ -14,7 +14,7 @@ from chat.models.memory import cache_budget, free_memory, is_out_of_memory, out_
 from chat.models.prefill import prefill
 from chat.models.state import KeptState, KeptStates
 from chat.models.writing import Writing
-from chat.prompt import Dialect, Prompt
+from chat.prompt import Dialect, Prompt, before_last
 
 ROOM_AHEAD: Final = 256
 """Tokens that a state has room for when a reply has ended, so that the next question need not wait for it to grow."""
@@ -27,7 +27,13 @@ class ModelGenerator:
     """A `TextGenerator` over a loaded checkpoint. Used from one thread at a time."""
 
     def __init__(
-        self, engine: Engine, facts: CheckpointFacts, *, most_bytes: int | None = None, chunk: int = PREFILL_CHUNK
+        self,
+        engine: Engine,
+        facts: CheckpointFacts,
+        *,
+        most_bytes: int | None = None,
+        chunk: int = PREFILL_CHUNK,
+        draft_chunk: int = PREFILL_CHUNK,
     ) -> None:
         """Take over a loaded checkpoint.
 
@@ -36,13 +42,14 @@ class ModelGenerator:
             facts: What is known of it.
             most_bytes: That may be kept between replies; a share of the memory that is free now, if not given.
             chunk: Of a prompt's tokens, how many are computed at once.
+            draft_chunk: The same for a prompt that is not sent yet; 0 to compute none of those.
         """
         if most_bytes is None:
             most_bytes = cache_budget(free_memory(facts.device))
         self.engine = engine
         """The checkpoint, ready to compute."""
         self._facts = facts
-        self._chunk = chunk
+        self._chunk, self._draft_chunk = chunk, draft_chunk
         engine.features.most_bytes = most_bytes * FEATURES_SHARE
         self._states = KeptStates(int(most_bytes * (1 - FEATURES_SHARE)))
         self._current: Writing | None = None
@@ -101,12 +108,13 @@ class ModelGenerator:
             # A reply that was left half way has its state taken from it.
             self._current = None
             keys = self.engine.encoder.keys(prompt)
-            if len(keys) >= self._facts.context_length:
+            if not self._draft_chunk or len(keys) >= self._facts.context_length:
                 return
+            said = len(self.engine.encoder.keys(before_last(prompt)))
             images = {image.digest: image for image in prompt.images}
-            state = self._states.claim(keys, ROOM_AHEAD)
+            state = self._states.claim(keys, ROOM_AHEAD, draft_from=said)
             try:
-                for _ in prefill(self.engine, state, keys, images, stop, self._chunk):
+                for _ in prefill(self.engine, state, keys, images, stop, self._draft_chunk):
                     pass
             finally:
                 self._states.drop_if_broken(state)
@@ -130,9 +138,7 @@ class ModelGenerator:
         try:
             yield
         # As with a reply, anything may be raised.
-        except Exception as error:
-            if is_out_of_memory(error):
-                self.forget()
+        except Exception:
             logging.getLogger(__name__).debug("work ahead of a question failed", exc_info=True)
 
     @contextmanager

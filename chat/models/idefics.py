@@ -49,7 +49,7 @@ class IdeficsEngine:
         """Of every picture the latents (1, latents, width), and behind them what the decoder makes of them."""
 
     @torch.inference_mode()
-    def _look(self, image: Image, _: threading.Event) -> tuple[Tensor, ...]:
+    def _look(self, image: Image, _: threading.Event | None) -> tuple[Tensor, ...]:
         processed = self._image_processor([decode(image)], return_tensors="pt")
         pixels = processed if isinstance(processed, Tensor) else processed["pixel_values"]
         pixels = pixels.to(self.model.device, self.model.dtype).reshape(1, *pixels.shape[-3:])

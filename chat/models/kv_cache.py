@@ -152,6 +152,13 @@ class GrowingCache(Cache):
         """Another cache that holds the first tokens of this one."""
         return GrowingCache([layer.copied(length) for layer in self.layers])
 
+    def moved(self, length: int) -> "GrowingCache":
+        """Another cache that holds the first tokens of this one, which then holds none."""
+        layers: list[GrowingLayer] = []
+        while self.layers:
+            layers.append(self.layers.pop(0).copied(length))
+        return GrowingCache(layers)
+
 
 def _larger(held: Tensor, room: int) -> Tensor:
     """A buffer with room for more tokens that begins with those held."""

@@ -93,7 +93,7 @@ def _with_torch(
     from chat.models.families import family_of
     from chat.models.generator import ModelGenerator
     from chat.models.packed import pack_linears
-    from chat.models.prefill import chunk_for
+    from chat.models.prefill import draft_chunk_for
     from chat.models.weights import read_config, read_model
 
     _keep_libraries_quiet()
@@ -119,8 +119,8 @@ def _with_torch(
             _warm_up(engine)
     facts = _facts(request, revision, config, engine, context_length(config))
     progress(LoadProgress("ready", 1.0))
-    chunk = chunk_for(need.weights, device, is_offloaded=bool(placement.limits))
-    return ModelGenerator(engine, facts, chunk=chunk)
+    draft_chunk = draft_chunk_for(need.weights, device, is_offloaded=bool(placement.limits))
+    return ModelGenerator(engine, facts, draft_chunk=draft_chunk)
 
 
 def _facts(

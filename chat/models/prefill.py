@@ -14,7 +14,7 @@ from chat.models.state import KeptState
 from chat.models.tokens import Key
 
 _LEAST_CHUNK: Final = 16
-"""Tokens; with fewer, a CPU waits for the weights longer than it computes with them."""
+"""Tokens; with fewer, a CPU does little but wait for the weights."""
 _QUICK: Final = 2 * 2**30
 """Bytes of weights that a CPU computes a whole chunk with in a second or a few."""
 
@@ -45,7 +45,7 @@ def prefill(
     for start in range(begun, len(keys), chunk):
         part = keys[start : start + chunk]
         for digest in dict.fromkeys(digest for _, digest in part if digest):
-            if not engine.features.see(images[digest], stop):
+            if stop.is_set() or not engine.features.see(images[digest], stop):
                 return None
         if stop.is_set():
             return None
@@ -55,14 +55,16 @@ def prefill(
     return logits
 
 
-def chunk_for(weights: int, device: str, *, is_offloaded: bool) -> int:
-    """Tokens to compute at once, so that a stop does not take long. The same for the same checkpoint at any time.
+def draft_chunk_for(weights: int, device: str, *, is_offloaded: bool) -> int:
+    """Tokens of a draft to compute at once, so that it is not long in the way of what is sent; 0 to compute none.
 
     Args:
         weights: The checkpoint's bytes.
         device: Where it computes.
-        is_offloaded: Whether some of the weights are brought there anew for every chunk.
+        is_offloaded: Whether some of the weights are brought there anew for every chunk, however short it is.
     """
-    if device != "cpu" or is_offloaded:
+    if is_offloaded:
+        return 0
+    if device != "cpu":
         return PREFILL_CHUNK
     return max(_LEAST_CHUNK, min(PREFILL_CHUNK, PREFILL_CHUNK * _QUICK // max(weights, 1)))

@@ -20,6 +20,8 @@ class KeptState:
     def __init__(self) -> None:
         self.cache = GrowingCache()
         self._keys: list[Key] = []
+        self.draft_from: int | None = None
+        """Tokens from here on are of a message that was not sent; None where there are none such."""
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -33,6 +35,11 @@ class KeptState:
     def is_whole(self) -> bool:
         """Whether every layer holds these tokens and no others, as it does unless a forward pass broke off."""
         return all(layer.get_seq_length() == len(self._keys) for layer in self.cache.layers)
+
+    @property
+    def sent(self) -> int:
+        """How many of the tokens kept were sent."""
+        return len(self) if self.draft_from is None else min(self.draft_from, len(self))
 
     @property
     def latest_image(self) -> str:
@@ -63,10 +70,19 @@ class KeptState:
             self.cache.crop(length - len(self._keys))
             del self._keys[length:]
 
-    def begin_with(self, other: "KeptState", length: int) -> None:
-        """Take over a copy of another state's first tokens; this one must be empty."""
-        self.cache = other.cache.copied(length)
+    def begin_with(self, other: "KeptState", length: int, *, takes: bool) -> None:
+        """Begin as another state does; this one must be empty.
+
+        Args:
+            other: The other state.
+            length: Of its tokens, how many.
+            takes: Take them from it, and let go of its other tokens: so both are never in memory as a whole.
+        """
+        # Before the tokens are noted: memory may not suffice for it.
+        self.cache = other.cache.moved(length) if takes else other.cache.copied(length)
         self._keys = other._keys[:length]
+        if takes:
+            other._keys = []
 
     def computed(self, keys: Sequence[Key]) -> None:
         """Note tokens that a forward pass has added to the cache."""
@@ -94,17 +110,18 @@ class KeptStates:
         """Bytes of all states."""
         return sum(state.nbytes for state in self._states)
 
-    def claim(self, keys: Sequence[Key], new_tokens: int) -> KeptState:
+    def claim(self, keys: Sequence[Key], new_tokens: int, *, draft_from: int | None = None) -> KeptState:
         """The state to compute a prompt with: it holds what the prompt begins with, as far as any state does.
 
         Args:
             keys: The prompt's tokens.
             new_tokens: The most that will be added behind them.
+            draft_from: Where those begin that are not sent yet; None where all are.
         """
         # Of several that share as much, the one that has the least to lose.
         best = max(reversed(self._states), key=lambda state: (state.shared(keys), -len(state)), default=None)
         shared = best.shared(keys) if best else 0
-        is_apart = best is not None and shared > 0 and len(best) - shared > _BRANCH_WORTH
+        is_apart = best is not None and shared > 0 and best.sent - shared > _BRANCH_WORTH
         state = best if best is not None and shared and not is_apart else KeptState()
         if state in self._states:
             self._states.remove(state)
@@ -113,9 +130,9 @@ class KeptStates:
             other.cache.unpack()
         self._let_go(len(keys) + new_tokens)
         if best is not None and is_apart:
-            state.begin_with(best, shared)
-        else:
-            state.crop(shared)
+            state.begin_with(best, shared, takes=best not in self._states)
+        state.crop(shared)
+        state.draft_from = draft_from
         return state
 
     def settle(self, state: KeptState, ahead: int, *, packs: bool) -> None:

@@ -44,6 +44,11 @@ class Call(NamedTuple):
         """Whether there is such a command."""
         return any(command.name == self.name for command in COMMANDS)
 
+    @property
+    def takes_argument(self) -> bool:
+        """Whether anything may follow the command's name."""
+        return any(command.name == self.name and command.argument for command in COMMANDS)
+
 
 def parse(text: str) -> Call | None:
     """The command a message is, or None for a message. A space in front, or a path, makes it a message."""

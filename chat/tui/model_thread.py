@@ -52,6 +52,7 @@ class ModelThread:
         self._stop_loading = threading.Event()
         self._stop_reply = threading.Event()
         self._stop_prefill = threading.Event()
+        self._prefilled: Conversation | None = None
         self._is_closed = False
         threading.Thread(target=self._work, name="model", daemon=True).start()
 
@@ -67,13 +68,20 @@ class ModelThread:
 
         On a thread of its own: the message is seen to be sent even while the model is still at its beginning.
         """
-        arguments = (run, generator, conversation, settings)
-        threading.Thread(target=self._count, args=arguments, name="count", daemon=True).start()
+
+        def count() -> None:
+            _let_keys_go_first()
+            self._count(run, generator, conversation, settings)
+
+        threading.Thread(target=count, name="count", daemon=True).start()
 
     def prefill(self, generator: TextGenerator, conversation: Conversation) -> None:
-        """Compute a conversation whose last message is still being written, until there is anything else to do."""
-        self._stop_prefill.set()
-        stop = self._stop_prefill = threading.Event()
+        """Compute a conversation whose last message is still being written, until anything else is to be done."""
+        if conversation == self._prefilled and not self._stop_prefill.is_set():
+            return
+        self.stop_prefill()
+        self._prefilled, stop = conversation, threading.Event()
+        self._stop_prefill = stop
         self._jobs.put(lambda: self._prefill(generator, conversation, stop))
 
     def reply(
@@ -83,7 +91,7 @@ class ModelThread:
 
         They come without a message each: hundreds in a second would keep the UI from its keys.
         """
-        self._stop_prefill.set()
+        self.stop_prefill()
         stop = self._stop_reply = threading.Event()
         chunks: SimpleQueue[ReadProgress | Chunk] = SimpleQueue()
         self._jobs.put(lambda: self._reply(run, generator, conversation, settings, stop, chunks))
@@ -93,6 +101,10 @@ class ModelThread:
         """Ask the loading to stop at the next place where it can."""
         self._stop_loading.set()
 
+    def stop_prefill(self) -> None:
+        """Ask the computing of a message that is being written to end after the part at hand."""
+        self._stop_prefill.set()
+
     def stop_reply(self) -> None:
         """Ask the reply to end after the token at hand."""
         self._stop_reply.set()
@@ -101,7 +113,7 @@ class ModelThread:
         """Stop everything and say nothing more."""
         self._is_closed = True
         self.stop_loading()
-        self._stop_prefill.set()
+        self.stop_prefill()
         self.stop_reply()
 
     def _work(self) -> None:

@@ -1,6 +1,7 @@
 """What a generator must have kept, told from tokens alone, and how much it computes, counted inside the model."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
@@ -40,6 +41,20 @@ class Meter:
         return fed
 
 
+@dataclass
+class State:
+    """What is kept of one conversation."""
+
+    keys: list[Key]
+    draft_from: int | None = None
+    """Where what was not sent begins."""
+
+    @property
+    def sent(self) -> int:
+        """How many of the tokens were sent."""
+        return min(len(self.keys), self.draft_from) if self.draft_from is not None else len(self.keys)
+
+
 class Kept:
     """What a generator must have kept, and so how many tokens of a prompt need no computation."""
 
@@ -50,32 +65,32 @@ class Kept:
             one_only: There is room for the state in use and for no other.
         """
         self._one_only = one_only
-        self._states: list[list[Key]] = []
+        self._states: list[State] = []
         """The one used last at the end."""
 
-    def claim(self, keys: Sequence[Key]) -> int:
+    def claim(self, keys: Sequence[Key], draft_from: int | None = None) -> int:
         """Begin a prompt; gives the length of the longest prefix that it has in common with any state.
 
-        A state that would lose much to it stays beside; of a prompt the last token is always computed.
+        A state that would lose much that was sent stays beside; of a prompt the last token is always computed.
         """
-        best = max(reversed(self._states), key=lambda state: (shared(state, keys), -len(state)), default=[])
-        length = shared(best, keys)
-        if length and len(best) - length <= _BRANCH_WORTH:
+        best = max(reversed(self._states), key=lambda state: (shared(state.keys, keys), -len(state.keys)), default=None)
+        length = shared(best.keys, keys) if best else 0
+        if best and length and best.sent - length <= _BRANCH_WORTH:
             self._states = [state for state in self._states if state is not best]
-        self._states.append(list(keys[:length]))
+        self._states.append(State(list(keys[:length]), draft_from))
         if self._one_only:
             del self._states[:-1]
         return length
 
     def add(self, keys: Iterable[Key]) -> None:
         """Note what was computed behind the claimed prefix; a state that holds nothing is none."""
-        self._states[-1].extend(keys)
-        if not self._states[-1]:
+        self._states[-1].keys.extend(keys)
+        if not self._states[-1].keys:
             self._states.pop()
 
     def work_ahead(self, beginning: Sequence[Key]) -> int:
         """Note that what the next prompt begins with is computed, as far as it is not; gives how much that is."""
-        state = self._states[-1]
+        state = self._states[-1].keys
         length = shared(state, beginning)
         state[length:] = beginning[length:]
         return len(beginning) - length

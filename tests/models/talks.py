@@ -12,7 +12,7 @@ from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, S
 from chat.models.engine import Engine
 from chat.models.generator import ModelGenerator
 from chat.models.tokens import Key
-from chat.prompt import serialize
+from chat.prompt import before_last, serialize
 from tests.benign import benign_conversation, benign_text
 from tests.models.bookkeeping import Kept, Meter
 from tests.models.questions import begun, question, unreadable
@@ -53,7 +53,8 @@ class Talks:
         self._meter = Meter(engine.model)
         most_bytes = self._rng.choice((0, 10**9))
         facts = CheckpointFacts("tiny", context_length=CONTEXT_LENGTH)
-        self._generator = ModelGenerator(engine, facts, most_bytes=most_bytes, chunk=self._chunk)
+        chunks = {"chunk": self._chunk, "draft_chunk": self._chunk}
+        self._generator = ModelGenerator(engine, facts, most_bytes=most_bytes, **chunks)
         self._kept = Kept(one_only=not most_bytes)
 
     def play(self) -> None:
@@ -193,9 +194,10 @@ class Talks:
             return
         stop, passes = threading.Event(), self._rng.choice((1, 2, 1000))
         self._meter.interrupt(passes, stop.set)
-        self._generator.prefill(serialize(written, self._generator.dialect), stop)
-        keys = self._recipe.keys(written)
-        length, fed = self._kept.claim(keys), self._meter.take()
+        prompt = serialize(written, self._generator.dialect)
+        self._generator.prefill(prompt, stop)
+        keys, said = self._recipe.keys(written), len(self._generator.engine.encoder.keys(before_last(prompt)))
+        length, fed = self._kept.claim(keys, said), self._meter.take()
         assert fed == min(passes * self._chunk, len(keys) - length)
         self._kept.add(keys[length : length + fed])
         self.tally.prefilled += 1

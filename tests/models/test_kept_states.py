@@ -104,6 +104,15 @@ def test_an_edit_keeps_the_common_beginning_and_leaves_the_first_branch_alone() 
     assert claimed(states, edited) == 149
 
 
+def test_a_branch_without_room_for_both_takes_what_it_begins_with() -> None:
+    states = KeptStates(STATE_BYTES)
+    first = talk(1, 300)
+    claimed(states, first)
+    (left,) = states._states
+    assert claimed(states, [*first[:100], *talk(9, 50)]) == 100
+    assert (len(states), len(left), left.nbytes) == (1, 0, 0)
+
+
 def test_a_few_tokens_that_are_written_anew_are_no_branch() -> None:
     states = KeptStates(10**9)
     first = talk(1, 300)
@@ -181,7 +190,7 @@ def test_room_made_ahead_changes_nothing_that_is_held() -> None:
 def test_a_picture_is_looked_at_again_only_when_it_was_let_go_of() -> None:
     looks: list[str] = []
 
-    def look(image: Image, _: threading.Event) -> tuple[torch.Tensor, ...]:
+    def look(image: Image, _: threading.Event | None) -> tuple[torch.Tensor, ...]:
         looks.append(image.digest)
         return torch.zeros(10), torch.zeros(15)
 

@@ -1,18 +1,22 @@
 """A prompt that was computed before its reply is asked for: the reply has nothing left to wait for, and is the same."""
 
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from chat.conversation import Conversation, user_turn
+from chat.conversation import Conversation, Image, user_turn
 from chat.errors import GenerationError, ImageError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings
 from chat.models.generator import ModelGenerator
-from chat.models.prefill import chunk_for
+from chat.models.prefill import draft_chunk_for
+from chat.models.state import KeptState
+from chat.models.tokens import Key
 from chat.prompt import serialize
+from tests.models.bookkeeping import Meter
 from tests.models.questions import unreadable
-from tests.models.reference import IMAGES, engine_of, run
+from tests.models.reference import IMAGES, engine_of, loaded, run, said
 from tests.models.tiny import KINDS, write_checkpoint
 from tests.models.tiny_idefics import write_idefics
 
@@ -76,16 +80,33 @@ def test_what_fails_is_told_when_the_reply_is_asked_for(generator: ModelGenerato
         run(generator, asked)
 
 
-def test_out_of_memory_frees_what_is_kept(generator: ModelGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_draft_that_memory_does_not_suffice_for_takes_nothing_from_what_was_said(
+    generator: ModelGenerator, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError
 
-    run(generator, ASKED)
-    assert generator.kept_bytes > 0
+    _, reply = run(generator, ASKED)
+    then = ASKED.with_turn(said(reply)).with_turn(user_turn("How many?"))
     with monkeypatch.context() as full:
         full.setattr(generator.engine, "compute", no_memory)
-        prefill(generator, ASKED)
-    assert generator.kept_bytes == 0
+        prefill(generator, then)
+    _, again = run(generator, then)
+    assert again.cached_tokens > reply.prompt_tokens
+    assert again.token_ids == run(ModelGenerator(engine_of(folder), FACTS), then)[1].token_ids
+
+
+def test_a_draft_that_fails_within_a_pass_changes_no_reply(generator: ModelGenerator, folder: Path) -> None:
+    def fail() -> None:
+        raise RuntimeError("the device is gone")
+
+    meter, (_, reply) = Meter(generator.engine.model), run(generator, ASKED)
+    then = ASKED.with_turn(said(reply)).with_turn(user_turn("How many?"))
+    meter.take()
+    meter.interrupt(1, fail)
+    prefill(generator, then)
+    assert meter.take()
+    assert run(generator, then)[1].token_ids == run(ModelGenerator(engine_of(folder), FACTS), then)[1].token_ids
 
 
 def test_what_is_too_long_to_be_sent_is_not_computed(generator: ModelGenerator) -> None:
@@ -103,6 +124,28 @@ def test_a_reply_whose_state_was_taken_ends_with_an_error(generator: ModelGenera
         next(stream)
 
 
+def test_a_checkpoint_that_is_brought_in_anew_for_every_pass_is_spared(folder: Path) -> None:
+    generator = ModelGenerator(engine_of(folder), FACTS, draft_chunk=0)
+    prefill(generator, ASKED)
+    assert generator.kept_bytes == 0
+
+
+def test_drafts_take_no_room_from_other_sessions(folder: Path) -> None:
+    """However often a long message is changed before it is sent."""
+    sessions = [Conversation((user_turn(word + " is it a star?" * 20),)) for word in ("Now", "Who")]
+    alone = ModelGenerator(engine_of(folder), FACTS)
+    run(alone, sessions[0])
+    generator = ModelGenerator(alone.engine, FACTS, most_bytes=5 * alone.kept_bytes)
+    generator.forget()
+    for conversation in sessions:
+        run(generator, conversation)
+    for word in ("An", "For", "Yes", "It", "So"):
+        prefill(generator, Conversation((user_turn(word + " and so on" * 20),)))
+    for conversation in sessions:
+        _, reply = run(generator, conversation)
+        assert reply.cached_tokens == reply.prompt_tokens - 1
+
+
 @pytest.mark.parametrize(
     ("weights", "device", "is_offloaded", "chunk"),
     [
@@ -111,11 +154,29 @@ def test_a_reply_whose_state_was_taken_ends_with_an_error(generator: ModelGenera
         (18 * 10**9, "cpu", False, 30),
         (10**12, "cpu", False, 16),
         (0, "cpu", False, 256),
-        (18 * 10**9, "cpu", True, 256),
+        (18 * 10**9, "cpu", True, 0),
         (18 * 10**9, "cuda:0", False, 256),
     ],
 )
-def test_a_cpu_computes_fewer_tokens_of_a_large_checkpoint_at_once(
+def test_less_of_a_draft_is_computed_at_once_where_it_takes_long(
     weights: int, device: str, is_offloaded: bool, chunk: int
 ) -> None:
-    assert chunk_for(weights, device, is_offloaded=is_offloaded) == chunk
+    assert draft_chunk_for(weights, device, is_offloaded=is_offloaded) == chunk
+
+
+def test_a_loaded_checkpoint_takes_as_much_of_a_draft_as_its_size_allows(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.models.prefill._QUICK", 1)
+    generator = loaded(folder)
+    passes: list[int] = []
+    compute = generator.engine.compute
+
+    def noted(state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> object:
+        passes.append(len(keys))
+        return compute(state, keys, images)
+
+    monkeypatch.setattr(generator.engine, "compute", noted)
+    prefill(generator, Conversation((user_turn("and so on " * 20),)))
+    assert max(passes) == 16
+    assert len(passes) > 1

@@ -187,3 +187,13 @@ async def test_the_list_leaves_room_for_what_is_typed(
             assert any(f"/{command.name}" in line for line in shown)
             await pilot.press("down")
             await pilot.pause()
+
+
+@pytest.mark.parametrize("command", ["/new what about this?", "/help me please", "/quit now", "/drop it"])
+async def test_what_stands_behind_a_command_that_takes_nothing_is_not_lost(make_desk: MakeDesk, command: str) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, command)
+        await until(pilot, desk.notice)
+        assert desk.text() == command

@@ -257,3 +257,16 @@ async def test_a_reply_that_was_left_knows_the_length_of_its_prompt(make_desk: M
     generation = store.turns(latest.id)[1].generation
     assert generation is not None
     assert generation.prompt_tokens == counted > 0
+
+
+async def test_a_message_is_kept_even_if_its_writer_never_pauses(
+    make_desk: MakeDesk, store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.tui.screens.chat.DRAFT_DELAY_S", 60)
+    monkeypatch.setattr("chat.tui.screens.chat.DRAFT_MOST_S", 0.1)
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        for text in ("one ", "two "):
+            await write(pilot, desk, text)
+            await until(pilot, lambda text=text: store.draft(None).text.endswith(text))  # type: ignore[misc]

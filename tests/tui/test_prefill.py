@@ -3,14 +3,22 @@
 import threading
 from collections.abc import Callable
 
-from chat.conversation import Image
-from chat.generation import TextGenerator
+import pytest
+
+from chat.conversation import Image, user_turn
+from chat.generation import GenerationSettings, TextGenerator
 from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, ready, send, until, write
 
 MakeDesk = Callable[..., Desk]
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read because somebody paused, so that whatever is read is read for another reason."""
+    monkeypatch.setattr("chat.tui.screens.chat.PREFILL_DELAY_S", 3600)
 
 
 class SlowReader(ScriptedGenerator):
@@ -44,14 +52,27 @@ async def test_what_was_read_in_a_pause_is_what_is_sent(make_desk: MakeDesk, sce
 
 
 async def test_the_bundled_checkpoint_has_one_token_left_to_read(
-    make_desk: MakeDesk, shapes: TextGenerator, store: SessionStore, scene_image: Callable[..., Image]
+    make_desk: MakeDesk,
+    load_shapes: Callable[[], TextGenerator],
+    store: SessionStore,
+    scene_image: Callable[..., Image],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    shapes, was_read = load_shapes(), threading.Event()
+    prefill = shapes.prefill
+
+    def told(prompt: Prompt, stop: threading.Event) -> None:
+        prefill(prompt, stop)
+        if not stop.is_set():
+            was_read.set()
+
+    monkeypatch.setattr(shapes, "prefill", told)
     desk = make_desk(generator=shapes)
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await desk.screen.composer.attach([scene_image(1)])
         await write(pilot, desk, "How many shapes are there?")
-        await until(pilot, lambda: shapes.kept_bytes)  # type: ignore[attr-defined]  # a model's generator has them
+        await until(pilot, was_read.is_set, 20)
         await pilot.press("enter")
         await until(pilot, lambda: len(desk.turns()) == 2 and not desk.screen.is_working, 20)
         latest = store.latest_session()
@@ -61,19 +82,33 @@ async def test_the_bundled_checkpoint_has_one_token_left_to_read(
         assert generation.cached_tokens == generation.prompt_tokens - 1
 
 
+@pytest.mark.usefixtures("no_pause")
 async def test_nothing_is_read_that_is_no_message(make_desk: MakeDesk) -> None:
     model = ScriptedGenerator(["Two cats."], facts=FACTS)
     desk = make_desk(generator=model)
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
-        for text in ("/system be brief", "  ", ""):
+        for text in ("/system be brief", "  ", "", "/5 is half?"):
             desk.screen.composer.take()
             await write(pilot, desk, text)
             desk.screen.prefill_draft()
-        await pilot.pause(0.1)
-        assert model.prefilled == []
+        await until(pilot, lambda: model.prefilled)
+    assert [prompt.text.count("/5 is half?") for prompt in model.prefilled] == [1]
 
 
+async def test_nothing_is_read_for_beam_search(make_desk: MakeDesk) -> None:
+    model = ScriptedGenerator(["Two cats."], facts=FACTS)
+    desk = make_desk(generator=model, settings=GenerationSettings(num_beams=2))
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await write(pilot, desk, "How many?")
+        desk.screen.prefill_draft()
+        await send(pilot, desk, "")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    assert model.prefilled == []
+
+
+@pytest.mark.usefixtures("no_pause")
 async def test_what_is_written_during_a_reply_is_read_behind_it(make_desk: MakeDesk) -> None:
     model = HeldGenerator("First.")
     desk = make_desk(generator=model)
@@ -83,13 +118,46 @@ async def test_what_is_written_during_a_reply_is_read_behind_it(make_desk: MakeD
         await until(pilot, lambda: desk.screen.session.is_replying)
         await write(pilot, desk, "Two?")
         desk.screen.prefill_draft()
-        await pilot.pause(0.1)
-        assert model.prefilled == []
         model.free()
         await until(pilot, lambda: model.prefilled)
-    assert "Two?" in model.prefilled[0].text
+    assert [("First." in prompt.text, "Two?" in prompt.text) for prompt in model.prefilled] == [(True, True)]
 
 
+async def test_a_model_that_fails_to_read_ahead_still_replies(make_desk: MakeDesk) -> None:
+    class Failing(ScriptedGenerator):
+        def prefill(self, prompt: Prompt, stop: threading.Event) -> None:
+            super().prefill(prompt, stop)
+            raise RuntimeError("the device is gone")
+
+    model = Failing(["Two cats."], facts=FACTS)
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await write(pilot, desk, "How many?")
+        await until(pilot, lambda: model.prefilled)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    assert desk.turns()[1][1] == "Two cats."
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("key", ["x", "backspace", "ctrl+n", "enter"])
+async def test_reading_ends_when_something_else_is_done(make_desk: MakeDesk, store: SessionStore, key: str) -> None:
+    model, session_id = SlowReader(), store.new_session()
+    store.add_user_turn(session_id, user_turn("Hello"))
+    desk = make_desk(generator=model, session_id=session_id)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await write(pilot, desk, "H")
+        desk.screen.prefill_draft()
+        await until(pilot, lambda: model.stops)
+        assert not model.stops[0].is_set()
+        await pilot.press(key)
+        await until(pilot, lambda: model.stops[0].is_set())
+        model.gate.set()
+
+
+@pytest.mark.usefixtures("no_pause")
 async def test_what_was_written_while_loading_is_read_when_the_checkpoint_is_there(make_desk: MakeDesk) -> None:
     model = ScriptedGenerator(["Two cats."], facts=FACTS)
     loader = HeldLoader(model)
@@ -119,6 +187,7 @@ async def test_a_message_is_seen_to_be_sent_while_the_model_is_still_reading(mak
     assert desk.turns()[1][1] == "Two cats."
 
 
+@pytest.mark.usefixtures("no_pause")
 async def test_what_is_written_on_is_read_in_the_place_of_what_was_there(make_desk: MakeDesk) -> None:
     model = SlowReader()
     desk = make_desk(generator=model)

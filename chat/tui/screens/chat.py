@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DRAFT_DELAY_S: Final = 1.0
 """Seconds of quiet before an unsent message is kept."""
+DRAFT_MOST_S: Final = 3.0
+"""Seconds after which it is kept even where its writer never pauses."""
 COUNT_DELAY_S: Final = 0.15
 """Seconds of quiet before the context is counted again."""
 PREFILL_DELAY_S: Final = 0.4
@@ -51,6 +53,7 @@ class ChatScreen(BrowsingScreen):
 
     _below: "BelowNotice | None" = None
     _draft_timer: Timer | None = None
+    _latest_draft_timer: Timer | None = None
     _count_timer: Timer | None = None
     _prefill_timer: Timer | None = None
 
@@ -137,6 +140,10 @@ class ChatScreen(BrowsingScreen):
                 f"There is no command /{short_line(call.name, 20)}: /help lists them; a space in front makes it text."
             )
             return
+        if call.argument and not call.takes_argument:
+            await self.composer.put_back(Draft(message.text), self.session.next_number)
+            self.say(f"/{call.name} takes nothing behind it; a space in front makes it text.")
+            return
         if call.name == "image" and call.argument:
             paths = dropped_paths(call.argument) or [Path(call.argument)]
             self.attach_paths(paths, Origin.TYPED, message.text)
@@ -154,7 +161,7 @@ class ChatScreen(BrowsingScreen):
             case "system":
                 await self._system(call.argument)
             case "drop":
-                self._drop(call.argument)
+                await self._drop(call.argument)
             case "stop":
                 if not self.stop():
                     self.say("There is nothing to stop.")
@@ -181,9 +188,10 @@ class ChatScreen(BrowsingScreen):
             is_problem=False,
         )
 
-    def _drop(self, count: str) -> None:
+    async def _drop(self, count: str) -> None:
         """Leave more of the oldest messages out of what the model sees, or none any more."""
         if not re.fullmatch("[0-9]{0,9}", count):
+            await self.composer.put_back(Draft(f"/drop {count}"), self.session.next_number)
             self.say("/drop takes the number of messages: /drop 2; /drop 0 shows the model everything again.")
             return
         if count and not int(count):
@@ -219,10 +227,17 @@ class ChatScreen(BrowsingScreen):
             if timer is not None:
                 timer.stop()
         self.typed()
+        self.stop_prefill()
         if self._session is not None:
             self._draft_timer = self.set_timer(DRAFT_DELAY_S, self.keep_draft)
+            if self._latest_draft_timer is None:
+                self._latest_draft_timer = self.set_timer(DRAFT_MOST_S, self._keep_meanwhile)
             self._count_timer = self.set_timer(COUNT_DELAY_S, self.count_context)
             self._prefill_timer = self.set_timer(PREFILL_DELAY_S, self.prefill_draft)
+
+    def _keep_meanwhile(self) -> None:
+        self._latest_draft_timer = None
+        self.keep_draft()
 
     @on(Composer.LeftUpward)
     async def _leave_upward(self) -> None:

@@ -8,6 +8,7 @@ from textual import on, work
 from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
 from chat.safe_text import short_line
+from chat.tui.commands import parse
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread, prompt_of
 from chat.tui.screens.keeping import KeepingScreen
@@ -170,12 +171,21 @@ class ModelScreen(KeepingScreen):
 
     def prefill_draft(self) -> None:
         """Have the model compute the message being written, so that it is read when it is sent."""
-        if self._generator is None or self._model is None or self.is_working or self.session.waiting:
+        if self._generator is None or self._model is None:
             return
         draft = self.draft_to_keep()
-        is_command = draft.text.startswith("/")
-        if not is_command and (draft.text.strip() or draft.images):
+        is_message = parse(draft.text) is None and (draft.text.strip() or draft.images)
+        # Beam search begins with every prompt anew.
+        is_of_use = not self.is_working and not self.session.waiting and self._settings.num_beams == 1
+        if is_message and is_of_use:
             self._model.prefill(self._generator, self.session.conversation_with(draft, self._generator.facts))
+        else:
+            self.stop_prefill()
+
+    def stop_prefill(self) -> None:
+        """Let the model rest: what it computes is not what will be sent."""
+        if self._model is not None:
+            self._model.stop_prefill()
 
     def count_context(self) -> None:
         """Count the conversation and the message being written, for the meter."""

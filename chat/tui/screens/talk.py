@@ -79,7 +79,8 @@ class TalkScreen(FollowingScreen):
         self._is_checking = False
         facts = self._generator.facts
         if message.overflow is not None:
-            await self._give_back(overflow_in_words(message.overflow))
+            can_wait = message.overflow.exchanges > 0
+            await self._refuse(overflow_in_words(message.overflow), can_wait=can_wait)
             return
         settings = self._settings.seeded()
         try:
@@ -90,7 +91,7 @@ class TalkScreen(FollowingScreen):
             await self.show_waiting()
             return
         except ChatError as error:
-            await self._give_back(f"Not sent: {error}")
+            await self._refuse(f"Not sent: {error}")
             return
         sent = self.session.turns[-1]
         self.keep_draft()
@@ -140,10 +141,17 @@ class TalkScreen(FollowingScreen):
         self.keep_draft()
         self.send_next()
 
-    async def _give_back(self, reason: str) -> None:
-        """Put the first waiting message back into the composer, before what is written there."""
+    async def _refuse(self, reason: str, *, can_wait: bool = False) -> None:
+        """Tell why the first waiting message was not sent.
+
+        Where it can be sent as it is once something else has changed, or where others wait behind it, it goes on
+        waiting: so all keep their order. Otherwise it is put back into the composer, before what is written there.
+        """
         session = self.session
-        await self.take_back(0, to_edit=True)
+        if can_wait or len(session.waiting) > 1:
+            await self.show_waiting()
+        else:
+            await self.take_back(0, to_edit=True)
         if session is self._session:
             self.say(reason)
 
@@ -160,7 +168,7 @@ class TalkScreen(FollowingScreen):
             await self._end_reply(lambda: self.session.fail(StopReason.ERROR), str(message.error))
         elif self._is_checking:
             self._is_checking = False
-            await self._give_back(f"Not sent: {message.error}")
+            await self._refuse(f"Not sent: {message.error}")
 
     async def _end_reply(self, end: Callable[[], StoredTurn], error: str = "") -> None:
         self.stop_following()
