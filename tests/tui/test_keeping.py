@@ -267,6 +267,8 @@ async def test_a_message_is_kept_even_if_its_writer_never_pauses(
     desk = make_desk()
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
-        for text in ("one ", "two "):
-            await write(pilot, desk, text)
-            await until(pilot, lambda text=text: store.draft(None).text.endswith(text))  # type: ignore[misc]
+        await write(pilot, desk, "one ")
+        assert not store.draft(None)
+        await asyncio.sleep(0.15)
+        await write(pilot, desk, "two ")
+        await until(pilot, lambda: store.draft(None).text == "one two ")

@@ -1,6 +1,7 @@
 """The conversation screen: its parts, its keys and its commands."""
 
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -19,6 +20,7 @@ from chat.tui.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
 from chat.tui.screens.browsing import BrowsingScreen
+from chat.tui.screens.following import ECHO_S
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.status_row import StatusRow
@@ -53,7 +55,7 @@ class ChatScreen(BrowsingScreen):
 
     _below: "BelowNotice | None" = None
     _draft_timer: Timer | None = None
-    _latest_draft_timer: Timer | None = None
+    _unkept_since: float | None = None
     _count_timer: Timer | None = None
     _prefill_timer: Timer | None = None
 
@@ -229,15 +231,23 @@ class ChatScreen(BrowsingScreen):
         self.typed()
         self.stop_prefill()
         if self._session is not None:
-            self._draft_timer = self.set_timer(DRAFT_DELAY_S, self.keep_draft)
-            if self._latest_draft_timer is None:
-                self._latest_draft_timer = self.set_timer(DRAFT_MOST_S, self._keep_meanwhile)
+            self._draft_timer = self.set_timer(DRAFT_DELAY_S, self._keep_in_pause)
+            self._keep_while_typing()
             self._count_timer = self.set_timer(COUNT_DELAY_S, self.count_context)
             self._prefill_timer = self.set_timer(PREFILL_DELAY_S, self.prefill_draft)
 
-    def _keep_meanwhile(self) -> None:
-        self._latest_draft_timer = None
+    def _keep_in_pause(self) -> None:
+        self._unkept_since = None
         self.keep_draft()
+
+    def _keep_while_typing(self) -> None:
+        """Keep what is written behind the echo of a key, if that has not been done for long."""
+        now = time.monotonic()
+        if self._unkept_since is None:
+            self._unkept_since = now
+        elif now - self._unkept_since >= DRAFT_MOST_S:
+            self._unkept_since = now
+            self.call_after_refresh(self.set_timer, ECHO_S, self.keep_draft)
 
     @on(Composer.LeftUpward)
     async def _leave_upward(self) -> None:
