@@ -1,9 +1,26 @@
-"""A tiny checkpoint of each kind, written and loaded once for a module of tests."""
+"""Tiny checkpoints, written once for a module of tests."""
+
+from pathlib import Path
 
 import pytest
 
 from tests.models.reference import Tiny
 from tests.models.tiny import KINDS, write_checkpoint
+from tests.models.tiny_idefics import write_idefics
+
+
+@pytest.fixture(scope="module", params=["IDEFICS", *KINDS])
+def family_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint of every family, as files."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
+    path = tmp_path_factory.mktemp("tiny") / "checkpoint"
+    if request.param == "IDEFICS":
+        return write_idefics(path, has_resampler=True)
+    return write_checkpoint(KINDS[request.param], path)
 
 
 @pytest.fixture(scope="module")

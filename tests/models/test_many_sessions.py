@@ -16,33 +16,15 @@ from chat.models.generator import ModelGenerator
 from chat.prompt import serialize
 from tests.models.bookkeeping import Meter, shared
 from tests.models.reference import IMAGES, engine_of, run
-from tests.models.tiny import KINDS
-from tests.models.tiny_idefics import write_idefics
 
 FACTS = CheckpointFacts("tiny", context_length=1024)
 CYCLES = 1000
 
 
-@pytest.fixture(scope="module", params=["IDEFICS", *KINDS])
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint of every family."""
-    import torch
-    import transformers
-
-    from tests.models.tiny import write_checkpoint
-
-    torch.set_num_threads(1)
-    transformers.utils.logging.disable_progress_bar()
-    path = tmp_path_factory.mktemp("tiny") / "checkpoint"
-    if request.param == "IDEFICS":
-        return write_idefics(path, has_resampler=True)
-    return write_checkpoint(KINDS[request.param], path)
-
-
 @pytest.fixture
-def engine(folder: Path) -> Engine:
+def engine(family_folder: Path) -> Engine:
     """Nothing seen, nothing computed."""
-    return engine_of(folder)
+    return engine_of(family_folder)
 
 
 def fresh_ids(engine: Engine, conversation: Conversation) -> tuple[int, ...]:

@@ -17,31 +17,15 @@ from chat.prompt import serialize
 from tests.models.bookkeeping import Meter
 from tests.models.questions import unreadable
 from tests.models.reference import IMAGES, engine_of, loaded, run, said
-from tests.models.tiny import KINDS, write_checkpoint
-from tests.models.tiny_idefics import write_idefics
 
 FACTS = CheckpointFacts("tiny", context_length=400)
 ASKED = Conversation((user_turn(IMAGES[0], "What is in this picture?"),))
 
 
-@pytest.fixture(scope="module", params=["IDEFICS", *KINDS])
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint of every family."""
-    import torch
-    import transformers
-
-    torch.set_num_threads(1)
-    transformers.utils.logging.disable_progress_bar()
-    path = tmp_path_factory.mktemp("tiny") / "checkpoint"
-    if request.param == "IDEFICS":
-        return write_idefics(path, has_resampler=True)
-    return write_checkpoint(KINDS[request.param], path)
-
-
 @pytest.fixture
-def generator(folder: Path) -> ModelGenerator:
+def generator(family_folder: Path) -> ModelGenerator:
     """Nothing seen, nothing computed."""
-    return ModelGenerator(engine_of(folder), FACTS)
+    return ModelGenerator(engine_of(family_folder), FACTS)
 
 
 def prefill(generator: ModelGenerator, conversation: Conversation, stop: threading.Event | None = None) -> None:
@@ -55,14 +39,14 @@ def looks_of(generator: ModelGenerator) -> list[object]:
     return looks
 
 
-def test_the_reply_computes_one_token_and_no_picture(generator: ModelGenerator, folder: Path) -> None:
+def test_the_reply_computes_one_token_and_no_picture(generator: ModelGenerator, family_folder: Path) -> None:
     looks = looks_of(generator)
     prefill(generator, ASKED)
     assert len(looks) == 1
     _, reply = run(generator, ASKED)
     assert reply.cached_tokens == reply.prompt_tokens - 1
     assert len(looks) == 1
-    assert reply.token_ids == run(ModelGenerator(engine_of(folder), FACTS), ASKED)[1].token_ids
+    assert reply.token_ids == run(ModelGenerator(engine_of(family_folder), FACTS), ASKED)[1].token_ids
 
 
 def test_a_stop_before_the_first_picture_leaves_nothing(generator: ModelGenerator) -> None:
@@ -81,7 +65,7 @@ def test_what_fails_is_told_when_the_reply_is_asked_for(generator: ModelGenerato
 
 
 def test_a_draft_that_memory_does_not_suffice_for_takes_nothing_from_what_was_said(
-    generator: ModelGenerator, folder: Path, monkeypatch: pytest.MonkeyPatch
+    generator: ModelGenerator, family_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError
@@ -93,10 +77,10 @@ def test_a_draft_that_memory_does_not_suffice_for_takes_nothing_from_what_was_sa
         prefill(generator, then)
     _, again = run(generator, then)
     assert again.cached_tokens > reply.prompt_tokens
-    assert again.token_ids == run(ModelGenerator(engine_of(folder), FACTS), then)[1].token_ids
+    assert again.token_ids == run(ModelGenerator(engine_of(family_folder), FACTS), then)[1].token_ids
 
 
-def test_a_draft_that_fails_within_a_pass_changes_no_reply(generator: ModelGenerator, folder: Path) -> None:
+def test_a_draft_that_fails_within_a_pass_changes_no_reply(generator: ModelGenerator, family_folder: Path) -> None:
     def fail() -> None:
         raise RuntimeError("the device is gone")
 
@@ -106,7 +90,7 @@ def test_a_draft_that_fails_within_a_pass_changes_no_reply(generator: ModelGener
     meter.interrupt(1, fail)
     prefill(generator, then)
     assert meter.take()
-    assert run(generator, then)[1].token_ids == run(ModelGenerator(engine_of(folder), FACTS), then)[1].token_ids
+    assert run(generator, then)[1].token_ids == run(ModelGenerator(engine_of(family_folder), FACTS), then)[1].token_ids
 
 
 def test_what_is_too_long_to_be_sent_is_not_computed(generator: ModelGenerator) -> None:
@@ -124,16 +108,16 @@ def test_a_reply_whose_state_was_taken_ends_with_an_error(generator: ModelGenera
         next(stream)
 
 
-def test_a_checkpoint_that_is_brought_in_anew_for_every_pass_is_spared(folder: Path) -> None:
-    generator = ModelGenerator(engine_of(folder), FACTS, draft_chunk=0)
+def test_a_checkpoint_that_is_brought_in_anew_for_every_pass_is_spared(family_folder: Path) -> None:
+    generator = ModelGenerator(engine_of(family_folder), FACTS, draft_chunk=0)
     prefill(generator, ASKED)
     assert generator.kept_bytes == 0
 
 
-def test_drafts_take_no_room_from_other_sessions(folder: Path) -> None:
+def test_drafts_take_no_room_from_other_sessions(family_folder: Path) -> None:
     """However often a long message is changed before it is sent."""
     sessions = [Conversation((user_turn(word + " is it a star?" * 20),)) for word in ("Now", "Who")]
-    alone = ModelGenerator(engine_of(folder), FACTS)
+    alone = ModelGenerator(engine_of(family_folder), FACTS)
     run(alone, sessions[0])
     generator = ModelGenerator(alone.engine, FACTS, most_bytes=5 * alone.kept_bytes)
     generator.forget()
@@ -165,10 +149,10 @@ def test_less_of_a_draft_is_computed_at_once_where_it_takes_long(
 
 
 def test_a_loaded_checkpoint_takes_as_much_of_a_draft_as_its_size_allows(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    family_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chat.models.prefill._QUICK", 1)
-    generator = loaded(folder)
+    generator = loaded(family_folder)
     passes: list[int] = []
     compute = generator.engine.compute
 
