@@ -78,7 +78,7 @@ def overflow_in_words(overflow: Overflow) -> str:
     count = f" {overflow.exchanges}" if overflow.exchanges > 1 else ""
     return (
         f"Not sent, it does not fit: {overflow.tokens:,} tokens, {room}. "
-        f"/drop{count} leaves out {overflow.what_goes} and sends it; up takes it back."
+        f"/drop{count} leaves out {overflow.what_goes}, then yours is sent; up takes it back."
     )
 
 

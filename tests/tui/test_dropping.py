@@ -33,7 +33,7 @@ async def test_what_would_have_to_go_is_told_dropped_on_demand_and_kept(
         await send(pilot, desk, MESSAGE)
         await until(pilot, lambda: "Not sent, it does not fit" in desk.notice())
         assert "at least 4 for the reply, of 64" in desk.notice()
-        cure = "/drop leaves out the oldest message with its reply and 1 picture and sends it; up takes it back."
+        cure = "/drop leaves out the oldest message with its reply and 1 picture, then yours is sent; up takes it back."
         assert cure in desk.notice()
         # All of it can be read.
         assert cure in " ".join(desk.shown().split())
