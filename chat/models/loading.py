@@ -72,6 +72,11 @@ def load_generator(request: CheckpointRequest, progress: Report, stop: threading
         raise
     # Nobody lists what files that fit together badly make the libraries raise.
     except Exception as error:
+        if is_out_of_memory(error):
+            words = (
+                f"{request.name} cannot be loaded: memory ran out before its weights were read; close other programs"
+            )
+            raise CheckpointError(words) from error
         reason = (str(error).strip().splitlines() or [""])[0]
         raise CheckpointError(f"{folder} cannot be loaded: {type(error).__name__}: {reason}") from error
 

@@ -28,15 +28,14 @@ def free_memory(device: str) -> int:
     """Bytes that can still be taken of a device's memory, by a name such as `cpu` or `cuda:0`."""
     if memory := _accelerator(device):
         return memory[0]
-    limits = (limit - used for limit, used in _group_limits(_PROCESS_GROUPS, _GROUPS))
-    return max(0, min([int(psutil.virtual_memory().available), *limits]))
+    return max(0, min([int(psutil.virtual_memory().available), *(limit - used for limit, used in _limits())]))
 
 
 def total_memory(device: str) -> int:
     """Bytes of a device's memory, or of what this process may have of it."""
     if memory := _accelerator(device):
         return memory[1]
-    return min([int(psutil.virtual_memory().total), *(limit for limit, _ in _group_limits(_PROCESS_GROUPS, _GROUPS))])
+    return min([int(psutil.virtual_memory().total), *(limit for limit, _ in _limits())])
 
 
 def cache_budget(free: int) -> int:
@@ -93,6 +92,18 @@ def _accelerator(device: str) -> tuple[int, int] | None:
         # What torch holds and does not use is given out again without asking the driver.
         free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(free), int(total)
+
+
+def _limits() -> Iterator[tuple[int, int]]:
+    """What this process is allowed and how much of that is used, in bytes."""
+    yield from _group_limits(_PROCESS_GROUPS, _GROUPS)
+    if sys.platform != "win32":
+        import resource
+
+        # `ulimit -v` of the shell that began it.
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            yield limit, int(psutil.Process().memory_info().vms)
 
 
 def _group_limits(process_groups: Path, groups: Path) -> Iterator[tuple[int, int]]:

@@ -1,5 +1,7 @@
 """How much memory there is: what a container allows counts, and what is only cached does not."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -48,6 +50,16 @@ def test_a_limit_of_the_older_kind_counts_as_well(groups: Path, place: str) -> N
         memory__stat="total_inactive_file 0\n",
     )
     assert free_memory("cpu") == GIB // 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's limits are a Unix thing")
+def test_what_the_shell_allows_the_process_counts(groups: Path) -> None:
+    told = "from chat.models.memory import free_memory, total_memory; print(free_memory('cpu'), total_memory('cpu'))"
+    limited = f'ulimit -v {2 * GIB // 1024}; exec {sys.executable} -c "{told}"'
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=True)
+    free, total = map(int, done.stdout.split())
+    assert total == 2 * GIB
+    assert 0 < free < 2 * GIB
 
 
 def test_more_used_than_allowed_leaves_nothing(groups: Path) -> None:

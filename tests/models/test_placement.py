@@ -128,3 +128,14 @@ def test_memory_that_runs_out_while_weights_are_read_is_told_with_the_figures(
     monkeypatch.setattr("chat.models.weights.read_model", fail)
     with pytest.raises(CheckpointError, match=r"does not fit: it takes .* of it weights, and .* are free on cpu"):
         ids(shapes_folder, [])
+
+
+def test_memory_that_runs_out_before_is_told_without_figures(
+    shapes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("chat.models.devices.find_device", fail)
+    with pytest.raises(CheckpointError, match=r"cannot be loaded: memory ran out before its weights were read; close"):
+        ids(shapes_folder, [])
