@@ -76,7 +76,8 @@ def _configure(setting: int, value: int) -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether this is what Python, torch or its allocator for main memory raise when memory does not suffice."""
     if isinstance(error, RuntimeError):
-        return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+        told = ("DefaultCPUAllocator", "Cannot allocate memory")
+        return type(error).__name__ == "OutOfMemoryError" or any(words in str(error) for words in told)
     return isinstance(error, MemoryError)
 
 

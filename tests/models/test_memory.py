@@ -88,6 +88,7 @@ def test_what_is_raised_when_memory_runs_out_is_known() -> None:
     assert is_out_of_memory(caught.value)
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
     assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(RuntimeError("unable to mmap 9 bytes from file </x>: Cannot allocate memory (12)"))
     assert not is_out_of_memory(RuntimeError("shapes differ"))
     assert not is_out_of_memory(OSError(12, "Cannot allocate memory"))
 
