@@ -186,9 +186,14 @@ def opened(path: Path) -> SessionStore:
     return open_store(path)
 
 
+async def workers_done(pilot: Pilot[ChatError]) -> None:
+    """Wait for all work beside the UI but counts of the context, of which a later one cancels an earlier one."""
+    await pilot.app.workers.wait_for_complete([worker for worker in pilot.app.workers if worker.group != "context"])
+
+
 async def drawn(pilot: Pilot[ChatError], desk: Desk) -> None:
     """Wait until every picture in view is drawn and the context is counted."""
-    await pilot.app.workers.wait_for_complete()
+    await workers_done(pilot)
     screen = desk.screen
     area = screen.log_view.region if screen.log_view.region else screen.region
     await until(

@@ -12,7 +12,7 @@ from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.message_input import MessageInput
-from tests.tui.doubles import FACTS, Desk, Gates, HeldLoader, ready, saved, send, until, write
+from tests.tui.doubles import FACTS, Desk, Gates, HeldLoader, ready, saved, send, until, workers_done, write
 
 MakeDesk = Callable[..., Desk]
 MakeImage = Callable[..., Image]
@@ -117,7 +117,7 @@ async def test_escape_waits_no_longer(
         await pilot.press("enter")
         await until(pilot, lambda: len(desk.turns()) == 2)
         gates.let("a.png")
-        await pilot.app.workers.wait_for_complete()
+        await workers_done(pilot)
         await pilot.pause()
         assert _names(desk) == []
 
@@ -140,7 +140,7 @@ async def test_a_picture_read_too_late_goes_into_no_other_session(
         await until(pilot, lambda: "Reading the picture" in desk.notice())
         await desk.screen.change_session(other)
         gates.let("a.png")
-        await pilot.app.workers.wait_for_complete()
+        await workers_done(pilot)
         await until(pilot, lambda: how == "pasted" or "a.png was not attached" in desk.notice())
         assert _names(desk) == []
         assert desk.text() == ""

@@ -11,7 +11,7 @@ from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReas
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.message_input import MessageInput
-from tests.tui.doubles import FACTS, Desk, HeldLoader, drawn, ready, send, until
+from tests.tui.doubles import FACTS, Desk, HeldLoader, drawn, ready, send, until, workers_done
 
 MakeDesk = Callable[..., Desk]
 Compare = Callable[..., bool]
@@ -88,7 +88,7 @@ def test_loading_with_a_message_that_waits(make_desk: MakeDesk, snap_compare: Co
         await until(pilot, lambda: "loading 62 %" in desk.state())
         await send(pilot, desk, "And what colour is the background?")
         await until(pilot, lambda: "1 queued" in desk.state())
-        await pilot.app.workers.wait_for_complete()
+        await workers_done(pilot)
         await pilot.pause(0.2)
 
     assert snap_compare(desk.app, terminal_size=(80, 24), run_before=run)
