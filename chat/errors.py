@@ -14,7 +14,8 @@
     └── ModelError                 4   the model could not be loaded or failed
         ├── CheckpointError            a checkpoint that cannot be loaded
         └── GenerationError            a failure while a reply was produced
-            └── ContextFullError       a conversation that leaves a reply no room
+            ├── ContextFullError       a conversation that leaves a reply no room
+            └── MemoryFullError        memory did not suffice
 
 A message is one line: it names the thing and says what to do about it.
 """
@@ -92,3 +93,7 @@ class ContextFullError(GenerationError):
         """
         super().__init__(message)
         self.overflow = overflow
+
+
+class MemoryFullError(GenerationError):
+    """Memory did not suffice; less at once may fit."""

@@ -4,7 +4,7 @@ Nothing here knows torch; the generators that do live in `chat.models`.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
@@ -159,6 +159,20 @@ class ReadProgress:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How likely a model finds a text as what comes next."""
+
+    log_likelihood: float
+    """Natural logarithm of the probability of all its tokens, one after the other."""
+    token_count: int
+
+    @property
+    def per_token(self) -> float:
+        """The log-likelihood of a token on average, by which texts of different lengths can be compared."""
+        return self.log_likelihood / self.token_count
+
+
 class TextGenerator(Protocol):
     """A loaded model. Used from one thread at a time, for one reply at a time."""
 
@@ -193,6 +207,37 @@ class TextGenerator(Protocol):
         What the prompt that is asked at last begins with need not be computed again. A reply differs for it by rounding
         alone, as it does for whatever was kept before. What fails here fails again, and is told, when the reply is
         asked for.
+        """
+
+    def score(self, prompt: "Prompt", texts: "Sequence[str]", stop: threading.Event) -> "tuple[Score, ...] | None":
+        """How likely each of several texts is as what follows a prompt, a space before it.
+
+        Of the prompt nothing is computed twice, and of the texts each token once. Nothing is added to the
+        conversation. None when `stop` was set on the way.
+
+        Raises:
+            GenerationError: The model failed, or a text has no token.
+        """
+
+    def generate_batch(
+        self, requests: "Sequence[tuple[Prompt, GenerationSettings]]", stop: threading.Event
+    ) -> "Iterator[tuple[int, Reply]]":
+        """Yield the replies to several prompts computed together, each with its place among them, as they end.
+
+        In full precision a reply is that of `generate`. Setting `stop` ends every reply after the token at hand, with
+        the reason `CANCELLED`.
+
+        Raises:
+            MemoryFullError: Memory does not suffice for so many at once.
+            GenerationError: The model failed; the replies yielded so far are whole.
+        """
+
+    def most_at_once(self, tokens: int, images: int) -> int:
+        """How many prompts the free memory holds side by side, at least 1.
+
+        Args:
+            tokens: Of the longest of them, its reply included.
+            images: The most that one of them has.
         """
 
 

@@ -8,11 +8,11 @@ The IDEFICS format is the one its processor builds from the model card's list of
 That of its successors is their chat template's: `<|im_start|>User:<image>TEXT<end_of_utterance>\nAssistant:`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chat.conversation import Conversation, Image, Role, Text, Turn
+from chat.conversation import Conversation, Image, Part, Role, Text, Turn
 
 BEGIN_OF_SEQUENCE: Final = "<s>"
 END_OF_SEQUENCE: Final = "</s>"
@@ -162,6 +162,23 @@ def serialize(conversation: Conversation, dialect: Dialect = IDEFICS, *, open_re
     return Prompt(tuple(segments))
 
 
+def continuation(parts: Iterable[Image | str], dialect: Dialect = IDEFICS) -> Prompt:
+    """A prompt without turns, which the model goes on with: strings and pictures as the reference processor joins them.
+
+    The spaces around a string are left out where the processor does so; those that end the prompt always are, since the
+    tokens of the words to come begin with their own.
+
+    Args:
+        parts: In order; a prompt of pictures alone asks for a caption.
+        dialect: Of the checkpoint the prompt is for.
+    """
+    listed = list(parts)
+    if listed and isinstance(listed[-1], str):
+        listed[-1] = listed[-1].rstrip(" ")
+    written_parts = [Text(part) if isinstance(part, str) else part for part in listed if part != ""]
+    return Prompt((Control(dialect.begin), *_joined(written_parts, dialect)))
+
+
 def before_next(prompt: Prompt, dialect: Dialect, text: str, token_ids: tuple[int, ...]) -> Prompt:
     """What the next prompt begins with, whatever the user says in it, unless they change what was said.
 
@@ -191,9 +208,17 @@ def _assistant_segments(turn: Turn) -> Iterator[Segment]:
 
 
 def _user_segments(turn: Turn, dialect: Dialect) -> Iterator[Segment]:
-    """One space between the label and a text, none before a picture, fences around every run of pictures."""
+    """One space between the label and a text, none before a picture."""
+    first = turn.parts[0]
+    if isinstance(first, Text) and (first.text.strip(" ") or not dialect.strips_texts):
+        yield Label(" ")
+    yield from _joined(turn.parts, dialect)
+
+
+def _joined(parts: Iterable[Part], dialect: Dialect) -> Iterator[Segment]:
+    """Texts and pictures, with fences around every run of pictures."""
     in_pictures = False
-    for number, part in enumerate(turn.parts):
+    for part in parts:
         match part:
             case Image():
                 if dialect.has_fences and not in_pictures:
@@ -206,7 +231,7 @@ def _user_segments(turn: Turn, dialect: Dialect) -> Iterator[Segment]:
                 # The reference processor strips the spaces, and only the spaces, around every text it is given.
                 words = text.strip(" ") if dialect.strips_texts else text
                 if words:
-                    if number == 0 or (in_pictures and dialect.parts_words and _touches(words)):
+                    if in_pictures and dialect.parts_words and _touches(words):
                         yield Label(" ")
                     yield Words(words)
                     in_pictures = False

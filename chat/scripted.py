@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from chat.errors import GenerationError
-from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
 from chat.prompt import IDEFICS, Dialect, Prompt
 
 
@@ -35,6 +35,8 @@ class ScriptedGenerator:
         """Every prompt that it replied to."""
         self.prefilled: list[Prompt] = []
         """Every prompt that it was given before its reply was asked for."""
+        self.scored: list[Prompt] = []
+        """Every prompt that texts were scored after."""
 
     @property
     def facts(self) -> CheckpointFacts:
@@ -85,6 +87,24 @@ class ScriptedGenerator:
     def prefill(self, prompt: Prompt, stop: threading.Event) -> None:
         """Note the prompt; there is nothing to compute."""
         self.prefilled.append(prompt)
+
+    def score(self, prompt: Prompt, texts: Sequence[str], stop: threading.Event) -> tuple[Score, ...] | None:
+        """The shorter a text, the likelier; one token a word."""
+        self.scored.append(prompt)
+        return None if stop.is_set() else tuple(Score(-float(len(text)), len(text.split())) for text in texts)
+
+    def generate_batch(
+        self, requests: Sequence[tuple[Prompt, GenerationSettings]], stop: threading.Event
+    ) -> Iterator[tuple[int, Reply]]:
+        """Say the next replies of the script, one after the other."""
+        for place, (prompt, settings) in enumerate(requests):
+            *_, reply = self.generate(prompt, settings, stop)
+            if isinstance(reply, Reply):
+                yield place, reply
+
+    def most_at_once(self, tokens: int, images: int) -> int:
+        """Four."""
+        return 4
 
 
 def _words(text: str) -> list[str]:

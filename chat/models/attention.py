@@ -24,17 +24,20 @@ def attend(
     """Scaled dot-product attention.
 
     Args:
-        queries: Of the new tokens, (1, heads, new, head width).
-        keys: Of all tokens that they may attend to, (1, heads, all, head width).
+        queries: Of the new tokens, (rows, heads, new, head width).
+        keys: Of all tokens that they may attend to, (rows, heads, all, head width).
         values: Likewise.
-        later: What is added to the scores of new tokens for each other, (new, new), which are the last of all; None
-            where every new token attends to all.
+        later: What is added to the scores of new tokens for each other, (new, new), which are the last of all; or to
+            those for all tokens, (1 or rows, 1, new, all). None where every new token attends to all.
         packed: The first of the keys and values once more, where they are packed.
 
     Returns:
-        (1, heads, new, head width).
+        (rows, heads, new, head width).
     """
-    new = queries.shape[2]
+    rows, _, new, _ = queries.shape
+    if rows > 1 or (later is not None and later.dim() > 2):
+        mask = later if later is None or later.dim() > 2 else pad(later, (keys.shape[2] - new, 0))
+        return scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
     if not can_pack(keys) or new >= _FEW:
         mask = None if later is None else pad(later, (keys.shape[2] - new, 0))
         return scaled_dot_product_attention(queries, keys, values, attn_mask=mask)

@@ -7,7 +7,8 @@ views of it they are parted, is the encoder's and the image processor's affair.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
@@ -15,13 +16,19 @@ from torch import Tensor
 from chat.conversation import Image
 from chat.errors import GenerationError
 from chat.images import decode
-from chat.models.features import KeptFeatures
+from chat.models.features import KeptFeatures, Seen
+from chat.models.kv_cache import cropped
+from chat.models.layout import branching, side_by_side
+from chat.models.padded import PaddedState
 from chat.models.state import KeptState
 from chat.models.tokens import Key, PromptEncoder
 from chat.prompt import END_OF_UTTERANCE, IMAGE, Dialect
 
 if TYPE_CHECKING:
     import PIL.Image
+
+_LARGE: Final = Image("0" * 64, 4096, 4096, "as large as is told apart", bytes)
+"""Stands for a picture that takes as many tokens as any; its bytes are never read."""
 
 
 class EmbeddedEngine:
@@ -54,6 +61,11 @@ class EmbeddedEngine:
         self.image_size = int(model.config.vision_config.image_size)
         self.features = KeptFeatures(self._look)
         self.attends_packed = False
+        text = model.config.text_config
+        head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        self.token_bytes = 2 * text.num_hidden_layers * text.num_key_value_heads * head * model.dtype.itemsize
+        places = encoder.picture_ids(_LARGE).count(ids[IMAGE])
+        self.picture_bytes = places * text.hidden_size * model.dtype.itemsize
 
     @torch.inference_mode()
     def _look(self, image: Image, stop: threading.Event | None) -> tuple[Tensor] | None:
@@ -98,12 +110,55 @@ class EmbeddedEngine:
         logits: Tensor = output.logits[0, -1]
         return logits
 
+    @torch.inference_mode()
+    def compute_rows(self, state: PaddedState, columns: Sequence[Sequence[Key]]) -> Tensor:
+        """Compute tokens of several prompts side by side; see `Engine.compute_rows`."""
+        rows = [
+            self._embedded_seen(keys, state.seen, partial(_shown, state.rows[row])) for row, keys in enumerate(columns)
+        ]
+        layout = side_by_side(len(state), len(columns[0]), state.padding, rows[0])
+        output = self.model(
+            inputs_embeds=torch.cat(rows),
+            attention_mask=layout.mask,
+            position_ids=layout.places,
+            past_key_values=state.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        state.computed(columns)
+        logits: Tensor = output.logits[:, -1]
+        return logits
+
+    @torch.inference_mode()
+    def compute_branches(
+        self, state: KeptState, branches: Sequence[Sequence[int]], images: Mapping[str, Image]
+    ) -> Tensor:
+        """Compute several ways on from what is in the state; see `Engine.compute_branches`."""
+        keys = [(token_id, "") for branch in branches for token_id in branch]
+        embedded = self._embedded(keys, images, state.shown)
+        layout = branching(len(state), [len(branch) for branch in branches], embedded)
+        with cropped(state.cache):
+            output = self.model(
+                inputs_embeds=embedded,
+                attention_mask=layout.mask,
+                position_ids=layout.places,
+                past_key_values=state.cache,
+                use_cache=True,
+            )
+        logits: Tensor = output.logits[0]
+        return logits
+
     def _embedded(self, keys: Sequence[Key], images: Mapping[str, Image], shown: Callable[[str], int]) -> Tensor:
+        """The vectors that the language model gets for tokens, (1, tokens, width); looks at pictures not yet seen."""
+        digests = dict.fromkeys(digest for _, digest in keys if digest)
+        return self._embedded_seen(keys, {digest: self.features.of(images[digest]) for digest in digests}, shown)
+
+    def _embedded_seen(self, keys: Sequence[Key], seen: Mapping[str, Seen], shown: Callable[[str], int]) -> Tensor:
         """The vectors that the language model gets for tokens, (1, tokens, width).
 
         Args:
             keys: The tokens.
-            images: The conversation's pictures by digest.
+            seen: What was seen in their pictures, by digest.
             shown: Tells how many tokens of a picture stand before these.
         """
         embedded: Tensor = self.model.get_input_embeddings()(self._ids(keys))
@@ -112,7 +167,7 @@ class EmbeddedEngine:
             if digest:
                 places.setdefault(digest, []).append(place)
         for digest, own in places.items():
-            (features,) = self.features.of(images[digest])
+            (features,) = seen[digest]
             # A picture that is shown again goes on where it ended before: at its beginning.
             rows = (shown(digest) + torch.arange(len(own), device=features.device)) % len(features)
             embedded[0, own] = features[rows].to(embedded.device, embedded.dtype)
@@ -130,6 +185,11 @@ class EmbeddedEngine:
             "attention_mask": torch.ones_like(ids),
             "inputs_embeds": self._embedded(keys, images, lambda _: 0),
         }
+
+
+def _shown(keys: Sequence[Key], digest: str) -> int:
+    """How many of these tokens are those of a picture."""
+    return sum(shown == digest for _, shown in keys)
 
 
 def _eos_ids(model: Any) -> frozenset[int]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from chat.conversation import Image
 from chat.models.features import KeptFeatures
+from chat.models.padded import PaddedState
 from chat.models.state import KeptState
 from chat.models.tokens import Key, PromptEncoder
 from chat.prompt import Dialect
@@ -31,11 +32,40 @@ class Engine(Protocol):
     """What was seen in pictures."""
     attends_packed: bool
     """Whether its attention is faster by packed keys and values."""
+    token_bytes: int
+    """Bytes of the keys and values of one token."""
+    picture_bytes: int
+    """Bytes of what is seen in one picture, at the most."""
 
     def compute(self, state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> Tensor:
         """Compute tokens after those in the state and add them to it; gives the last one's logits (vocabulary,).
 
         The tokens may begin or end within a picture.
+        """
+
+    def compute_rows(self, state: PaddedState, columns: Sequence[Sequence[Key]]) -> Tensor:
+        """Compute tokens of several prompts side by side and add them to the state.
+
+        Args:
+            state: What is computed already, and what was seen in every picture among the tokens.
+            columns: Of every row the next tokens, as many of each, with `PADDING` before a row's first.
+
+        Returns:
+            The logits of every row's last token, (rows, vocabulary).
+        """
+
+    def compute_branches(
+        self, state: KeptState, branches: Sequence[Sequence[int]], images: Mapping[str, Image]
+    ) -> Tensor:
+        """Compute several ways on from what is in the state, and leave the state as it is.
+
+        Args:
+            state: Their beginning.
+            images: The conversation's pictures by digest.
+            branches: The ids of each.
+
+        Returns:
+            The logits of all their tokens, one branch behind the other, (tokens, vocabulary).
         """
 
     def generate_inputs(self, keys: Sequence[Key], images: Mapping[str, Image]) -> dict[str, Tensor]:

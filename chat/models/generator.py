@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from chat.errors import ChatError, GenerationError
-from chat.generation import CheckpointFacts, Chunk, GenerationSettings, ReadProgress, Reply
+from chat.errors import ChatError, GenerationError, MemoryFullError
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings, ReadProgress, Reply, Score
+from chat.models.batch_writing import rows_that_fit, write_batch
 from chat.models.engine import Engine
 from chat.models.estimate import PREFILL_CHUNK
 from chat.models.memory import cache_budget, free_memory, is_out_of_memory, out_of_memory_words
-from chat.models.prefill import prefill
+from chat.models.prefill import ended, prefill
+from chat.models.scoring import MOST_TOKENS, continuations, scores
 from chat.models.state import KeptState, KeptStates
 from chat.models.writing import Writing
 from chat.prompt import Dialect, Prompt, before_last
@@ -119,6 +121,40 @@ class ModelGenerator:
             finally:
                 self._states.drop_if_broken(state)
 
+    def score(self, prompt: Prompt, texts: Sequence[str], stop: threading.Event) -> tuple[Score, ...] | None:
+        """How likely each of several texts is behind a prompt; see `TextGenerator.score`."""
+        with self._own_errors():
+            self._current = None
+            keys = self.engine.encoder.keys(prompt)
+            found = continuations(self.engine.encoder, prompt, texts)
+            self._check_room(len(keys) + max(map(len, found), default=0))
+            images = {image.digest: image for image in prompt.images}
+            state = self._states.claim(keys, min(MOST_TOKENS, sum(map(len, found))))
+            try:
+                logits = ended(prefill(self.engine, state, keys, images, stop, self._chunk))
+                return None if logits is None else scores(self.engine, state, logits, found, images, stop)
+            finally:
+                self._states.drop_if_broken(state)
+
+    def generate_batch(
+        self, requests: Sequence[tuple[Prompt, GenerationSettings]], stop: threading.Event
+    ) -> Iterator[tuple[int, Reply]]:
+        """Yield the replies to several prompts as they end; see `TextGenerator.generate_batch`."""
+        with self._own_errors():
+            self._current = None
+            if any(settings.num_beams > 1 for _, settings in requests):
+                raise GenerationError("beam search takes one prompt at a time: give --num-beams 1, or one prompt")
+            yield from write_batch(self.engine, self._facts, requests, stop)
+
+    def most_at_once(self, tokens: int, images: int) -> int:
+        """How many prompts the free memory holds side by side; see `TextGenerator.most_at_once`."""
+        return rows_that_fit(self.engine, free_memory(self._facts.device), tokens, images)
+
+    def _check_room(self, tokens: int) -> None:
+        room = self._facts.context_length
+        if tokens > room:
+            raise GenerationError(f"the prompt and its labels take {tokens:,} tokens and there is room for {room:,}")
+
     def _prepare(self, state: KeptState, writing: Writing) -> None:
         """Do, while the user reads, what the next question needs whatever it is."""
         with self._unasked():
@@ -152,6 +188,6 @@ class ModelGenerator:
         except Exception as error:
             if is_out_of_memory(error):
                 self.forget()
-                raise GenerationError(out_of_memory_words(self._facts.device)) from error
+                raise MemoryFullError(out_of_memory_words(self._facts.device)) from error
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise GenerationError(f"the model failed: {reason}") from error

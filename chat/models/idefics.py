@@ -5,7 +5,7 @@ So a picture is looked at once, and a forward pass meets only the pictures that 
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +16,11 @@ from transformers import IdeficsForVisionText2Text
 from chat.conversation import Image
 from chat.images import decode
 from chat.models.features import KeptFeatures
-from chat.models.idefics_decoder import IdeficsDecoder, Stretch
+from chat.models.idefics_decoder import IdeficsDecoder
+from chat.models.kv_cache import cropped
+from chat.models.layout import branching, following, side_by_side
+from chat.models.padded import PaddedState
+from chat.models.sights import Sight, StackedSights, Stretch, StretchSights
 from chat.models.state import KeptState
 from chat.models.tokens import Key, PromptEncoder
 from chat.prompt import END_OF_SEQUENCE, END_OF_UTTERANCE, IDEFICS, IDEFICS_BASE
@@ -45,6 +49,13 @@ class IdeficsEngine:
         self.banned_ids = tuple(sorted(encoder.unsaid_ids(vocabulary, {self.utterance_id, *self.eos_ids})))
         self.image_size = int(image_processor.size["height"])
         self.attends_packed = True
+        attentions = [layer.self_attn for layer in model.model.layers]
+        width = sum(one.k_proj.out_features + one.v_proj.out_features for one in attentions)
+        self.token_bytes = width * model.dtype.itemsize
+        rows = model.config.perceiver_config.resampler_n_latents if model.config.use_resampler else _patches(model)
+        crossed = [layer.cross_attn for layer in model.model.gated_cross_attn_layers]
+        width = sum(one.k_proj.out_features + one.v_proj.out_features for one in crossed)
+        self.picture_bytes = rows * (model.config.vision_config.embed_dim + width) * model.dtype.itemsize
         self.features = KeptFeatures(self._look)
         """Of every picture the latents (1, latents, width), and behind them what the decoder makes of them."""
 
@@ -70,23 +81,59 @@ class IdeficsEngine:
         Returns:
             The logits of the last token, (vocabulary,).
         """
-        stretches: list[Stretch] = []
-        end = 0
-        for digest, run in groupby(_newest_pictures(state.latest_image, keys)):
-            start, end = end, end + len(list(run))
-            sight = self.features.of(images[digest])[1:] if digest else None
-            stretches.append(Stretch(start, end, sight))
-        logits = self._decoder.logits(self._ids(keys), stretches, state.cache)
+        sights = StretchSights([_stretches(_newest_pictures(state.latest_image, keys), self._sight_of(images))])
+        layout = following(len(state), len(keys), self._like)
+        logits = self._decoder.logits(self._ids([keys]), sights, layout, state.cache)
         state.computed(keys)
-        return logits
+        return logits[0, -1]
 
-    def _ids(self, keys: Sequence[Key]) -> Tensor:
-        return torch.tensor([[token_id for token_id, _ in keys]], device=self.model.device)
+    @torch.inference_mode()
+    def compute_rows(self, state: PaddedState, columns: Sequence[Sequence[Key]]) -> Tensor:
+        """Compute tokens of several prompts side by side; see `Engine.compute_rows`."""
+        layout = side_by_side(len(state), len(columns[0]), state.padding, self._like)
+        sights: StackedSights | StretchSights
+        if len(state) < state.width:
+            newest = [_newest_pictures(state.latest_image(row), keys) for row, keys in enumerate(columns)]
+            sights = StretchSights([_stretches(row, lambda digest: state.seen[digest][1:]) for row in newest])
+        else:
+            sights = state.sights = state.sights or self._stacked(state)
+        logits = self._decoder.logits(self._ids(columns), sights, layout, state.cache)
+        state.computed(columns)
+        return logits[:, -1]
+
+    @staticmethod
+    def _stacked(state: PaddedState) -> StackedSights:
+        """What rows look at while they go on: no reply shows a picture, so that the newest one stays the newest."""
+        latest = [state.latest_image(row) for row in range(len(state.rows))]
+        return StackedSights([state.seen[digest][1:] if digest else None for digest in latest])
+
+    @torch.inference_mode()
+    def compute_branches(
+        self, state: KeptState, branches: Sequence[Sequence[int]], images: Mapping[str, Image]
+    ) -> Tensor:
+        """Compute several ways on from what is in the state; see `Engine.compute_branches`."""
+        keys = [(token_id, "") for branch in branches for token_id in branch]
+        newest = _newest_pictures(state.latest_image, keys)
+        sights = StretchSights([_stretches(newest, self._sight_of(images))])
+        layout = branching(len(state), [len(branch) for branch in branches], self._like)
+        with cropped(state.cache):
+            return self._decoder.logits(self._ids([keys]), sights, layout, state.cache, only_last=False)[0]
+
+    def _sight_of(self, images: Mapping[str, Image]) -> Callable[[str], Sight]:
+        return lambda digest: self.features.of(images[digest])[1:]
+
+    @property
+    def _like(self) -> Tensor:
+        """Of the dtype and on the device in which scores are computed."""
+        return torch.empty(0, dtype=self.model.dtype, device=self.model.device)
+
+    def _ids(self, rows: Sequence[Sequence[Key]]) -> Tensor:
+        return torch.tensor([[token_id for token_id, _ in keys] for keys in rows], device=self.model.device)
 
     @torch.inference_mode()
     def generate_inputs(self, keys: Sequence[Key], images: Mapping[str, Image]) -> dict[str, Tensor]:
         """The arguments of transformers' own `generate` for a whole prompt."""
-        ids = self._ids(keys)
+        ids = self._ids([keys])
         newest = _newest_pictures("", keys)
         order = list(dict.fromkeys(digest for digest in newest if digest))
         latents = [self.features.of(images[digest])[0] for digest in order] or [self._no_picture()]
@@ -104,6 +151,21 @@ class IdeficsEngine:
         config = self.model.config
         rows = config.perceiver_config.resampler_n_latents if config.use_resampler else 1
         return torch.zeros(1, rows, config.vision_config.embed_dim, device=self.model.device, dtype=self.model.dtype)
+
+
+def _patches(model: Any) -> int:
+    """Vectors that the vision tower makes of a picture."""
+    return int(model.model.vision_model.embeddings.num_positions)
+
+
+def _stretches(newest: Sequence[str], sight_of: Callable[[str], Sight]) -> list[Stretch]:
+    """A row's tokens by the picture that they look at, of each of which the newest one's digest is given."""
+    stretches: list[Stretch] = []
+    end = 0
+    for digest, run in groupby(newest):
+        start, end = end, end + len(list(run))
+        stretches.append(Stretch(start, end, sight_of(digest) if digest else None))
+    return stretches
 
 
 def _newest_pictures(latest: str, keys: Sequence[Key]) -> list[str]:

@@ -1,11 +1,10 @@
-"""The language model of IDEFICS, computed for one conversation at a time with everything that earlier work has left.
+"""The language model of IDEFICS, computed with everything that earlier work has left.
 
 The modules and the mathematics are those of transformers' `modeling_idefics`; what differs is what is not done: keys
 and values that cross-attention makes of a picture are made once and not for every token, a token meets the latents of
 the one picture it attends to and not those of all, and the last layer computes the last token alone.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,19 +15,8 @@ from transformers import IdeficsForVisionText2Text
 
 from chat.models.attention import attend
 from chat.models.kv_cache import GrowingCache
-
-Sight = tuple[Tensor, ...]
-"""A picture as the decoder takes it: of every cross-attention layer the keys, then the values, each
-(1, heads, latents, head width)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Neighbouring tokens that attend to one picture, or to none."""
-
-    start: int
-    end: int
-    sight: Sight | None
+from chat.models.layout import Layout
+from chat.models.sights import Sight, Sights
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +63,32 @@ class IdeficsDecoder:
                 parts.append(_in_heads(attention.v_proj(here), attention))
         return tuple(parts)
 
-    def logits(self, ids: Tensor, stretches: Sequence[Stretch], cache: GrowingCache) -> Tensor:
+    def logits(
+        self, ids: Tensor, sights: Sights, layout: Layout, cache: GrowingCache, *, only_last: bool = True
+    ) -> Tensor:
         """Compute tokens after those in the cache and add them to it.
 
         Args:
-            ids: The tokens, (1, tokens).
-            stretches: All tokens by the picture that they attend to, in order.
+            ids: The tokens, (rows, new).
+            sights: What they look at.
+            layout: Their places, and what each sees of all tokens.
             cache: What is computed already.
+            only_last: Whether nobody needs the logits of other tokens than every row's last.
 
         Returns:
-            The logits of the last token, (vocabulary,).
+            The logits, (rows, 1 or new, vocabulary).
         """
-        past, count = cache.get_seq_length(), ids.shape[1]
         hidden = self._model.model.embed_tokens(ids)
-        places = torch.arange(past, past + count, device=hidden.device)[None]
-        angles = self._blocks[0].layer.self_attn.rotary_emb(hidden, places)
-        later = _causal_mask(count, hidden)
-        sights = iter(range(0, 2 * len(self._blocks), 2))
+        angles = self._blocks[0].layer.self_attn.rotary_emb(hidden, layout.places)
+        cross_number = 0
         for number, block in enumerate(self._blocks):
             if block.cross:
-                hidden = _crossed(block.cross, hidden.to(block.cross.device), stretches, next(sights))
+                hidden = _crossed(block.cross, hidden.to(block.cross.device), sights, cross_number)
+                cross_number += 1
             hidden = hidden.to(block.device)
-            is_last = number == len(self._blocks) - 1
-            hidden = _decoded(block, hidden, angles, later, cache, number, only_last=is_last)
-        logits: Tensor = self._model.lm_head(self._model.model.norm(hidden))[0, -1]
+            is_last = only_last and number == len(self._blocks) - 1
+            hidden = _decoded(block, hidden, angles, layout.mask, cache, number, only_last=is_last)
+        logits: Tensor = self._model.lm_head(self._model.model.norm(hidden))
         return logits.to(ids.device)
 
 
@@ -123,43 +113,30 @@ def _device(layer: Any) -> torch.device:
 
 
 def _in_heads(rows: Tensor, attention: Any) -> Tensor:
-    """(1, tokens, width) as (1, heads, tokens, head width)."""
-    return rows.view(1, rows.shape[1], attention.num_heads, attention.head_dim).transpose(1, 2)
+    """(rows, tokens, width) as (rows, heads, tokens, head width)."""
+    return rows.view(*rows.shape[:2], attention.num_heads, attention.head_dim).transpose(1, 2)
 
 
 def _joined(heads: Tensor) -> Tensor:
-    """(1, heads, tokens, head width) as (1, tokens, width)."""
+    """(rows, heads, tokens, head width) as (rows, tokens, width)."""
     return heads.transpose(1, 2).flatten(2)
 
 
-def _causal_mask(count: int, like: Tensor) -> Tensor | None:
-    """What is added to the scores of new tokens for each other, (new, new); None for one alone."""
-    if count == 1:
-        return None
-    return torch.full((count, count), -torch.inf, dtype=like.dtype, device=like.device).triu(1)
-
-
 def _rotated(heads: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Queries or keys turned by their places, by cosines and sines (1, tokens, head width)."""
+    """Queries or keys turned by their places, by cosines and sines (1 or rows, tokens, head width)."""
     cosines, sines = angles
     first, second = heads.chunk(2, dim=-1)
     return heads * cosines[:, None] + torch.cat((-second, first), dim=-1) * sines[:, None]
 
 
-def _crossed(cross: _Cross, hidden: Tensor, stretches: Sequence[Stretch], place: int) -> Tensor:
-    """Tokens (1, tokens, width) after a cross-attention layer, whose keys stand at `place` in every sight."""
+def _crossed(cross: _Cross, hidden: Tensor, sights: Sights, number: int) -> Tensor:
+    """Tokens (rows, tokens, width) after a cross-attention layer, of which `number` are before it."""
     layer, attention = cross.layer, cross.layer.cross_attn
-    if any(stretch.sight for stretch in stretches):
+    if not sights.is_blind:
         queries = _in_heads(attention.q_proj(layer.input_layernorm(hidden)), attention)
         if attention.qk_layer_norms:
             queries = attention.q_layer_norm(queries)
-        attended = [
-            attend(queries[:, :, stretch.start : stretch.end], stretch.sight[place], stretch.sight[place + 1])
-            if stretch.sight
-            else torch.zeros_like(queries[:, :, stretch.start : stretch.end])
-            for stretch in stretches
-        ]
-        looked = attended[0] if len(attended) == 1 else torch.cat(attended, dim=2)
+        looked = sights.attended(queries, number)
         hidden = hidden + cross.attention_gate * attention.o_proj(_joined(looked))
     fed: Tensor = hidden + cross.dense_gate * layer.mlp(layer.post_attention_layernorm(hidden))
     return fed
@@ -169,24 +146,29 @@ def _decoded(
     block: _Block,
     hidden: Tensor,
     angles: tuple[Tensor, Tensor],
-    later: Tensor | None,
+    mask: Tensor | None,
     cache: GrowingCache,
     number: int,
     *,
     only_last: bool,
 ) -> Tensor:
-    """Tokens (1, tokens, width) after a layer of the language model; only the last one where nobody needs the rest."""
+    """Tokens (rows, tokens, width) after a layer of the language model; only the last where nobody needs the rest."""
     layer, attention = block.layer, block.layer.self_attn
     angles = (angles[0].to(block.device), angles[1].to(block.device))
     normed = layer.input_layernorm(hidden)
     keys = _rotated(_in_heads(attention.k_proj(normed), attention), angles)
     keys, values = cache.update(keys, _in_heads(attention.v_proj(normed), attention), number)
     if only_last:
-        hidden, normed, later = hidden[:, -1:], normed[:, -1:], None
+        hidden, normed, mask = hidden[:, -1:], normed[:, -1:], _of_last(mask)
         angles = (angles[0][:, -1:], angles[1][:, -1:])
     queries = _rotated(_in_heads(attention.q_proj(normed), attention), angles)
-    mask = None if later is None else later.to(block.device)
+    mask = None if mask is None else mask.to(block.device)
     attended = attend(queries, keys, values, mask, cache.packed(number))
     hidden = hidden + attention.o_proj(_joined(attended))
     fed: Tensor = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
     return fed
+
+
+def _of_last(mask: Tensor | None) -> Tensor | None:
+    """What the last token may see of a mask; one that is for new tokens alone hides nothing from it."""
+    return None if mask is None or mask.dim() == 2 else mask[:, :, -1:]

@@ -4,6 +4,9 @@ The cache that transformers grows by itself copies everything it holds for every
 into its place; only when the room is used up is a larger buffer taken.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -23,7 +26,16 @@ _PACKED_SHARE: Final = 15 / 16
 
 
 class GrowingLayer(DynamicLayer):
-    """Keys and values of one layer, each (1, heads, tokens, head width)."""
+    """Keys and values of one layer, each (rows, heads, tokens, head width)."""
+
+    def __init__(self, least_room: int = _LEAST_ROOM) -> None:
+        """Hold nothing yet.
+
+        Args:
+            least_room: Tokens that the first buffer has room for.
+        """
+        super().__init__()
+        self._least_room = least_room
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Take the first buffers, shaped like these states."""
@@ -51,7 +63,7 @@ class GrowingLayer(DynamicLayer):
         if not self.is_initialized or tokens <= self.room:
             return
         length = self.keys.shape[-2]
-        room = max(tokens, int(self.room * GROWTH), _LEAST_ROOM)
+        room = max(tokens, int(self.room * GROWTH), self._least_room)
         self._key_room = _larger(self.keys, room)
         self._value_room = _larger(self.values, room)
         self._show(length)
@@ -89,6 +101,12 @@ class GrowingLayer(DynamicLayer):
             if self.packed and self.packed.length > length:
                 self.packed = None
 
+    def keep_rows(self, rows: Sequence[int]) -> None:
+        """Let go of all rows but these."""
+        length = self.keys.shape[-2]
+        self._key_room, self._value_room = self._key_room[list(rows)], self._value_room[list(rows)]
+        self._show(length)
+
     def copied(self, length: int) -> "GrowingLayer":
         """Another layer that holds the first tokens of this one."""
         layer = GrowingLayer()
@@ -103,10 +121,17 @@ class GrowingLayer(DynamicLayer):
 
 
 class GrowingCache(Cache):
-    """What every layer of a model has computed of one conversation."""
+    """What every layer of a model has computed, of one conversation or of several prompts side by side."""
 
-    def __init__(self, layers: list[GrowingLayer] | None = None) -> None:
-        super().__init__(**({"layers": layers} if layers else {"layer_class_to_replicate": GrowingLayer}))
+    def __init__(self, layers: list[GrowingLayer] | None = None, *, least_room: int = _LEAST_ROOM) -> None:
+        """Hold what layers hold, or nothing yet.
+
+        Args:
+            layers: Of another cache.
+            least_room: Tokens that the first buffers have room for.
+        """
+        replicate = partial(GrowingLayer, least_room)
+        super().__init__(**({"layers": layers} if layers else {"layer_class_to_replicate": replicate}))
 
     @property
     def nbytes(self) -> int:
@@ -133,6 +158,11 @@ class GrowingCache(Cache):
         for layer in self.layers:
             layer.make_room(tokens)
 
+    def keep_rows(self, rows: Sequence[int]) -> None:
+        """Let go of all rows but these."""
+        for layer in self.layers:
+            layer.keep_rows(rows)
+
     def pack(self) -> None:
         """Pack what is held, where that pays."""
         for layer in self.layers:
@@ -158,6 +188,18 @@ class GrowingCache(Cache):
         while self.layers:
             layers.append(self.layers.pop(0).copied(length))
         return GrowingCache(layers)
+
+
+@contextmanager
+def cropped(cache: GrowingCache) -> Iterator[None]:
+    """Take back, at the end, the tokens that were added meanwhile."""
+    length = cache.get_seq_length()
+    try:
+        yield
+    finally:
+        for layer in cache.layers:
+            # Where a forward pass broke off, some have no more than before.
+            layer.crop(length - layer.get_seq_length())
 
 
 def _larger(held: Tensor, room: int) -> Tensor:

@@ -55,6 +55,16 @@ def prefill(
     return logits
 
 
+def ended(steps: Generator[ReadProgress, None, Tensor | None]) -> Tensor | None:
+    """What computing a prompt ends with, for whoever need not be told how far it is."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            logits: Tensor | None = end.value
+            return logits
+
+
 def draft_chunk_for(weights: int, device: str, *, is_offloaded: bool) -> int:
     """Tokens of a draft to compute at once, so that it is not long in the way of what is sent; 0 to compute none.
 

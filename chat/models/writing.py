@@ -53,25 +53,39 @@ class Writing:
         self.reply: Reply | None = None
         """The whole reply, once it has ended."""
 
-    def tokens(self, state: KeptState, chunk: int) -> Iterator[ReadProgress | Chunk | Reply]:
+    def tokens(self, state: KeptState, part: int) -> Iterator[ReadProgress | Chunk | Reply]:
         """Greedy decoding or sampling, one token at a time.
 
         Args:
             state: Holds what the prompt begins with.
-            chunk: Of the prompt's other tokens, how many are computed at once.
+            part: Of the prompt's other tokens, how many are computed at once.
         """
         self._cached = len(state)
-        logits = yield from prefill(self._engine, state, self.keys, self.images, self._stop, chunk)
+        logits = yield from prefill(self._engine, state, self.keys, self.images, self._stop, part)
         reason = StopReason.CANCELLED
         while logits is not None and not self._stop.is_set():
-            token_id = self._sampler.choose(logits)
-            text, ended = self._take(token_id)
-            yield Chunk(text, token_id)
+            chunk, ended = self.choose(logits)
+            yield chunk
             if ended:
                 reason = ended
                 break
-            logits = self._engine.compute(state, [(token_id, "")], self.images)
-        yield from self._end(reason)
+            logits = self._engine.compute(state, [(self.last_id, "")], self.images)
+        yield from self.end(reason)
+
+    def choose(self, logits: Tensor) -> tuple[Chunk, StopReason | None]:
+        """Add the next token to the reply; gives its piece, and the reason when it is the last one.
+
+        Args:
+            logits: After the prompt and the reply so far, (vocabulary,).
+        """
+        token_id = self._sampler.choose(logits)
+        text, ended = self._take(token_id)
+        return Chunk(text, token_id), ended
+
+    @property
+    def last_id(self) -> int:
+        """The id of the reply's newest token."""
+        return self._ids[-1]
 
     @property
     def most_new(self) -> int:
@@ -123,10 +137,10 @@ class Writing:
             yield Chunk(text, token_id)
             if reason:
                 break
-        yield from self._end(reason or StopReason.CANCELLED)
+        yield from self.end(reason or StopReason.CANCELLED)
 
-    def _end(self, reason: StopReason) -> Iterator[Chunk | Reply]:
-        """The text held back until now, and the reply."""
+    def end(self, reason: StopReason) -> Iterator[Chunk | Reply]:
+        """End the reply: the text held back until now, and the whole of it."""
         rest = self._text.finish()
         if rest:
             yield Chunk(rest, None)

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 import chat.models.kv_cache
 from chat.models.attention import attend
-from chat.models.idefics_decoder import IdeficsDecoder, Stretch
+from chat.models.idefics_decoder import IdeficsDecoder
 from chat.models.kv_cache import GrowingCache
+from chat.models.layout import following
 from chat.models.packed import PackedLinear, PackedPast, can_pack, pack_linears
+from chat.models.sights import Stretch, StretchSights
 from tests.models.tiny_idefics import write_idefics
 
 TOKENS = 60
@@ -76,7 +78,9 @@ def decoded(
     with torch.inference_mode():
         for start, end in zip([0, *cuts], [*cuts, len(ids)], strict=True):
             part = torch.tensor([ids[start:end]])
-            found[end - 1] = decoder.logits(part, stretches_of(newest, sights, start, end), cache).float()
+            looked = StretchSights([stretches_of(newest, sights, start, end)])
+            layout = following(start, end - start, latents[0] if latents else torch.empty(0))
+            found[end - 1] = decoder.logits(part, looked, layout, cache)[0, -1].float()
             if packs:
                 cache.pack()
     return found
