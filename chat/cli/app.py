@@ -18,11 +18,17 @@ from chat.errors import ChatError
 COMMANDS: Final = {
     "chat": ("chat.cli.chat", "Talk about pictures in the terminal UI; this is what runs without a command."),
     "ask": ("chat.cli.ask", "Ask one question and stream the reply."),
+    "caption": ("chat.cli.caption", "Write captions for pictures."),
+    "vqa": ("chat.cli.vqa", "Answer a question about each of several pictures."),
+    "classify": ("chat.cli.classify", "Tell which of several labels each picture has."),
+    "story": ("chat.cli.story", "Write a story about pictures."),
+    "few-shot": ("chat.cli.few_shot", "Answer for pictures as a few examples do."),
+    "batch": ("chat.cli.batch", "Do many jobs at once, and go on where a run was stopped."),
     "sessions": ("chat.cli.sessions", "List, show, rename, delete, restore, export and import saved sessions."),
     "doctor": ("chat.cli.doctor", "Tell what this machine can run, and what a checkpoint would take of it."),
     "bench": ("chat.cli.bench", "Measure speed beside the recipe of the guides."),
 }
-"""Module and one-line help of every command; the command has its own name in the module."""
+"""Module and one-line help of every command; the command has its own name in the module, `_` in the place of `-`."""
 
 INTERRUPTED: Final = 130
 
@@ -37,7 +43,7 @@ class _LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,11 +2,9 @@
 
 import contextlib
 import gc
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import click
 
 from chat.cli.app import INTERRUPTED
-from chat.cli.compose import check_request, loader, open_session_store
+from chat.cli.compose import check_request, open_session_store
 from chat.cli.options import (
     check_session_options,
     checkpoint_request,
@@ -24,14 +22,15 @@ from chat.cli.options import (
     session_options,
     settings,
 )
+from chat.cli.running import loaded, notice, say, stopping
 from chat.context import overflow, without_oldest
 from chat.conversation import Conversation, Image, Turn, user_turn
 from chat.errors import ChatError, ContextFullError, GenerationError, InputError, UsageError
 from chat.files import byte_size
-from chat.generation import NO_REPLY, Chunk, GenerationSettings, LoadProgress, Reply, StopReason, TextGenerator
+from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.images import MOST_BYTES, open_image, read_image
 from chat.prompt import serialize
-from chat.safe_text import json_line, printable
+from chat.safe_text import json_line
 from chat.session import RunningReply, SessionStore, conversation_of
 
 
@@ -70,7 +69,7 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
             quiet=options["as_json"],
         )
         try:
-            reply = exchange.run(lambda: _loaded(request, exchange.stop))
+            reply = exchange.run(lambda: loaded(request, exchange.stop))
         except ChatError as error:
             if exchange.stop.is_set():
                 sys.exit(INTERRUPTED)
@@ -82,17 +81,12 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _notice(words: str) -> None:
-    """A line for the person, apart from the reply."""
-    click.echo(f"idefics-chat: {words}", err=True)
-
-
 def _tell_cut(reply: Reply, chosen: GenerationSettings) -> None:
     """Tell of a reply that a limit ended: by itself it looks finished."""
     if reply.stop_reason is StopReason.MAX_NEW_TOKENS:
-        _notice(f"the reply was cut at {chosen.max_new_tokens:,} tokens (--max-new-tokens)")
+        notice(f"the reply was cut at {chosen.max_new_tokens:,} tokens (--max-new-tokens)")
     elif reply.stop_reason is StopReason.CONTEXT_FULL:
-        _notice("the reply was cut: the context is full; a shorter message, --drop-oldest or a new session makes room")
+        notice("the reply was cut: the context is full; a shorter message, --drop-oldest or a new session makes room")
 
 
 def _text(text: str) -> str:
@@ -130,39 +124,11 @@ def _session(store: SessionStore, options: dict[str, Any]) -> str:
         session_id = latest.id
     else:
         if options["continue_latest"]:
-            _notice("there is no session to go on with: this begins one")
+            notice("there is no session to go on with: this begins one")
         return store.new_session(system=system or "")
     if system is not None:
         store.set_system(session_id, system)
     return session_id
-
-
-def _loaded(request: Any, stop: threading.Event) -> TextGenerator:
-    # A closed stderr is None.
-    is_seen = sys.stderr is not None and sys.stderr.isatty()
-    shown = ""
-
-    def tell(progress: LoadProgress) -> None:
-        nonlocal shown
-        if progress.notice:
-            if is_seen:
-                click.echo("\r\x1b[K", err=True, nl=False)
-                shown = ""
-            _notice(printable(progress.notice, multiline=False))
-        if not progress.stage:
-            return
-        share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
-        size = f" of {byte_size(progress.total_bytes)}" if progress.total_bytes else ""
-        line = f"{printable(f'{request.name}: {progress.stage}', multiline=False)}{size}{share}"
-        if is_seen and line != shown:
-            shown = line
-            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
-
-    try:
-        return loader(request)(tell, stop)
-    finally:
-        if is_seen:
-            click.echo("\r\x1b[K", err=True, nl=False)
 
 
 @dataclass
@@ -186,7 +152,7 @@ class _Exchange:
     def run(self, load: Any) -> Reply:
         """Load the checkpoint, stream the reply and store it."""
         started = time.monotonic()
-        with _stopping(self.stop):
+        with stopping(self.stop):
             self._generator = generator = load()
             gc.enable()
             self.load_s = time.monotonic() - started
@@ -223,25 +189,22 @@ class _Exchange:
             raise ContextFullError(str(found), found)
         if not self.drops_oldest:
             raise ContextFullError(f"{found} (--drop-oldest), or begin a new session", found)
-        _notice(f"the model does not see {found.what_goes} (--drop-oldest); the session keeps all")
+        notice(f"the model does not see {found.what_goes} (--drop-oldest); the session keeps all")
         return without_oldest(conversation, found.exchanges)
 
     def _stream(self, generator: TextGenerator, prompt: Any, running: RunningReply) -> Reply:
         for piece in generator.generate(prompt, self.settings, self.stop):
             if isinstance(piece, Chunk):
                 running.add(piece)
-                self._say(printable(piece.text))
+                self._say(piece.text)
             elif isinstance(piece, Reply):
                 running.finish(piece)
                 return piece
         raise GenerationError(NO_REPLY)
 
     def _say(self, text: str) -> None:
-        """Write a piece of the reply so that it is seen at once; a stdout that is closed takes nothing."""
-        # Not by click, which has an encoding of its own for a terminal that cannot show a character.
-        if not self.quiet and sys.stdout is not None:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        if not self.quiet:
+            say(text)
 
     def report(self, reply: Reply, images: tuple[Image, ...]) -> dict[str, Any]:
         """The document that `--json` prints."""
@@ -268,20 +231,3 @@ class _Exchange:
                 "total_s": round(reply.total_s, 4),
             },
         }
-
-
-@contextlib.contextmanager
-def _stopping(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and a request to end stop the reply and keep what was said; a second Ctrl-C ends the program."""
-
-    def on_signal(number: int, _: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

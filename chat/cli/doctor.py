@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from chat.cli.options import BUNDLED, checkpoint_request, db_option, json_option
+from chat.checkpoints import BUNDLED
+from chat.cli.options import checkpoint_request, db_option, json_option
 from chat.files import byte_size
 from chat.safe_text import json_line, printable
 

@@ -6,10 +6,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+from chat.checkpoints import BUNDLED, request
 
-BUNDLED: Final = "shapes"
-"""What the bundled checkpoint is called."""
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -98,14 +97,4 @@ def settings(values: dict[str, Any]) -> Any:
 
 def checkpoint_request(values: dict[str, Any]) -> Any:
     """The `CheckpointRequest` among a command's option values."""
-    from chat.models.request import CheckpointRequest
-    from chat.shapes.bundled import CHECKPOINT
-
-    name = values["checkpoint"]
-    is_bundled = name == BUNDLED
-    return CheckpointRequest(
-        name=name,
-        folder=CHECKPOINT if is_bundled else None,
-        is_demonstration=is_bundled,
-        **{option: values[option] for option in _REQUEST},
-    )
+    return request(values["checkpoint"], **{option: values[option] for option in _REQUEST})

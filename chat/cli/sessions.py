@@ -2,17 +2,18 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from chat.cli.choices import choice_in_words, choice_object
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
 from chat.conversation import Image, Role
 from chat.errors import TranscriptError, UsageError
-from chat.records import SessionSummary, StoredTurn
+from chat.records import Choice, SessionSummary, StoredTurn
 from chat.safe_text import json_line, printable, short_line
 from chat.session import SessionStore
 
@@ -90,13 +91,24 @@ def show(session: str, db: Path | None, as_json: bool) -> None:
     """Show a session's conversation. SESSION is its id or the beginning of it."""
     with _store(db) as store:
         summary = store.find_session(session)
-        turns = store.turns(summary.id)
+        turns, choices = store.turns(summary.id), store.choices(summary.id)
     if as_json:
-        _print_json({**_summary_object(summary), "turns": [_turn_object(turn) for turn in turns]})
+        document = {**_summary_object(summary), "turns": [_turn_object(turn) for turn in turns]}
+        _print_json(document | {"choices": [choice_object(choice) for choice in choices]})
         return
     _say(summary.title or "(no title)")
+    _say_choices(choices, None)
     for stored in turns:
-        _say(f"\n{_who(stored)}: {_said(stored)}{_how_it_ended(stored)}")
+        example = " (example)" if stored.is_example else ""
+        _say(f"\n{_who(stored)}{example}: {_said(stored)}{_how_it_ended(stored)}")
+        _say_choices(choices, stored.id)
+
+
+def _say_choices(choices: Sequence[Choice], turn_id: int | None) -> None:
+    """What was ranked after a turn."""
+    for choice in choices:
+        if choice.turn_id == turn_id:
+            _say(f"\n{choice_in_words(choice)}")
 
 
 def _who(stored: StoredTurn) -> str:
@@ -135,6 +147,8 @@ def _turn_object(stored: StoredTurn) -> dict[str, Any]:
             for part in stored.turn.parts
         ],
     }
+    if stored.is_example:
+        turn["is_example"] = True
     if stored.generation is not None:
         turn["checkpoint"] = stored.generation.facts.name
         turn["stop_reason"] = stored.generation.stop_reason
@@ -202,7 +216,7 @@ def export_command(session: str, form: str, output: str, overwrite: bool, db: Pa
     """Save a session as a file, with its pictures beside it."""
     from chat.session_files import export_session
     from chat.transcript import save_transcript
-    from chat.transcript.json_text import PICTURE_FOLDER
+    from chat.transcript.pictures import PICTURE_FOLDER
 
     if output == "-" and as_json:
         raise UsageError("-o - and --json both print a document: choose one")

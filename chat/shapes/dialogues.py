@@ -151,7 +151,7 @@ class Completion:
     completion: str
 
 
-_FORMATS: Final = (
+FORMATS: Final = (
     "A {colour} {kind}.",
     "{colour} {kind}",
     "{kind}, {colour}",
@@ -161,6 +161,7 @@ _FORMATS: Final = (
     "{kind}: {colour}",
     "I see {colour}.",
 )
+"""How the examples of few-shot prompts are answered."""
 
 
 def _formatted(pattern: str, scene: Scene) -> str:
@@ -213,7 +214,7 @@ def _classification(rng: random.Random, scene: Scene) -> Completion:
 
 
 def _few_shot(rng: random.Random, scenes: Sequence[Scene]) -> Completion:
-    pattern = rng.choice(_FORMATS)
+    pattern = rng.choice(FORMATS)
     request = rng.choice(("Describe this image.", "Describe the picture.", "What is this?"))
     parts: list[str | Scene] = ["User:"]
     for scene in scenes[:-1]:

@@ -108,7 +108,7 @@ def test_a_reply_comes_piece_by_piece_and_is_whole_when_its_line_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_left_early: bool
 ) -> None:
     output, model = _Pieces(is_left_early=is_left_early), ScriptedGenerator(["Two small cats."])
-    monkeypatch.setattr("chat.cli.ask.loader", lambda request: lambda tell, stop: model)
+    monkeypatch.setattr("chat.cli.running.loader", lambda request: lambda tell, stop: model)
     monkeypatch.setattr(sys, "stdout", output)
     assert run_here(["ask", "Hello", "--db", str(tmp_path / "sessions.db")]) == 0
     assert output.pieces == ["Two ", "small ", "cats.", *([] if is_left_early else ["\n"])]
@@ -120,7 +120,7 @@ def test_a_reply_that_the_terminal_cannot_show_is_told_by_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output, model = io.TextIOWrapper(io.BytesIO(), encoding="ascii"), ScriptedGenerator(["snow ☃"])
-    monkeypatch.setattr("chat.cli.ask.loader", lambda request: lambda tell, stop: model)
+    monkeypatch.setattr("chat.cli.running.loader", lambda request: lambda tell, stop: model)
     monkeypatch.setattr(sys, "stdout", output)
     assert run_here(["ask", "Hello", "--db", str(tmp_path / "sessions.db")]) == 0
     output.seek(0)

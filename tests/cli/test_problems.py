@@ -191,7 +191,7 @@ def test_a_reply_that_breaks_off_is_closed_as_far_as_it_came(
     reason: str,
     words: str,
 ) -> None:
-    monkeypatch.setattr("chat.cli.ask.loader", lambda request: lambda tell, stop: _Failing(failure))
+    monkeypatch.setattr("chat.cli.running.loader", lambda request: lambda tell, stop: _Failing(failure))
     assert run_here(["ask", "Hello", "--db", str(tmp_path / "sessions.db")]) == code
     query = "select stop_reason, text from generations join parts using (turn_id)"
     assert stored(tmp_path, query) == [(reason, "Well, ")]

@@ -1,0 +1,43 @@
+"""Labels that were ranked, in words and as JSON."""
+
+from chat.records import Choice
+
+
+def choice_in_words(choice: Choice) -> str:
+    """The command, and each label with its share and its log-likelihood, the likeliest first."""
+    ranking = choice.ranking
+    pictures = "".join(f"[picture: {image.name}, {image.width}x{image.height}] " for image in choice.images)
+    asked = f"You: {pictures}/choose {' | '.join(ranking.labels)}"
+    ranked = ", ".join(
+        f"{ranking.labels[place]} {100 * ranking.probabilities[place]:.1f} % ({ranking.values[place]:.2f})"
+        for place in ranking.order
+    )
+    return f"{asked}\n\n{choice.facts.short_name or 'assistant'}: {ranked} (not part of the conversation)"
+
+
+def choice_object(choice: Choice) -> dict[str, object]:
+    """All that is known of it; the labels in the order they were named in."""
+    ranking = choice.ranking
+    scored = zip(ranking.labels, ranking.scores, ranking.probabilities, strict=True)
+    return {
+        "after_turn": choice.turn_id,
+        "created_at": choice.created_at,
+        "checkpoint": choice.facts.name,
+        "best": ranking.best,
+        "labels": [
+            {
+                "label": label,
+                "log_likelihood": score.log_likelihood,
+                "token_count": score.token_count,
+                "probability": share,
+            }
+            for label, score, share in scored
+        ],
+        "per_token": ranking.per_token,
+        "images": [
+            {"image": image.digest, "name": image.name, "width": image.width, "height": image.height}
+            for image in choice.images
+        ],
+        "picture_number": choice.number or None,
+        "left_out": choice.left_out,
+    }

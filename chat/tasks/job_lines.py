@@ -1,0 +1,142 @@
+"""Jobs from a file that has one on every line, as a JSON object. Opens no picture."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from chat.errors import ChatError, InputError
+from chat.files import read_file
+from chat.generation import GenerationSettings
+from chat.safe_text import short_line
+from chat.tasks.jobs import BadJob, Given, Job, JobId, Task, settings_of
+
+MOST_BYTES: Final = 2**30
+"""Of a file of jobs; its pictures are apart."""
+
+_LARGEST: Final = 2**63 - 1
+
+_SETTINGS: Final = tuple(field.name for field in fields(GenerationSettings))
+_WHOLE: Final = (int, "a whole number")
+_NUMBER: Final = (int | float, "a number")
+_KINDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "image": (str, "a text"),
+    "images": (list, "a list of texts"),
+    "prompt": (str, "a text"),
+    "task": (str, "a text"),
+    "max_new_tokens": _WHOLE,
+    "temperature": _NUMBER,
+    "top_p": _NUMBER,
+    "top_k": _WHOLE,
+    "num_beams": _WHOLE,
+    "repetition_penalty": _NUMBER,
+    "seed": _WHOLE,
+}
+"""What a job may say besides its id, and of what kind that is."""
+
+
+def jobs_of_file(path: Path, given: Given) -> list[Job | BadJob]:
+    """The jobs in a file, one for every line that is not blank.
+
+    Args:
+        path: Of the file; pictures are named from its folder.
+        given: Settings of jobs that do not say otherwise.
+
+    Raises:
+        InputError: The file cannot be read or has no job.
+    """
+    content = read_file(path, most_bytes=MOST_BYTES, error=InputError)
+    seen: dict[tuple[type, JobId], int] = {}
+    # Not by `splitlines`, to which other characters end a line as well.
+    lines = enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1)
+    jobs = [_job_of_line(line, number, path, given, seen) for number, line in lines if line.strip()]
+    if not jobs:
+        raise InputError(f"{short_line(str(path))}: has no jobs: write one on every line")
+    return jobs
+
+
+def _job_of_line(
+    line: bytes, number: int, path: Path, given: Given, seen: dict[tuple[type, JobId], int]
+) -> Job | BadJob:
+    where = f"{short_line(path.name)}, line {number}"
+    job_id: JobId | None = number
+    try:
+        row = _parsed(line)
+        job_id = None
+        job_id = _new_id(row.pop("id", number), number, seen)
+        return _job(job_id, where, _checked(row), path.parent, given)
+    except ChatError as error:
+        return BadJob(job_id, InputError(f"{where}: {error}"))
+
+
+def _job(job_id: JobId, where: str, row: dict[str, Any], folder: Path, given: Given) -> Job:
+    if "image" in row and "images" in row:
+        raise InputError("has both image and images: give one")
+    sources = (row["image"],) if "image" in row else tuple(row.get("images", ()))
+    paths = tuple(os.path.join(folder, os.path.expanduser(source)) for source in sources)
+    prompt = row.get("prompt", "")
+    task = _task(row["task"]) if "task" in row else Task.ASK if prompt.strip() or not paths else Task.CAPTION
+    own = {name: row[name] for name in _SETTINGS if name in row}
+    return Job(job_id, where, paths, sources, task, prompt, settings_of(task, {**given, **own}))
+
+
+def _checked(row: dict[str, object]) -> dict[str, Any]:
+    """The values that are there, each of its kind."""
+    for key, value in row.items():
+        if key not in _KINDS:
+            raise InputError(f"unknown key {short_line(key, 60)}")
+        kind, words = _KINDS[key]
+        is_texts = not isinstance(value, list) or all(isinstance(item, str) for item in value)
+        # To Python, true is a whole number.
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kind) or not is_texts):
+            raise InputError(f"{key} is not {words}")
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise InputError(f"{key} is too large a number")
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def _task(name: str) -> Task:
+    try:
+        return Task(name)
+    except ValueError as error:
+        raise InputError(f"task is none of {', '.join(Task)}") from error
+
+
+def _new_id(value: object, number: int, seen: dict[tuple[type, JobId], int]) -> JobId:
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise InputError("id is neither a text nor a whole number")
+    earlier = seen.setdefault((type(value), value), number)
+    if earlier != number:
+        raise InputError(f"the id {short_line(json.dumps(value), 60)} is that of line {earlier} already")
+    return value
+
+
+def _parsed(line: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(line.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise InputError("is not JSON: it is not a text in UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"is not JSON: see column {error.colno}") from error
+    except ValueError as error:
+        raise InputError("is not JSON: it holds a number of thousands of digits") from error
+    except RecursionError as error:
+        raise InputError("is no job: its lists are nested too deeply") from error
+    if not isinstance(value, dict):
+        raise InputError('is no job: write an object such as {"image": "cat.png", "prompt": "What is it?"}')
+    return value
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise InputError(f"the key {short_line(twice, 60)} stands twice in one object")
+    return found
+
+
+def _refuse_constant(name: str) -> object:
+    raise InputError(f"is not JSON: {name} is no number")
