@@ -1,10 +1,12 @@
 """What a store keeps and gives back: frozen values, without a word on how they are kept."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from chat.conversation import Image, Turn
+from chat.conversation import Image, Role, Turn
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
+from chat.ranking import Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,51 @@ class StoredTurn:
     """ISO 8601, UTC."""
     generation: Generation | None
     """None for a user's turn."""
+    is_example: bool = False
+    """Whether this message of the user's, with the reply to it, is an example of how to reply."""
+
+
+def exchanges_of(turns: Iterable[StoredTurn]) -> list[tuple[StoredTurn, StoredTurn | None]]:
+    """The messages of stored turns, each with its reply; None where it got none."""
+    exchanges: list[tuple[StoredTurn, StoredTurn | None]] = []
+    for stored in turns:
+        if stored.turn.role is Role.USER:
+            exchanges.append((stored, None))
+        else:
+            exchanges[-1] = (exchanges[-1][0], stored)
+    return exchanges
+
+
+def examples_of(turns: Iterable[StoredTurn]) -> list[StoredTurn]:
+    """The marked exchanges that have a reply, message and reply in turn."""
+    return [
+        stored
+        for message, reply in exchanges_of(turns)
+        if message.is_example and reply is not None and reply.turn.text.strip()
+        for stored in (message, reply)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Labels that a model ranked as the reply to a question of ours. It stands beside the conversation.
+
+    The model sees neither the question nor the labels later.
+    """
+
+    turn_id: int | None
+    """The turn it follows; None before the first."""
+    ranking: Ranking
+    facts: CheckpointFacts
+    """Of the checkpoint that ranked."""
+    created_at: str = ""
+    """ISO 8601, UTC."""
+    images: tuple[Image, ...] = ()
+    """Pictures that came with the question, attached to a message that was not sent."""
+    number: int = 0
+    """The first one's number in the conversation, or without any that of the newest picture the model saw; 0: none."""
+    left_out: int = 0
+    """How many of the oldest messages the model was not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
-from chat.records import Draft, SessionSummary, StoredTurn
+from chat.records import Choice, Draft, SessionSummary, StoredTurn
 
 SAVE_EVERY_S: Final = 0.5
 """Seconds between two commits of a reply that is being streamed; half of what is promised."""
@@ -65,6 +65,21 @@ class SessionStore(Protocol):
 
     def close_reply(self, turn_id: int, reply: Reply) -> None:
         """Keep a finished reply with its stop reason and timings."""
+
+    def mark_example(self, message_id: int, is_example: bool) -> None:
+        """Say whether a user's turn, with the reply to it, is an example of how to reply."""
+
+    def examples(self, session_id: str) -> Sequence[StoredTurn]:
+        """The marked exchanges of the shown branch, message and reply in turn; those without a word of reply are not.
+
+        They are in order and alternate, the user's first.
+        """
+
+    def add_choice(self, session_id: str, choice: Choice) -> None:
+        """Keep labels that were ranked, the bytes of the pictures that came with them included."""
+
+    def choices(self, session_id: str) -> Sequence[Choice]:
+        """What was ranked in the shown branch, in order."""
 
     def save_draft(self, session_id: str | None, draft: Draft) -> None:
         """Keep an unsent message; None is the session not yet begun; an empty draft removes it."""

@@ -1,5 +1,7 @@
 """Stored sessions to and from transcripts: the use cases behind export and import."""
 
+from dataclasses import replace
+
 from chat.conversation import Role, assistant_turn
 from chat.records import StoredTurn
 from chat.session import SessionStore
@@ -17,34 +19,48 @@ def export_session(store: SessionStore, session_id: str) -> Transcript:
     """
     summary = store.find_session(session_id)
     turns: list[StoredTurn] = []
+    numbers: dict[int | None, int | None] = {None: None}
     for stored in store.turns(summary.id):
         if turns and turns[-1].turn.role is stored.turn.role is Role.USER:
             turns.append(StoredTurn(len(turns) + 1, assistant_turn(""), stored.created_at, None))
-        turns.append(StoredTurn(len(turns) + 1, stored.turn, stored.created_at, stored.generation))
-    return Transcript(summary.title, summary.system, tuple(turns))
+        numbers[stored.id] = len(turns) + 1
+        turns.append(replace(stored, id=len(turns) + 1))
+    choices = tuple(
+        replace(choice, turn_id=numbers[choice.turn_id])
+        for choice in store.choices(summary.id)
+        # Another program may have gone on since the turns were read.
+        if choice.turn_id in numbers
+    )
+    return Transcript(summary.title, summary.system, tuple(turns), choices)
 
 
 def import_transcript(store: SessionStore, transcript: Transcript) -> str:
     """Keep a transcript as a new session; gives its id.
 
-    Replies keep their text and where they came from; the times are those of the import. Where it ends in the middle,
-    by an error or by the user, what was imported is deleted again.
+    Replies keep their text and where they came from; the times of turns are those of the import. Where it ends in the
+    middle, by an error or by the user, what was imported is deleted again.
     """
     session_id = store.new_session(system=transcript.system, title=transcript.title)
-    message_id = 0
+    ids: dict[int | None, int | None] = {None: None}
+    message_id = turn_id = 0
     try:
-        for stored in transcript.turns:
+        for number, stored in enumerate(transcript.turns, start=1):
             if stored.turn.role is Role.USER:
-                message_id = store.add_user_turn(session_id, stored.turn)
+                message_id = turn_id = store.add_user_turn(session_id, stored.turn)
+                if stored.is_example:
+                    store.mark_example(message_id, True)
             elif stored.generation is not None or stored.turn.text:
-                _add_reply(store, message_id, stored)
+                turn_id = _add_reply(store, message_id, stored)
+            ids[number] = turn_id
+        for choice in transcript.choices:
+            store.add_choice(session_id, replace(choice, turn_id=ids[choice.turn_id]))
     except BaseException:
         store.delete_session(session_id)
         raise
     return session_id
 
 
-def _add_reply(store: SessionStore, message_id: int, stored: StoredTurn) -> None:
+def _add_reply(store: SessionStore, message_id: int, stored: StoredTurn) -> int:
     generation = stored.generation or UNKNOWN_GENERATION
     turn_id = store.open_reply(message_id, generation.facts, generation.settings)
     reply = generation.reply(stored.turn.text)
@@ -52,3 +68,4 @@ def _add_reply(store: SessionStore, message_id: int, stored: StoredTurn) -> None
         store.save_reply(turn_id, stored.turn.text, generation.token_ids)
     else:
         store.close_reply(turn_id, reply)
+    return turn_id

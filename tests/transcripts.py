@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from chat.conversation import Image, Part, Role, Text, Turn, assistant_turn, user_turn
 from chat.errors import TranscriptError
-from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, Score, StopReason
 from chat.images import read_image
-from chat.records import Generation, StoredTurn
+from chat.ranking import Ranking
+from chat.records import Choice, Generation, StoredTurn
 from chat.transcript import UNKNOWN_GENERATION, Transcript, load_transcript, save_transcript
 
 WHEN = "2026-11-21T02:30:00.000000+00:00"
@@ -29,6 +30,7 @@ def picture(colour: str, name: str = "", kind: str = "PNG") -> Image:
 
 
 RED, BLUE = picture("red"), picture("blue", "../blue sky\n.jpeg", "JPEG")
+GREEN = picture("green")
 
 GENERATION = Generation(
     facts=CheckpointFacts("HuggingFaceM4/idefics-9b-instruct", "0" * 40, device="cuda", dtype="bfloat16"),
@@ -53,6 +55,20 @@ TALK = Transcript(
         StoredTurn(5, user_turn("Are you there?"), WHEN, None),
     ),
 )
+
+CHOSEN = replace(
+    TALK,
+    turns=(replace(TALK.turns[0], is_example=True), *TALK.turns[1:]),
+    choices=(
+        Choice(
+            None, Ranking(("cat", "dog"), (Score(-0.5, 1), Score(-1.25, 2))), GENERATION.facts, WHEN, (GREEN, RED), 1
+        ),
+        Choice(
+            4, Ranking(("a é", "b"), (Score(-3.0, 2), Score(-2.0, 1)), per_token=True), GENERATION.facts, WHEN, (), 4, 1
+        ),
+    ),
+)
+"""The same with an example, labels ranked before the first turn, for a picture of their own, and after the fourth."""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -116,15 +132,32 @@ def transcripts(draw: st.DrawFn) -> Transcript:
     turns: list[StoredTurn] = []
     for number in range(1, draw(st.integers(0, 5)) + 1):
         if number % 2:
-            turns.append(StoredTurn(number, draw(user_turns()), WHEN, None))
+            turns.append(StoredTurn(number, draw(user_turns()), WHEN, None, draw(st.booleans())))
         else:
             turns.append(StoredTurn(number, assistant_turn(draw(AWKWARD)), WHEN, draw(generations())))
-    return Transcript(draw(AWKWARD), draw(AWKWARD), tuple(turns))
+    return Transcript(
+        draw(AWKWARD), draw(AWKWARD), tuple(turns), tuple(draw(st.lists(choices(len(turns)), max_size=2)))
+    )
 
 
-def write(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+def choices(turn_count: int) -> st.SearchStrategy[Choice]:
+    """Labels that were ranked somewhere in a conversation of so many turns."""
+    scores = st.builds(Score, st.floats(-1e9, 0), st.integers(1, 99))
+    return st.builds(
+        Choice,
+        st.none() | st.integers(1, turn_count) if turn_count else st.none(),
+        st.builds(Ranking, st.just(("cat", "a dog")), st.tuples(scores, scores), per_token=st.booleans()),
+        st.just(GENERATION.facts),
+        st.just(WHEN),
+        st.lists(pictures(), max_size=2).map(tuple),
+        st.integers(0, 99),
+        st.integers(0, 99),
+    )
+
+
+def write(folder: Path, change: Callable[[dict[str, Any]], object], talk: Transcript = TALK) -> Path:
     """A good transcript's file after a change to its document."""
-    save_transcript(folder / "talk.json", TALK)
+    save_transcript(folder / "talk.json", talk)
     document = json.loads((folder / "talk.json").read_text("utf-8"))
     change(document)
     (folder / "talk.json").write_text(json.dumps(document), "utf-8")

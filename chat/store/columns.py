@@ -30,8 +30,8 @@ def text_from(column: str | bytes) -> str:
     return column if isinstance(column, str) else column.decode("utf-8", "surrogatepass")
 
 
-def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> dict[str, Column]:
-    """The columns of a reply that begins."""
+def facts_columns(facts: CheckpointFacts) -> dict[str, Column]:
+    """The columns that say which checkpoint it was."""
     return {
         "checkpoint": to_text(facts.name),
         "revision": None if facts.revision is None else to_text(facts.revision),
@@ -43,6 +43,13 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
         "image_size": facts.image_size,
         "image_detail": to_text(facts.image_detail),
         "is_demonstration": facts.is_demonstration,
+    }
+
+
+def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> dict[str, Column]:
+    """The columns of a reply that begins."""
+    return {
+        **facts_columns(facts),
         "settings": json.dumps(asdict(settings)),
         "seed": settings.seed,
         "token_ids": "[]",
@@ -57,7 +64,7 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
 def generation_from(row: sqlite3.Row) -> Generation:
     """The generation of a row of `generations`."""
     return Generation(
-        facts=_facts_from(row),
+        facts=facts_from(row),
         settings=_settings_from(row["settings"]),
         stop_reason=StopReason(row["stop_reason"]) if row["stop_reason"] is not None else None,
         seed=row["seed"],
@@ -69,7 +76,8 @@ def generation_from(row: sqlite3.Row) -> Generation:
     )
 
 
-def _facts_from(row: sqlite3.Row) -> CheckpointFacts:
+def facts_from(row: sqlite3.Row) -> CheckpointFacts:
+    """The checkpoint of a row with those columns."""
     return CheckpointFacts(
         name=text_from(row["checkpoint"]),
         revision=None if row["revision"] is None else text_from(row["revision"]),

@@ -32,7 +32,7 @@ _BRANCH: Final = """
 # A parent's id is below its child's, so that the order of ids is the order of turns.
 BRANCH_TURNS: Final = f"""
     {_BRANCH}
-    SELECT turns.id AS turn_id, turns.role, turns.created_at, generations.*
+    SELECT turns.id AS turn_id, turns.role, turns.created_at, turns.is_example, generations.*
     FROM branch JOIN turns ON turns.id = branch.id LEFT JOIN generations ON generations.turn_id = turns.id
     ORDER BY branch.id
 """
@@ -45,3 +45,20 @@ BRANCH_PARTS: Final = f"""
     ORDER BY branch.id, parts.position
 """
 """The parts of those turns in order."""
+
+BRANCH_CHOICES: Final = f"""
+    {_BRANCH}
+    SELECT choices.* FROM choices
+    WHERE session_id = :session AND (turn_id IS NULL OR turn_id IN (SELECT id FROM branch))
+    ORDER BY choices.id
+"""
+"""What was ranked before the first of those turns or after one of them."""
+
+CHOICE_LABELS: Final = (
+    "SELECT label, log_likelihood, token_count FROM choice_labels WHERE choice_id = ? ORDER BY position"
+)
+CHOICE_IMAGES: Final = """
+    SELECT image_digest, image_name, width, height
+    FROM choice_images JOIN images ON images.digest = choice_images.image_digest
+    WHERE choice_id = ? ORDER BY position
+"""

@@ -100,6 +100,52 @@ _M001: Final = (
 )
 
 
+_M003: Final = (
+    "ALTER TABLE turns ADD COLUMN is_example INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE choices (
+        id INTEGER PRIMARY KEY,
+        session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+        turn_id INTEGER REFERENCES turns (id) ON DELETE CASCADE, -- turn it follows; null: before the first
+        created_at TEXT NOT NULL,
+        checkpoint TEXT NOT NULL,
+        revision TEXT,
+        family TEXT NOT NULL,
+        device TEXT NOT NULL,
+        dtype TEXT NOT NULL,
+        quantization TEXT NOT NULL,
+        context_length INTEGER NOT NULL,
+        image_size INTEGER NOT NULL,
+        image_detail TEXT NOT NULL,
+        is_demonstration INTEGER NOT NULL,
+        per_token INTEGER NOT NULL, -- 1: compared by the log-likelihood of one token on average
+        number INTEGER NOT NULL, -- of the first picture that came with it, or else of the newest one seen; 0: none
+        left_out INTEGER NOT NULL -- oldest messages that the model was not shown
+    )
+    """,
+    "CREATE INDEX choices_of_session ON choices (session_id)",
+    """
+    CREATE TABLE choice_labels (
+        choice_id INTEGER NOT NULL REFERENCES choices (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL, -- from 0, as they were named
+        label TEXT NOT NULL,
+        log_likelihood REAL NOT NULL, -- natural, of all tokens together
+        token_count INTEGER NOT NULL CHECK (token_count > 0),
+        PRIMARY KEY (choice_id, position)
+    )
+    """,
+    """
+    CREATE TABLE choice_images (
+        choice_id INTEGER NOT NULL REFERENCES choices (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL, -- from 0
+        image_digest TEXT NOT NULL REFERENCES images (digest),
+        image_name TEXT NOT NULL,
+        PRIMARY KEY (choice_id, position)
+    )
+    """,
+)
+
+
 def m001_sessions(db: "Database") -> None:
     """Every table of the first version."""
     for statement in _M001:
@@ -111,7 +157,13 @@ def m002_image_detail(db: "Database") -> None:
     db.execute("ALTER TABLE generations ADD COLUMN image_detail TEXT NOT NULL DEFAULT 'low'")
 
 
-MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions, m002_image_detail)
+def m003_choices(db: "Database") -> None:
+    """Labels that were ranked, and the messages that are examples."""
+    for statement in _M003:
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions, m002_image_detail, m003_choices)
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 
 

@@ -8,8 +8,8 @@ from typing import Self
 from chat.conversation import Image, Role, Turn
 from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
-from chat.records import Draft, SessionSummary, StoredTurn
-from chat.store import drafts, ids, pictures, replies, turns
+from chat.records import Choice, Draft, SessionSummary, StoredTurn, examples_of
+from chat.store import choices, drafts, ids, pictures, replies, turns
 from chat.store.columns import Column, now, summary_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
@@ -166,6 +166,28 @@ class SqliteStore:
         """Keep a finished reply with its stop reason and timings; from then on it cannot change."""
         with self._database.writing() as connection:
             replies.close_reply(connection, turn_id, reply)
+
+    def mark_example(self, message_id: int, is_example: bool) -> None:
+        """Say whether a user's turn, with the reply to it, is an example of how to reply."""
+        with self._database.writing() as connection:
+            turns.mark_example(connection, message_id, is_example)
+
+    def examples(self, session_id: str) -> list[StoredTurn]:
+        """The marked exchanges of the shown branch that have a reply, message and reply in turn."""
+        return examples_of(self.turns(session_id))
+
+    def add_choice(self, session_id: str, choice: Choice) -> None:
+        """Keep labels that were ranked, the bytes of the pictures that came with them included."""
+        new_pictures = self._read_missing(choice.images)
+        with self._database.writing() as connection:
+            for image, data in new_pictures:
+                pictures.insert(connection, image, data)
+            choices.insert(connection, session_id, choice)
+
+    def choices(self, session_id: str) -> list[Choice]:
+        """What was ranked in the shown branch, in order; no picture's bytes are read."""
+        with self._database.reading() as connection:
+            return choices.of_branch(connection, self._database.path, session_id)
 
     def save_draft(self, session_id: str | None, draft: Draft) -> None:
         """Keep an unsent message; None is the session not yet begun; an empty draft removes it."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chat.conversation import Part, Role, Text, Turn
+from chat.errors import StoreError
 from chat.records import StoredTurn
 from chat.store.columns import Column, generation_from, now, text_from, to_text
 from chat.store.ids import unknown
@@ -51,6 +52,13 @@ def insert_parts(connection: sqlite3.Connection, turn_id: int, parts: Iterable[P
         connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", (turn_id, position, *_part_columns(part)))
 
 
+def mark_example(connection: sqlite3.Connection, message_id: int, is_example: bool) -> None:
+    """Say whether a user's turn is an example; raises StoreError where there is no such turn."""
+    query = "UPDATE turns SET is_example = ? WHERE id = ? AND role = ?"
+    if connection.execute(query, (is_example, message_id, Role.USER)).rowcount != 1:
+        raise StoreError(f"turn {message_id} is not a message: only a message with its reply can be an example")
+
+
 def branch(connection: sqlite3.Connection, path: Path, session_id: str, last: int | None = None) -> list[StoredTurn]:
     """The turns from the first to `last`, or to the session's last shown one; raises UnknownSessionError."""
     shown = require_session(connection, session_id)["head_turn_id"]
@@ -77,4 +85,5 @@ def _turn_from(row: sqlite3.Row, parts: Iterable[Part]) -> StoredTurn:
         turn=Turn(Role(row["role"]), tuple(parts)),
         created_at=row["created_at"],
         generation=generation_from(row) if row["checkpoint"] is not None else None,
+        is_example=bool(row["is_example"]),
     )

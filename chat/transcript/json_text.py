@@ -1,4 +1,4 @@
-"""The project's own format, version 1: a transcript as one JSON document, its pictures named and not held.
+"""The project's own format, versions 1 and 2: a transcript as one JSON document, its pictures named and not held.
 
 A key is called like the attribute it is written from. Reading trusts nothing: what it does not know it refuses.
 """
@@ -7,37 +7,24 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from pathlib import PurePosixPath
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from chat.conversation import Image, Part, Role, Text, Turn
 from chat.errors import InvalidTurnError, TranscriptError
-from chat.images import media_type
 from chat.records import Generation, StoredTurn
-from chat.safe_text import printable, short_line
+from chat.safe_text import short_line
+from chat.transcript.choices import ChoiceObject
+from chat.transcript.pictures import PictureObject, file_of, picture_from, picture_object, require_time
 from chat.transcript.typed_json import read_as
 from chat.transcript.values import UNKNOWN_GENERATION, Transcript
 
 FORMAT: Final = "idefics-chat transcript"
-VERSION: Final = 1
-
-PICTURE_FOLDER: Final = "pictures"
+VERSION: Final = 2
+FIRST_VERSION: Final = 1
+"""Knows neither choices nor examples."""
 
 _NUMBER_LIST: Final = re.compile(r"\[\n((?:\s*\d+,\n)*\s*\d+\n)\s*\]")
-_NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """A picture as a document names it."""
-
-    file: str
-    digest: str
-    width: int = 0
-    height: int = 0
-    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +32,7 @@ class _Part:
     """A part of a turn: one of its fields."""
 
     text: str | None = None
-    image: _Picture | None = None
+    image: PictureObject | None = None
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.image is None):
@@ -60,12 +47,10 @@ class _Turn:
     parts: tuple[_Part, ...]
     created_at: str = ""
     generation: Generation | None = None
+    is_example: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            datetime.fromisoformat(self.created_at or "2000-01-01")
-        except ValueError as error:
-            raise TranscriptError("created_at is not a time as ISO 8601 writes it") from error
+        require_time(self.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +62,28 @@ class _Document:
     turns: tuple[_Turn, ...]
     title: str = ""
     system: str = ""
+    choices: tuple[ChoiceObject, ...] = ()
 
 
 def to_json(transcript: Transcript, files: Mapping[str, str]) -> str:
     """The document of a transcript; the same transcript always gives the same text.
 
+    Keys that the first version does not know are there only where they say something, and so is the later version.
+
     Args:
         transcript: What to write.
         files: For the digest of every picture, the path of its file from where the document will lie.
     """
+    is_of_first = not transcript.choices and not any(stored.is_example for stored in transcript.turns)
     document = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": FIRST_VERSION if is_of_first else VERSION,
         "title": transcript.title,
         "system": transcript.system,
         "turns": [_turn_object(stored, files) for stored in transcript.turns],
     }
+    if transcript.choices:
+        document["choices"] = [ChoiceObject.of(choice, files).written() for choice in transcript.choices]
     indented = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
     # Token ids would fill a file with lines of one number. Strings hold no line ends in JSON, so only lists match.
     return _NUMBER_LIST.sub(lambda found: "[" + ", ".join(found[1].replace(",", "").split()) + "]", indented) + "\n"
@@ -114,36 +105,20 @@ def from_json(document: str, open_picture: Callable[[str], Image]) -> Transcript
     version = value.get("version")
     if isinstance(version, int) and version > VERSION:
         raise TranscriptError(f"was written by a newer idefics-chat (version {version}): update the program")
-    if version != VERSION or isinstance(version, bool):
-        raise TranscriptError(f"version is not {VERSION}")
+    if not isinstance(version, int) or isinstance(version, bool) or version < FIRST_VERSION:
+        raise TranscriptError(f"version is none of {FIRST_VERSION} to {VERSION}")
     read = read_as(_Document, value, "", {Generation: UNKNOWN_GENERATION})
     turns = tuple(_stored_turn(number, turn, open_picture) for number, turn in enumerate(read.turns, start=1))
+    choices = tuple(choice.choice(open_picture) for choice in read.choices)
     try:
-        return Transcript(read.title, read.system, turns)
+        return Transcript(read.title, read.system, turns, choices)
     except InvalidTurnError as error:
         raise TranscriptError(str(error)) from error
 
 
 def picture_files(transcript: Transcript) -> dict[str, str]:
-    """For the digest of every picture, where its file lies beside the document.
-
-    The path keeps the picture's name where that is fit for one, and part of its digest, so that the pictures of many
-    transcripts can share a folder.
-    """
-    return {image.digest: f"{PICTURE_FOLDER}/{_file_name(image)}" for image in transcript.images}
-
-
-def _file_name(image: Image) -> str:
-    mark = f"-{image.digest[:12]}"
-    # A picture that came with a transcript carries the mark already.
-    stem = PurePosixPath(_shown_name(image.name)).stem.removesuffix(mark)
-    stem = _NOT_FOR_FILE_NAMES.sub("-", stem)[:40].strip("-") or "picture"
-    suffix = media_type(image.read()).rpartition("/")[2].replace("jpeg", "jpg")
-    return f"{stem}{mark}.{suffix}"
-
-
-def _shown_name(name: str) -> str:
-    return printable(name, multiline=False)
+    """For the digest of every picture, where its file lies beside the document."""
+    return {image.digest: file_of(image) for image in transcript.images}
 
 
 def _turn_object(stored: StoredTurn, files: Mapping[str, str]) -> dict[str, object]:
@@ -154,14 +129,15 @@ def _turn_object(stored: StoredTurn, files: Mapping[str, str]) -> dict[str, obje
     }
     if stored.generation is not None:
         written["generation"] = asdict(stored.generation)
+    if stored.is_example:
+        written["is_example"] = True
     return written
 
 
 def _part_object(part: Part, files: Mapping[str, str]) -> dict[str, object]:
     if isinstance(part, Text):
         return {"text": part.text}
-    picture = _Picture(files[part.digest], part.digest, part.width, part.height, _shown_name(part.name))
-    return {"image": asdict(picture)}
+    return {"image": asdict(picture_object(part, files))}
 
 
 def _parse(document: str) -> object:
@@ -190,7 +166,7 @@ def _refuse_constant(name: str) -> object:
 def _stored_turn(number: int, read: _Turn, open_picture: Callable[[str], Image]) -> StoredTurn:
     try:
         parts = tuple(_part(part, open_picture) for part in read.parts)
-        return StoredTurn(number, Turn(read.role, parts), read.created_at, read.generation)
+        return StoredTurn(number, Turn(read.role, parts), read.created_at, read.generation, read.is_example)
     except InvalidTurnError as error:
         raise TranscriptError(f"turn {number}: {error}") from error
 
@@ -198,7 +174,4 @@ def _stored_turn(number: int, read: _Turn, open_picture: Callable[[str], Image])
 def _part(part: _Part, open_picture: Callable[[str], Image]) -> Part:
     if part.image is None:
         return Text(part.text or "")
-    image = open_picture(part.image.file)
-    if image.digest != part.image.digest:
-        raise TranscriptError(f"{short_line(part.image.file)} is another picture than the one that was saved")
-    return image if part.image.name is None else replace(image, name=_shown_name(part.image.name))
+    return picture_from(part.image, open_picture)

@@ -6,7 +6,7 @@ from typing import Final
 from chat.conversation import Conversation, Image, Role
 from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
-from chat.records import Generation, StoredTurn
+from chat.records import Choice, Generation, StoredTurn
 
 UNKNOWN_GENERATION: Final = Generation(
     facts=CheckpointFacts(""),
@@ -31,14 +31,22 @@ class Transcript:
     """Instructions that stand before the first turn; empty when there are none."""
     turns: tuple[StoredTurn, ...] = ()
     """In alternation, the user's first; their ids count from 1. A reply's token ids stand in its generation alone."""
+    choices: tuple[Choice, ...] = ()
+    """Labels that were ranked beside it; the turn that each follows is named by its number."""
 
     def __post_init__(self) -> None:
         Conversation(tuple(stored.turn for stored in self.turns), self.system)
         for number, stored in enumerate(self.turns, start=1):
             if stored.generation is not None and stored.turn.role is Role.USER:
                 raise InvalidTurnError(f"turn {number} is the user's and cannot have a generation")
+            if stored.is_example and stored.turn.role is Role.ASSISTANT:
+                raise InvalidTurnError(f"turn {number} is the assistant's: mark the message before it as the example")
+        for choice in self.choices:
+            if choice.turn_id is not None and not 1 <= choice.turn_id <= len(self.turns):
+                raise InvalidTurnError(f"labels were ranked after turn {choice.turn_id}, which is not there")
 
     @property
     def images(self) -> tuple[Image, ...]:
-        """Every picture in order, each once."""
-        return tuple(dict.fromkeys(image for stored in self.turns for image in stored.turn.images))
+        """Every picture in order, each once; those of choices come last."""
+        said = [image for stored in self.turns for image in stored.turn.images]
+        return tuple(dict.fromkeys([*said, *(image for choice in self.choices for image in choice.images)]))

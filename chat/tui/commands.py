@@ -28,6 +28,13 @@ COMMANDS: Final = (
     Command("drop", "leave the oldest messages out of what the model sees", "COUNT"),
     Command("stop", "stop the reply or the loading"),
     Command("load", "load the checkpoint again"),
+    Command("choose", "see how likely the model finds each of several labels", "ONE | OTHER"),
+    Command("caption", "ask for a caption, if you like with its first words", "WORDS"),
+    Command("story", "ask for a story about the picture"),
+    Command("each", "ask the same of every attached picture by itself", "TEXT"),
+    Command("example", "mark the last exchange, or that of a number, as an example", "NUMBER"),
+    Command("recipe", "write the examples as a recipe with its pictures", "FILE"),
+    Command("fewshot", "begin a conversation with a recipe's examples", "FILE"),
     Command("help", "keys and commands"),
     Command("quit", "leave; everything is kept"),
 )

@@ -22,10 +22,11 @@ class Glyphs(NamedTuple):
     remove: str = "×"
     down: str = "↓"
     up: str = "↑"
+    chosen: str = "✓"
 
 
 UNICODE: Final = Glyphs()
-ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^")
+ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*")
 
 
 def glyphs_for(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> Glyphs:

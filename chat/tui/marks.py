@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 
 from chat.conversation import Image, Part, Text
 from chat.records import Draft
@@ -70,4 +71,4 @@ def moved(text: str, first_number: int, count: int, by: int) -> str:
 
 def renumbered(draft: Draft, number: int, new_number: int) -> Draft:
     """A message whose first picture got another number: the marks of its pictures go with them."""
-    return Draft(moved(draft.text, number, len(draft.images), new_number - number), draft.images)
+    return replace(draft, text=moved(draft.text, number, len(draft.images), new_number - number))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from chat.errors import ModelError
-from chat.generation import LoadProgress, Reply, TextGenerator
+from chat.generation import LoadProgress, Reply, Score, TextGenerator
 
 if TYPE_CHECKING:
     from chat.context import Overflow
@@ -69,6 +69,23 @@ class ReplyEnded(RunMessage):
 
 class RunFailed(RunMessage):
     """The model failed while it counted or replied."""
+
+    def __init__(self, run: int, error: ModelError) -> None:
+        super().__init__(run)
+        self.error = error
+
+
+class ChoiceEnded(RunMessage):
+    """The labels are ranked, or their ranking was stopped."""
+
+    def __init__(self, run: int, scores: tuple[Score, ...] | None) -> None:
+        super().__init__(run)
+        self.scores = scores
+        """In the labels' order; None where it was stopped."""
+
+
+class ChoiceFailed(RunMessage):
+    """The model failed while it ranked labels."""
 
     def __init__(self, run: int, error: ModelError) -> None:
         super().__init__(run)

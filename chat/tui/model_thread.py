@@ -6,6 +6,7 @@ that computes gets its own pool of helper threads.
 """
 
 import gc
+import math
 import os
 import sys
 import threading
@@ -21,6 +22,8 @@ from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
 from chat.tui.messages import (
+    ChoiceEnded,
+    ChoiceFailed,
     LoadAdvanced,
     LoadEnded,
     LoadFailed,
@@ -97,6 +100,12 @@ class ModelThread:
         self._jobs.put(lambda: self._reply(run, generator, conversation, settings, stop, chunks))
         return chunks
 
+    def score(self, run: int, generator: TextGenerator, conversation: Conversation, labels: tuple[str, ...]) -> None:
+        """Find out how likely each label is as the reply to a conversation; `stop_reply` stops it."""
+        self.stop_prefill()
+        stop = self._stop_reply = threading.Event()
+        self._jobs.put(lambda: self._score(run, generator, conversation, labels, stop))
+
     def stop_loading(self) -> None:
         """Ask the loading to stop at the next place where it can."""
         self._stop_loading.set()
@@ -106,7 +115,7 @@ class ModelThread:
         self._stop_prefill.set()
 
     def stop_reply(self) -> None:
-        """Ask the reply to end after the token at hand."""
+        """Ask the reply to end after the token at hand, or the ranking of labels where it can."""
         self._stop_reply.set()
 
     def close(self) -> None:
@@ -194,6 +203,23 @@ class ModelThread:
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))
+
+    def _score(
+        self,
+        run: int,
+        generator: TextGenerator,
+        conversation: Conversation,
+        labels: tuple[str, ...],
+        stop: threading.Event,
+    ) -> None:
+        try:
+            scores = generator.score(prompt_of(conversation, generator), labels, stop)
+            if scores is not None and not all(math.isfinite(score.log_likelihood) for score in scores):
+                raise GenerationError("it gave no likelihood for some of the labels")
+            self._post(ChoiceEnded(run, scores))
+        except Exception as error:
+            # As above: what a model raises is told, and the thread lives on.
+            self._post(ChoiceFailed(run, _model_error(error)))
 
 
 def _let_keys_go_first() -> None:

@@ -5,22 +5,24 @@ Lives on the UI thread with the store; knows no widget.
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
-from chat.context import without_oldest
-from chat.conversation import Conversation, Image, user_turn
+from chat.conversation import Image, user_turn
 from chat.errors import StoreBusyError, StoreError
-from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
-from chat.records import Draft, StoredTurn
-from chat.session import SessionStore, conversation_of
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
+from chat.records import Choice, Draft, StoredTurn
+from chat.session import SessionStore
 from chat.tui.kept_reply import KeptReply, now
-from chat.tui.marks import parts_of, renumbered
+from chat.tui.marks import parts_of
+from chat.tui.said import AskedChoice, RunningChoice, marked_message
+from chat.tui.waiting import WaitingSession
 
 NOTHING: Final = Draft()
 
 
-class OpenSession:
-    """A session in use; a new one is begun in the store with its first message.
+class OpenSession(WaitingSession):
+    """A session in use; a new one is begun in the store with its first message, or with the first labels ranked.
 
     What changes here is written by `save`, which can be called until the store has taken everything.
     """
@@ -32,23 +34,22 @@ class OpenSession:
             store: Keeps everything.
             session_id: Of the session; None for a new one.
         """
+        super().__init__()
         self._store = store
         self.id = session_id
         """None until the first message is sent."""
         self.title = ""
-        self.system = ""
-        self.turns: list[StoredTurn] = []
-        self.left_out = 0
-        """How many of the oldest messages, with their replies, the model is not shown; they stay in the session."""
-        self.waiting: list[Draft] = []
-        """Messages to send when the model is free."""
+        self.choosing: RunningChoice | None = None
+        """The labels that are being ranked."""
+        self._unsaved_choices: list[tuple[Choice, KeptReply | None]] = []
+        """What was ranked and is not in the store, with the reply it follows where that was not either."""
         self._reply: KeptReply | None = None
         self._unsaved: list[KeptReply] = []
         """The reply being written, and those before it that the store has not taken whole."""
         if session_id is not None:
             summary = store.find_session(session_id)
             self.id, self.title, self.system = summary.id, summary.title, summary.system
-            self.turns = list(store.turns(summary.id))
+            self.turns, self.choices = list(store.turns(summary.id)), list(store.choices(summary.id))
         self._saved_system = self.system
         self.draft = self._saved_draft = store.draft(self.id)
         """What is not sent: the waiting messages and the one being written, as one."""
@@ -61,38 +62,14 @@ class OpenSession:
         return self._reply is not None
 
     @property
-    def image_count(self) -> int:
-        """Pictures in the conversation."""
-        return sum(len(stored.turn.images) for stored in self.turns)
+    def is_busy(self) -> bool:
+        """Whether the model is at work on it."""
+        return self.is_replying or self.choosing is not None
 
     @property
-    def next_number(self) -> int:
-        """The number of the next message's first picture."""
-        return self.image_count + sum(len(draft.images) for draft in self.waiting) + 1
-
-    def numbered(self) -> Iterable[tuple[StoredTurn, int]]:
-        """The turns, each with the number of its first picture."""
-        number = 1
-        for stored in self.turns:
-            yield stored, number
-            number += len(stored.turn.images)
-
-    def conversation(self, facts: CheckpointFacts) -> Conversation:
-        """All that was said, as far as the model is shown it."""
-        return without_oldest(conversation_of(self.turns, system=self.system, facts=facts), self.left_out)
-
-    def conversation_with(self, draft: Draft, facts: CheckpointFacts) -> Conversation:
-        """The conversation if the draft were sent next."""
-        turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
-        pending = StoredTurn(0, turn, "", None)
-        conversation = conversation_of([*self.turns, pending], system=self.system, facts=facts)
-        return without_oldest(conversation, self.left_out)
-
-    def leave_out(self, count: int) -> None:
-        """Show the model so many of the oldest messages less, as far as there are any."""
-        # A message without a reply counts as well: it gets an empty one as soon as another follows.
-        exchanges = (len(conversation_of(self.turns).turns) + 1) // 2
-        self.left_out = min(self.left_out + count, exchanges)
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not (self.turns or self.choices or self.waiting or self.choosing)
 
     def keep_draft(self, written: Draft, before: Draft = NOTHING, *, is_last: bool = False) -> None:
         """Keep what is not sent.
@@ -102,32 +79,12 @@ class OpenSession:
             before: What is to stand before everything.
             is_last: The session is left: this is kept even where another window has put its own in its place since.
         """
-        self.draft = joined([before, *self.waiting, written])
+        running = [self.choosing.asked] if self.choosing else []
+        self.draft = joined([before, *running, *self.waiting, written])
         if is_last and self.draft and self.draft == self._saved_draft:
             # Without an answer the store has what was written there.
             with suppress(StoreError):
                 self._saved_draft = self._store.draft(self.id)
-
-    def number_of(self, position: int) -> int:
-        """The number of a waiting message's first picture."""
-        return self.image_count + sum(len(draft.images) for draft in self.waiting[:position]) + 1
-
-    def take_back(self, position: int = -1) -> Draft | None:
-        """Take a waiting message back, the last one unless told which; None where there is no such message."""
-        if not -len(self.waiting) <= position < len(self.waiting):
-            return None
-        position %= len(self.waiting)
-        number = self.number_of(position)
-        draft = self.waiting.pop(position)
-        self._renumber(position, number + len(draft.images), number)
-        return draft
-
-    def _renumber(self, position: int, number: int, new_number: int) -> None:
-        """Give new numbers to the pictures of the waiting messages from a position on."""
-        for later in range(position, len(self.waiting)):
-            draft = self.waiting[later]
-            self.waiting[later] = renumbered(draft, number, new_number)
-            number, new_number = number + len(draft.images), new_number + len(draft.images)
 
     def send(self, facts: CheckpointFacts, settings: GenerationSettings, prompt_tokens: int = 0) -> bool:
         """Keep the first waiting message as a turn and begin the reply to it, which `save` opens in the store.
@@ -147,15 +104,20 @@ class OpenSession:
         self._save_said()
         draft = self.waiting[0]
         turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
-        if self.id is None:
-            self.id = self._store.new_session(system=self.system)
-            self._saved_system, self._draft_as_new, self._saved_draft = self.system, self._saved_draft, Draft()
-        stored = StoredTurn(self._store.add_user_turn(self.id, turn), turn, now(), None)
+        session_id = self._begin()
+        stored = StoredTurn(self._store.add_user_turn(session_id, turn), turn, now(), None)
         # From here on it is sent, whatever fails: it must not be sent a second time.
         self.waiting.pop(0)
         self._reply = KeptReply(stored.id, facts, settings, prompt_tokens)
         self._unsaved.append(self._reply)
-        return self._append(self.id, stored)
+        return self._append(session_id, stored)
+
+    def _begin(self) -> str:
+        """Begin the session in the store, where it is a new one; gives its id."""
+        if self.id is None:
+            self.id = self._store.new_session(system=self.system)
+            self._saved_system, self._draft_as_new, self._saved_draft = self.system, self._saved_draft, Draft()
+        return self.id
 
     def _append(self, session_id: str, stored: StoredTurn) -> bool:
         """Add a turn that the store has; where others may have added some before it, take all of them from there."""
@@ -168,12 +130,15 @@ class OpenSession:
             if stored.turn.images or not is_certain:
                 self.turns = list(self._store.turns(session_id, stored.id))
         is_other = _words_of(held) != _words_of(self.turns)
+        if is_other:
+            with suppress(StoreError):
+                self.choices = list(self._store.choices(session_id))
         if is_other or not self.title:
             with suppress(StoreError):
                 summary = self._store.find_session(session_id)
                 self.title, self.system = summary.title, summary.system
                 self._saved_system = self.system
-        self._renumber(0, number, self.number_of(0))
+        self.renumber(0, number, self.number_of(0))
         return is_other
 
     def _is_next(self, turn_id: int) -> bool:
@@ -196,8 +161,9 @@ class OpenSession:
 
     @property
     def has_unsaved(self) -> bool:
-        """Whether the store has not taken the draft, the system text or a reply that has ended."""
-        return self.has_unsaved_draft or self._has_unsaved_system or any(r is not self._reply for r in self._unsaved)
+        """Whether the store has not taken the draft, the system text, a reply that has ended or a choice."""
+        has_unsaved_said = bool(self._unsaved_choices) or any(r is not self._reply for r in self._unsaved)
+        return self.has_unsaved_draft or self._has_unsaved_system or has_unsaved_said
 
     @property
     def _has_unsaved_system(self) -> bool:
@@ -227,6 +193,12 @@ class OpenSession:
         for reply in self._unsaved:
             reply.save(self._store)
         self._unsaved = [reply for reply in self._unsaved if not reply.is_closed]
+        while self._unsaved_choices:
+            choice, before = self._unsaved_choices[0]
+            kept = replace(choice, turn_id=before.turn_id) if before else choice
+            self._store.add_choice(self._begin(), kept)
+            self._unsaved_choices.pop(0)
+            self.choices = [kept if one is choice else one for one in self.choices]
 
     def _save_draft(self) -> None:
         if self.draft != self._saved_draft:
@@ -273,6 +245,44 @@ class OpenSession:
         stored = running.end(whole or running.cut(reason))
         self.turns.append(stored)
         return stored
+
+    def begin_choice(self, asked: AskedChoice, facts: CheckpointFacts) -> RunningChoice:
+        """Rank the labels that wait before everything else."""
+        self.waiting.remove(asked)
+        self.choosing = self.running(asked, facts)
+        return self.choosing
+
+    def give_up_choice(self) -> None:
+        """Let the labels that are being ranked wait again, before everything else."""
+        if self.choosing is not None:
+            self.waiting.insert(0, self.choosing.asked)
+            self.choosing = None
+
+    def finish_choice(self, scores: tuple[Score, ...]) -> Choice:
+        """Take how likely the labels are; `save` writes it."""
+        running, self.choosing = self.choosing, None
+        if running is None:
+            raise RuntimeError("no labels are being ranked")
+        choice = running.choice(scores, self.turns[-1].id if self.turns else None)
+        self.choices.append(choice)
+        self._unsaved_choices.append((choice, self._unsaved[-1] if self._unsaved else None))
+        return choice
+
+    def mark_example(self, number: int | None = None) -> StoredTurn:
+        """Mark an exchange as an example, or take its mark away; gives its message as it is now.
+
+        Args:
+            number: Which one, from 1; None for the last that has a reply.
+
+        Raises:
+            UsageError: There is no such exchange, or nothing was replied in it.
+            StoreError: Nothing was marked.
+        """
+        message = marked_message(self.turns, number)
+        marked = replace(message, is_example=not message.is_example)
+        self._store.mark_example(message.id, marked.is_example)
+        self.turns = [marked if stored is message else stored for stored in self.turns]
+        return marked
 
 
 def joined(drafts: Sequence[Draft]) -> Draft:

@@ -1,12 +1,16 @@
 """Turns, pictures and replies to keep."""
 
 import hashlib
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from chat.conversation import Image
-from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, Reply, Score, StopReason
+from chat.ranking import Ranking
+from chat.records import Choice
 from chat.store import SqliteStore, open_store
 from chat.store.connection import connect
 
@@ -44,6 +48,11 @@ def reply(text: str = "Two cats.", *, stop_reason: StopReason = StopReason.END_O
     )
 
 
+def choice(turn_id: int | None, *images: Image) -> Choice:
+    """Two labels that were ranked after a turn."""
+    return Choice(turn_id, Ranking(("cat", "dog"), (Score(-1.0, 1), Score(-2.0, 2))), FACTS, images=images)
+
+
 def refuse(message: str) -> Callable[[], bytes]:
     """A `read` that fails."""
 
@@ -61,6 +70,12 @@ def count(path: Path, table: str) -> int:
         return found
     finally:
         connection.close()
+
+
+def dump(path: Path) -> list[str]:
+    """Everything in a database, as the statements that would make it."""
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
 
 
 def integrity(path: Path) -> str:

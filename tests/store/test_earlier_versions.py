@@ -5,7 +5,35 @@ from pathlib import Path
 from chat.conversation import user_turn
 from chat.store import SqliteStore, open_store
 from chat.store.files import backups
-from tests.store.samples import FACTS, SETTINGS, execute, reply
+from tests.store.samples import FACTS, SETTINGS, choice, execute, reply
+
+UNDO_M003 = (
+    "DROP TABLE choice_images",
+    "DROP TABLE choice_labels",
+    "DROP TABLE choices",
+    "ALTER TABLE turns DROP COLUMN is_example",
+    "DELETE FROM _sqlite_migrations WHERE name = 'm003_choices'",
+    "PRAGMA user_version = 2",
+)
+
+
+def test_a_database_without_choices_and_examples_gets_room_for_them(store: SqliteStore, path: Path) -> None:
+    session_id = store.new_session()
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
+    store.close()
+    execute(path, *UNDO_M003)
+    with open_store(path) as opened:
+        assert [(stored.turn.text, stored.is_example) for stored in opened.turns(session_id)] == [
+            ("hi", False),
+            ("Two cats.", False),
+        ]
+        assert opened.choices(session_id) == []
+        opened.mark_example(message, True)
+        opened.add_choice(session_id, choice(message))
+        assert len(opened.examples(session_id)) == 2
+        assert opened.choices(session_id)[0].ranking.best == "cat"
+    assert len(backups(path)) == 1
 
 
 def test_replies_of_the_first_version_were_of_low_image_detail(store: SqliteStore, path: Path) -> None:
@@ -13,7 +41,7 @@ def test_replies_of_the_first_version_were_of_low_image_detail(store: SqliteStor
     message = store.add_user_turn(session_id, user_turn("hi"))
     store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
     store.close()
-    execute(path, "ALTER TABLE generations DROP COLUMN image_detail")
+    execute(path, *UNDO_M003, "ALTER TABLE generations DROP COLUMN image_detail")
     execute(path, "DELETE FROM _sqlite_migrations WHERE name = 'm002_image_detail'")
     execute(path, "PRAGMA user_version = 1")
     with open_store(path) as opened:

@@ -15,12 +15,12 @@ from chat.errors import StoreError
 from chat.store import SqliteStore, open_store, schema
 from chat.store.connection import APPLICATION_ID
 from chat.store.files import KEPT_BACKUPS, backups
-from tests.store.samples import FACTS, SETTINGS, execute, integrity, picture, reply
+from tests.store.samples import FACTS, SETTINGS, choice, dump, execute, integrity, picture, reply
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-TABLES = {"sessions", "turns", "parts", "images", "generations", "drafts"}
+TABLES = set("sessions turns parts images generations drafts choices choice_labels choice_images".split())
 
 
 def m002_notes(db: "Database") -> None:
@@ -61,15 +61,11 @@ def one_exchange(store: SqliteStore, path: Path) -> str:
     session_id = store.new_session()
     message = store.add_user_turn(session_id, user_turn("hi", picture()))
     store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
+    store.add_choice(session_id, choice(message, picture()))
     store.save_draft(session_id, store.draft(None))
     store.close()
     execute(path, "INSERT INTO drafts VALUES (NULL, 'draft', '[]')")
     return session_id
-
-
-def dump(path: Path) -> list[str]:
-    with closing(sqlite3.connect(path)) as connection:
-        return list(connection.iterdump())
 
 
 def test_an_empty_file_gets_every_table(store: SqliteStore, path: Path) -> None:
@@ -293,6 +289,7 @@ def test_every_table_can_be_read_by_hand(one_exchange: str, path: Path) -> None:
         "UPDATE parts SET image_digest = 'none such' WHERE kind = 'image'",
         "DELETE FROM images",
         "INSERT INTO drafts VALUES (NULL, 'a second one', '[]')",
+        "UPDATE choice_labels SET token_count = 0",
     ],
 )
 def test_the_tables_refuse_what_makes_no_sense(one_exchange: str, path: Path, statement: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -18,6 +18,7 @@ from chat.generation import (
     Loader,
     LoadProgress,
     Reply,
+    Score,
     TextGenerator,
 )
 from chat.images import open_image
@@ -56,6 +57,25 @@ class HeldGenerator(ScriptedGenerator):
                 if self._words.acquire(timeout=0.01):
                     break
             yield piece
+
+
+class RankingGenerator(HeldGenerator):
+    """Ranks labels when it is let, and says at once what it replies; the shorter a label, the likelier."""
+
+    def __init__(self, *replies: str | Exception, failure: Exception | None = None) -> None:
+        super().__init__(*replies)
+        self.free()
+        self.gate = threading.Event()
+        self._failure = failure
+
+    def score(self, prompt: Prompt, texts: Sequence[str], stop: threading.Event) -> tuple[Score, ...] | None:
+        while not self.gate.wait(0.005):
+            if stop.is_set():
+                return None
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        return super().score(prompt, texts, stop)
 
 
 class HeldLoader:

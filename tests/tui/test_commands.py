@@ -39,7 +39,7 @@ def test_what_is_a_command(text: str, call: Call | None) -> None:
 
 def test_completions_are_those_that_begin_so() -> None:
     assert completions("/") == COMMANDS
-    assert [command.name for command in completions("/s")] == ["sessions", "system", "stop"]
+    assert [command.name for command in completions("/s")] == ["sessions", "system", "stop", "story"]
     assert completions("/image ") == completions("/home/x") == completions("") == completions(" /") == ()
 
 

@@ -24,13 +24,13 @@ MakeDesk = Callable[..., Desk]
 def _hold_drawing(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Let no conversation be drawn from now on before this is set."""
     gate = asyncio.Event()
-    show = ConversationLog.show_turns
+    show = ConversationLog.show_entries
 
     async def show_slowly(log: ConversationLog, *arguments: object) -> None:
         await gate.wait()
         await show(log, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ConversationLog, "show_turns", show_slowly)
+    monkeypatch.setattr(ConversationLog, "show_entries", show_slowly)
     return gate
 
 

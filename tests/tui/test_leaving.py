@@ -145,7 +145,7 @@ async def test_a_picture_that_is_still_being_read_is_kept_as_its_path(
         else:
             await write(pilot, desk, "what is it?")
             desk.screen.query_one(MessageInput).post_message(MessageInput.Dropped([path], str(path)))
-        await until(pilot, lambda: desk.screen._is_reading)
+        await until(pilot, lambda: desk.screen.is_reading)
         await pilot.press("ctrl+q", "ctrl+q")
         await until(pilot, lambda: desk.app._exit)
     assert store.draft(None) == Draft(f"{path}\n\nwhat is it?")

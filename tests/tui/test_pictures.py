@@ -234,7 +234,7 @@ async def test_a_picture_whose_bytes_are_gone_says_so(make_desk: MakeDesk, store
         assert stored is not None
         from chat.records import StoredTurn
 
-        await desk.screen.log_view.show_turns([(StoredTurn(1, user_turn(image, "What?"), "", None), 1)])
+        await desk.screen.log_view.show_entries([(StoredTurn(1, user_turn(image, "What?"), "", None), 1)])
         desk.screen.log_view.display = True
         await until(pilot, lambda: "the picture is gone" in str(desk.screen.query_one(Receipt).visual))
 

@@ -7,7 +7,9 @@ from textual.pilot import Pilot
 
 from chat.conversation import Image, user_turn
 from chat.errors import ChatError
-from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, Reply, Score, StopReason
+from chat.ranking import Ranking
+from chat.records import Choice
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.message_input import MessageInput
@@ -92,6 +94,19 @@ def test_loading_with_a_message_that_waits(make_desk: MakeDesk, snap_compare: Co
         await pilot.pause(0.2)
 
     assert snap_compare(desk.app, terminal_size=(80, 24), run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_labels_that_were_ranked(
+    make_desk: MakeDesk, snap_compare: Compare, talk: str, store: SessionStore, size: tuple[int, int]
+) -> None:
+    likelihoods = (-2.45, -5.28, -0.31, -4.03)
+    ranking = Ranking(("circle", "square", "triangle", "star"), tuple(Score(value, 1) for value in likelihoods))
+    last = store.turns(talk)[-1].id
+    store.add_choice(talk, Choice(last, ranking, FACTS, number=2))
+    store.mark_example(store.turns(talk)[2].id, True)
+    desk = make_desk(session_id=talk)
+    assert snap_compare(desk.app, terminal_size=size, run_before=_before(desk, "ink"))
 
 
 def test_tiny(make_desk: MakeDesk, snap_compare: Compare, talk: str) -> None:

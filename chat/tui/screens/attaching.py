@@ -17,7 +17,7 @@ from chat.images import open_image
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.tui.open_session import OpenSession
-from chat.tui.screens.talk import TalkScreen
+from chat.tui.screens.choosing import ChoosingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 
@@ -63,7 +63,7 @@ class SamplesOpened(Message):
         self.samples = samples
 
 
-class AttachingScreen(TalkScreen):
+class AttachingScreen(ChoosingScreen):
     """Turns paths into pictures of the message being written."""
 
     def __init__(
@@ -163,7 +163,7 @@ class AttachingScreen(TalkScreen):
         """Send the message that waited for pictures; None where it was changed, so that half a thought is not sent."""
         if held is None:
             self.say("The picture is attached; enter sends the message as it is now.", is_problem=False)
-        elif self._is_reading:
+        elif self.is_reading:
             self._held_text = held
         else:
             await self.submit(self.composer.take())
@@ -184,7 +184,7 @@ class AttachingScreen(TalkScreen):
         return True
 
     @property
-    def _is_reading(self) -> bool:
+    def is_reading(self) -> bool:
         """Whether a picture of the message being written is being read."""
         return any(self._is_shown(opening.session) for opening in self._openings)
 
@@ -215,7 +215,7 @@ class AttachingScreen(TalkScreen):
             return
         if await self._takes_paths(draft):
             return
-        if self._is_reading:
+        if self.is_reading:
             await self._hold(draft)
         elif self._is_bare_sample(draft):
             await self.submit(Draft(self.welcome.first_example, draft.images))
@@ -268,7 +268,7 @@ class AttachingScreen(TalkScreen):
     async def _show_samples(self, message: SamplesOpened) -> None:
         await self.welcome.show_samples(message.samples)
         self._sample = self.welcome.shown_sample
-        if self._wants_sample and self._sample is not None and not self.session.turns and not self.composer.draft:
+        if self._wants_sample and self._sample is not None and self.session.is_empty and not self.composer.draft:
             self._wants_sample = False
             await self.composer.attach([self._sample])
             self.composer.suggest(self.welcome.first_example)
@@ -283,7 +283,7 @@ class AttachingScreen(TalkScreen):
 
     async def on_welcome_asked(self, message: "Welcome.Asked") -> None:
         """Send an example with the sample picture, or with the pictures that are attached."""
-        if self._is_reading:
+        if self.is_reading:
             self.say("The picture is still being read: ask when it is attached.", is_problem=False)
             return
         images = self.composer.take_images() or ((self._sample,) if self._sample else ())

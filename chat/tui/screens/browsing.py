@@ -78,7 +78,7 @@ class BrowsingScreen(AttachingScreen):
         # Before anything that takes time: from now on what the composer holds is this session's.
         await self.composer.show_draft(draft, session.next_number)
         self.query_one(TitleBar).show_title(session.title)
-        await self.log_view.show_turns(list(session.numbered()), session.system)
+        await self.log_view.show_entries(session.entries(), session.system)
         self.say_nothing()
         await self.turns_changed()
         self.show_status()
@@ -138,7 +138,7 @@ class BrowsingScreen(AttachingScreen):
 
     async def turns_changed(self) -> None:
         """An empty conversation shows the welcome in the transcript's place."""
-        is_empty = not self.session.turns and not self.session.waiting
+        is_empty = self.session.is_empty
         self.set_class(not is_empty, "-talking")
         self.query_one(TitleBar).show_talking(not is_empty)
         await self._show_pane()

@@ -19,8 +19,8 @@ from chat.safe_text import short_line
 from chat.tui.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
-from chat.tui.screens.browsing import BrowsingScreen
 from chat.tui.screens.following import ECHO_S
+from chat.tui.screens.tasks import TaskScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.status_row import StatusRow
@@ -41,7 +41,7 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(BrowsingScreen):
+class ChatScreen(TaskScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -173,6 +173,8 @@ class ChatScreen(BrowsingScreen):
                 self.action_help()
             case "quit":
                 self.post_message(QuitWanted())
+            case _:
+                await self.run_task(call)
 
     async def _system(self, system: str) -> None:
         if system:

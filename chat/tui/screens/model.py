@@ -66,7 +66,7 @@ class ModelScreen(KeepingScreen):
     @property
     def is_working(self) -> bool:
         """Whether the model is at work on a message."""
-        return self._is_checking or (self._session is not None and self._session.is_replying)
+        return self._is_checking or (self._session is not None and self._session.is_busy)
 
     def say(self, text: str, *, is_problem: bool = True) -> None:
         """Say something in the line above the composer."""
@@ -156,6 +156,11 @@ class ModelScreen(KeepingScreen):
                 speed = (f"{since / elapsed:.0f}/s",) if since and elapsed > 0.2 else ()
                 return Status(
                     State.WRITING, (count_in_words(tokens, "token"), *speed, *queued), key="esc", key_word="stop"
+                )
+            case State.CHOOSING:
+                seconds = int(time.monotonic() - self._started)
+                return Status(
+                    State.CHOOSING, ((f"{seconds} s",) if seconds else ()) + queued, key="esc", key_word="stop"
                 )
             case State.NOT_LOADED:
                 return Status(State.NOT_LOADED, queued, key="/load", key_word="tries again")

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from textual import on
 
+from chat.conversation import Conversation
 from chat.errors import ChatError, StoreBusyError
-from chat.generation import GenerationSettings, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft, StoredTurn
 from chat.tui.marks import renumbered
 from chat.tui.messages import PromptCounted, ReplyEnded, RunFailed
@@ -28,6 +29,10 @@ class TalkScreen(FollowingScreen):
 
     async def submit(self, draft: Draft) -> None:
         """Send a message, or let it wait until the model is free."""
+        await self.enqueue(draft)
+
+    async def enqueue(self, draft: Draft) -> None:
+        """Let a message, or labels to be ranked, wait for their turn, which may be now."""
         self.say_nothing()
         session = self.session
         session.waiting.append(draft)
@@ -63,8 +68,11 @@ class TalkScreen(FollowingScreen):
             return
         self._run += 1
         self._is_checking = True
-        conversation = self.session.conversation_with(self.session.waiting[0], self._generator.facts)
-        self._model.count(self._run, self._generator, conversation, self._settings)
+        self._model.count(self._run, self._generator, *self.next_prompt(self._generator.facts))
+
+    def next_prompt(self, facts: CheckpointFacts) -> tuple[Conversation, GenerationSettings]:
+        """What the first message that waits asks the model, and how."""
+        return self.session.conversation_with(self.session.waiting[0], facts), self._settings
 
     def stop_checking(self) -> None:
         """Take the first waiting message back on its way to the model: what is counted must be what is sent."""
@@ -73,32 +81,35 @@ class TalkScreen(FollowingScreen):
             self._is_checking = False
 
     @on(PromptCounted)
-    async def _begin_reply(self, message: PromptCounted) -> None:
+    async def _take_counted(self, message: PromptCounted) -> None:
         if message.run != self._run or self._generator is None or not self.session.waiting:
             return
         self._is_checking = False
-        facts = self._generator.facts
         if message.overflow is not None:
             can_wait = message.overflow.exchanges > 0
-            await self._refuse(overflow_in_words(message.overflow), can_wait=can_wait)
+            await self.refuse(overflow_in_words(message.overflow), can_wait=can_wait)
             return
+        await self.begin_next(message.run, message.tokens, self._generator.facts)
+
+    async def begin_next(self, run: int, tokens: int, facts: CheckpointFacts) -> None:
+        """Send the first message that waits; it has been counted, and it fits."""
         settings = self._settings.seeded()
         try:
-            is_other = self.session.send(facts, settings, message.tokens)
+            is_other = self.session.send(facts, settings, tokens)
         except StoreBusyError as error:
             # It goes on waiting, before those behind it.
             self.not_saved_because(str(error))
             await self.show_waiting()
             return
         except ChatError as error:
-            await self._refuse(f"Not sent: {error}")
+            await self.refuse(f"Not sent: {error}")
             return
         sent = self.session.turns[-1]
         self.keep_draft()
-        self._prompt_tokens = message.tokens
+        self._prompt_tokens = tokens
         # Before anything is drawn: while that waits, another session may take this one's place.
-        self._ask_model(message.run, settings)
-        await self._show_sent(message.run, sent, is_other)
+        self._ask_model(run, settings)
+        await self._show_sent(run, sent, is_other)
 
     def _ask_model(self, run: int, settings: GenerationSettings) -> None:
         if self._generator is None or self._model is None:
@@ -115,7 +126,7 @@ class TalkScreen(FollowingScreen):
             if is_other:
                 await self.composer.number_from(session.next_number)
                 if run == self._run:
-                    await self.log_view.show_turns(list(session.numbered()), session.system)
+                    await self.log_view.show_entries(session.entries(), session.system)
             await self.show_waiting()
             if run == self._run and not is_other:
                 await self.log_view.add_user_turn(sent, session.image_count - len(sent.turn.images) + 1)
@@ -141,7 +152,7 @@ class TalkScreen(FollowingScreen):
         self.keep_draft()
         self.send_next()
 
-    async def _refuse(self, reason: str, *, can_wait: bool = False) -> None:
+    async def refuse(self, reason: str, *, can_wait: bool = False) -> None:
         """Tell why the first waiting message was not sent.
 
         Where it can be sent as it is once something else has changed, or where others wait behind it, it goes on
@@ -168,7 +179,7 @@ class TalkScreen(FollowingScreen):
             await self._end_reply(lambda: self.session.fail(StopReason.ERROR), str(message.error))
         elif self._is_checking:
             self._is_checking = False
-            await self._refuse(f"Not sent: {message.error}")
+            await self.refuse(f"Not sent: {message.error}")
 
     async def _end_reply(self, end: Callable[[], StoredTurn], error: str = "") -> None:
         self.stop_following()

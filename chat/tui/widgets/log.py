@@ -1,7 +1,7 @@
 """The conversation as it scrolls by: the newest turns are mounted, older ones when they are scrolled to."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from textual.app import ComposeResult
@@ -15,8 +15,10 @@ from textual.widgets import Static
 
 from chat.conversation import Role
 from chat.generation import LoadProgress
-from chat.records import Draft, StoredTurn
+from chat.records import Choice, Draft, StoredTurn
 from chat.tui.glyphs import GLYPHS
+from chat.tui.said import Entry, RunningChoice
+from chat.tui.widgets.choice import ChoiceCommand, ChoiceTurn
 from chat.tui.widgets.figure import Receipt
 from chat.tui.widgets.loading import LoadingTurn
 from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SystemTurn, UserTurn
@@ -57,7 +59,7 @@ class ConversationLog(VerticalScroll, can_focus=False):
 
     def __init__(self) -> None:
         super().__init__()
-        self._earlier: list[tuple[StoredTurn, int]] = []
+        self._earlier: list[tuple[Entry, int]] = []
         self._system = ""
         self._image_size: int | None = None
         self._checkpoint = ""
@@ -93,15 +95,13 @@ class ConversationLog(VerticalScroll, can_focus=False):
             for receipt in self.query(Receipt):
                 receipt.add_image_size(image_size)
 
-    async def show_turns(self, turns: Sequence[tuple[StoredTurn, int]], system: str = "") -> None:
-        """Show a session from its end; each turn comes with the number of its first picture."""
+    async def show_entries(self, entries: Sequence[tuple[Entry, int]], system: str = "") -> None:
+        """Show a session from its end; each entry comes with the number of its first picture."""
         with self.app.batch_update():
             await self._turns.remove_children()
             window = self.window
-            self._earlier, self._system = list(turns[:-window]), system
-            await self._turns.mount_all(
-                [*self._top(), *(self._view(stored, number) for stored, number in turns[-window:])]
-            )
+            self._earlier, self._system = list(entries[:-window]), system
+            await self._turns.mount_all([*self._top(), *self._views(entries[-window:])])
         self.anchor()
 
     async def show_system(self, system: str) -> None:
@@ -119,9 +119,7 @@ class ConversationLog(VerticalScroll, can_focus=False):
         height = self.virtual_size.height
         with self.app.batch_update():
             await self.query(EarlierTurns).remove()
-            await self._turns.mount_all(
-                [*self._top(), *(self._view(stored, number) for stored, number in page)], before=0
-            )
+            await self._turns.mount_all([*self._top(), *self._views(page)], before=0)
 
         def keep_place() -> None:
             self.scroll_to(y=self.scroll_y + self.virtual_size.height - height, animate=False, immediate=True)
@@ -130,7 +128,7 @@ class ConversationLog(VerticalScroll, can_focus=False):
 
     async def add_user_turn(self, stored: StoredTurn, first_number: int) -> None:
         """Add what the user said, before whatever waits."""
-        await self._mount_before_waiting(UserTurn(stored.turn, first_number, self._image_size))
+        await self._mount_before_waiting(UserTurn(stored, first_number, self._image_size))
         self.anchor()
 
     async def begin_reply(self) -> None:
@@ -153,6 +151,36 @@ class ConversationLog(VerticalScroll, can_focus=False):
         """Show the complete reply."""
         await self.query(ReplyTurn).last().finish(stored, error)
         self.call_after_refresh(self._check_end)
+
+    async def begin_choice(self, running: RunningChoice) -> None:
+        """Add labels that are being ranked."""
+        asked = ChoiceCommand(running.asked.labels, running.asked.shown, running.number)
+        await self._mount_before_waiting(asked, ChoiceTurn(running.facts.name))
+        self.anchor()
+
+    async def drop_choice(self) -> None:
+        """Take the labels that are being ranked away."""
+        for turn in self.query(ChoiceTurn):
+            if turn.is_pending:
+                siblings = list(self._turns.children)
+                await self._turns.remove_children([siblings[siblings.index(turn) - 1], turn])
+
+    async def finish_choice(self, choice: Choice) -> None:
+        """Show how likely the labels are that were being ranked."""
+        with self.app.batch_update():
+            await self.drop_choice()
+            await self._mount_before_waiting(*self._views_of(choice, choice.number))
+        self.call_after_refresh(self._check_end)
+
+    def show_example(self, stored: StoredTurn) -> None:
+        """Show whether a message is an example."""
+        self._earlier = [
+            (stored if isinstance(entry, StoredTurn) and entry.id == stored.id else entry, number)
+            for entry, number in self._earlier
+        ]
+        for turn in self.query(UserTurn):
+            if turn.turn_id == stored.id:
+                turn.show_example(stored.is_example)
 
     async def show_waiting(self, waiting: Sequence[Draft], first_number: int) -> None:
         """Show the messages that wait to be sent, in the place of those shown before."""
@@ -211,14 +239,20 @@ class ConversationLog(VerticalScroll, can_focus=False):
             return [EarlierTurns(len(self._earlier))]
         return [SystemTurn(self._system)] if self._system else []
 
-    def _view(self, stored: StoredTurn, first_number: int) -> Widget:
-        if stored.turn.role is Role.USER:
-            return UserTurn(stored.turn, first_number, self._image_size)
-        facts = stored.generation.facts if stored.generation else None
-        return ReplyTurn(facts.name if facts else self._checkpoint, stored)
+    def _views(self, entries: Iterable[tuple[Entry, int]]) -> list[Widget]:
+        return [view for entry, number in entries for view in self._views_of(entry, number)]
 
-    async def _mount_before_waiting(self, widget: Widget) -> None:
+    def _views_of(self, entry: Entry, first_number: int) -> list[Widget]:
+        if isinstance(entry, Choice):
+            asked = ChoiceCommand(entry.ranking.labels, entry.images, entry.number)
+            return [asked, ChoiceTurn(entry.facts.name, entry)]
+        if entry.turn.role is Role.USER:
+            return [UserTurn(entry, first_number, self._image_size)]
+        facts = entry.generation.facts if entry.generation else None
+        return [ReplyTurn(facts.name if facts else self._checkpoint, entry)]
+
+    async def _mount_before_waiting(self, *widgets: Widget) -> None:
         try:
-            await self._turns.mount(widget, before=self.query(QueuedTurn).first())
+            await self._turns.mount(*widgets, before=self.query(QueuedTurn).first())
         except NoMatches:
-            await self._turns.mount(widget)
+            await self._turns.mount(*widgets)

@@ -26,13 +26,14 @@ class State(StrEnum):
     NOT_LOADED = "not loaded"
     READING = "reading"
     WRITING = "writing"
+    CHOOSING = "choosing"
     STOPPING = "stopping"
     NOT_SAVED = "not saved"
 
     @property
     def is_busy(self) -> bool:
         """Whether the model is at work on a message."""
-        return self in (State.READING, State.WRITING, State.STOPPING)
+        return self in (State.READING, State.WRITING, State.CHOOSING, State.STOPPING)
 
 
 class Status(NamedTuple):

@@ -46,9 +46,10 @@ class TurnView(Horizontal):
 class UserTurn(TurnView):
     """What the user said, with pictures."""
 
-    def __init__(self, turn: Turn, first_number: int, image_size: int | None) -> None:
-        super().__init__(Content.styled("You", "bold $text-primary"))
-        self._turn = turn
+    def __init__(self, stored: StoredTurn, first_number: int, image_size: int | None) -> None:
+        super().__init__(_user_label(stored.is_example))
+        self.turn_id = stored.id
+        self._turn = stored.turn
         self._first_number = first_number
         self._image_size = image_size
 
@@ -58,6 +59,18 @@ class UserTurn(TurnView):
             yield Static(text, markup=False, classes="said")
         if self._turn.images:
             yield Figures(self._turn.images, self._first_number, self._image_size)
+
+    def show_example(self, is_example: bool) -> None:
+        """Show whether the message, with the reply to it, is an example."""
+        self._label = _user_label(is_example)
+        # The turn may not be mounted yet; it shows what it has then.
+        for gutter in self.query(".gutter").results(Static):
+            gutter.update(self._label)
+
+
+def _user_label(is_example: bool) -> Content:
+    example = [("\nexample", "italic $quiet")] if is_example else []
+    return Content.assemble(("You", "bold $text-primary"), *example)
 
 
 class SystemTurn(TurnView):
@@ -172,7 +185,7 @@ class QueuedTurn(TurnView, can_focus=True):
         """The message in short, and what can be done with it."""
         lines = printable(self._draft.text).strip().splitlines() or [""]
         parts: list[Content] = [Content(line) for line in lines[:3]]
-        parts += [_picture_name(image, number) for number, image in enumerate(self._draft.images, self._first_number)]
+        parts += [picture_name(image, number) for number, image in enumerate(self._draft.images, self._first_number)]
         hint = f"sent when the model is ready · {GLYPHS.up} edit · del take back"
         yield Static(Content("\n").join(part for part in parts if part.plain), markup=False, classes="said")
         yield Static(Content.styled(hint, "$quiet"), markup=False)
@@ -188,7 +201,8 @@ class QueuedTurn(TurnView, can_focus=True):
         self.action_take_back(True)
 
 
-def _picture_name(image: Image, number: int) -> Content:
+def picture_name(image: Image, number: int) -> Content:
+    """A picture in words: its number and its name."""
     return Content.assemble((f"[{number}] ", "$text-accent"), printable(image.name, multiline=False))
 
 

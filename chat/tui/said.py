@@ -1,0 +1,152 @@
+"""What was said in a session: its turns, the labels that were ranked between them, and what of it a model is shown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import chain
+
+from chat.context import without_oldest
+from chat.conversation import Conversation, Image, user_turn
+from chat.errors import UsageError
+from chat.generation import CheckpointFacts, Score
+from chat.ranking import Ranking
+from chat.records import Choice, Draft, StoredTurn, examples_of, exchanges_of
+from chat.session import conversation_of
+from chat.tui.kept_reply import now
+from chat.tui.marks import parts_of
+
+Entry = StoredTurn | Choice
+"""What the transcript shows in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedChoice(Draft):
+    """Labels to be ranked, in their place among the messages that wait. The text is the command as it was typed."""
+
+    labels: tuple[str, ...] = ()
+    shown: tuple[Image, ...] = field(default=())
+    """Pictures that come with them. They are the message's that is being written, so that they have no number here."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningChoice:
+    """Labels that are being ranked."""
+
+    asked: AskedChoice
+    facts: CheckpointFacts
+    number: int
+    left_out: int
+
+    def choice(self, scores: tuple[Score, ...], turn_id: int | None) -> Choice:
+        """What came of it, after the turn it follows."""
+        ranking = Ranking(self.asked.labels, scores)
+        return Choice(turn_id, ranking, self.facts, now(), self.asked.shown, self.number, self.left_out)
+
+
+class SaidSession:
+    """The turns of a session and what stands between them."""
+
+    def __init__(self) -> None:
+        self.system = ""
+        self.turns: list[StoredTurn] = []
+        self.choices: list[Choice] = []
+        """What was ranked; no part of what a model is shown."""
+        self.left_out = 0
+        """How many of the oldest messages, with their replies, the model is not shown; they stay in the session."""
+
+    @property
+    def image_count(self) -> int:
+        """Pictures in the conversation."""
+        return sum(len(stored.turn.images) for stored in self.turns)
+
+    def numbered(self) -> Iterable[tuple[StoredTurn, int]]:
+        """The turns, each with the number of its first picture."""
+        number = 1
+        for stored in self.turns:
+            yield stored, number
+            number += len(stored.turn.images)
+
+    def entries(self) -> list[tuple[Entry, int]]:
+        """The turns and what was ranked after each, with the number of the first picture."""
+        known = {stored.id for stored in self.turns}
+        found: list[tuple[Entry, int]] = [(choice, choice.number) for choice in self.choices if choice.turn_id is None]
+        for stored, number in self.numbered():
+            found.append((stored, number))
+            found += [(choice, choice.number) for choice in self.choices if choice.turn_id == stored.id]
+        # A reply that the store took late has got its id since.
+        late = (choice for choice in self.choices if choice.turn_id is not None and choice.turn_id not in known)
+        return [*found, *((choice, choice.number) for choice in late)]
+
+    def conversation(self, facts: CheckpointFacts) -> Conversation:
+        """All that was said, as far as the model is shown it."""
+        return without_oldest(conversation_of(self.turns, system=self.system, facts=facts), self.left_out)
+
+    def conversation_with(self, draft: Draft, facts: CheckpointFacts) -> Conversation:
+        """The conversation if the draft were sent next."""
+        turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
+        pending = StoredTurn(0, turn, "", None)
+        conversation = conversation_of([*self.turns, pending], system=self.system, facts=facts)
+        return without_oldest(conversation, self.left_out)
+
+    def conversation_for(self, asked: AskedChoice, facts: CheckpointFacts) -> Conversation:
+        """The conversation with the question which of the labels it is."""
+        # Here, because the first frame does without.
+        from chat.tasks.choosing import choice_conversation
+
+        return choice_conversation(self.conversation(facts), asked.shown, asked.labels)
+
+    def running(self, asked: AskedChoice, facts: CheckpointFacts) -> RunningChoice:
+        """What is known of labels before they are ranked."""
+        seen = self.conversation(facts).images
+        number = self.image_count + 1 if asked.shown else self._number_of(seen[-1]) if seen else 0
+        return RunningChoice(asked, facts, number, self.left_out)
+
+    def _number_of(self, image: Image) -> int:
+        """The number that a picture stands under last."""
+        everything = chain.from_iterable(stored.turn.images for stored in self.turns)
+        return max((number for number, one in enumerate(everything, start=1) if one == image), default=0)
+
+    def examples(self) -> list[StoredTurn]:
+        """The marked exchanges; where none is marked, all about pictures that the model has finished.
+
+        Raises:
+            UsageError: There are none.
+        """
+        finished = [
+            stored
+            for message, reply in exchanges_of(self.turns)
+            if message.turn.images and reply is not None and _is_finished(reply)
+            for stored in (message, reply)
+        ]
+        found = examples_of(self.turns) or finished
+        if not found:
+            raise UsageError("there is no exchange about a picture yet: ask something first")
+        return found
+
+    def leave_out(self, count: int) -> None:
+        """Show the model so many of the oldest messages less, as far as there are any."""
+        # A message without a reply counts as well: it gets an empty one as soon as another follows.
+        exchanges = (len(conversation_of(self.turns).turns) + 1) // 2
+        self.left_out = min(self.left_out + count, exchanges)
+
+
+def marked_message(turns: Iterable[StoredTurn], number: int | None) -> StoredTurn:
+    """The message of an exchange that can be an example: of that number from 1, or of the last one with a reply.
+
+    Raises:
+        UsageError: There is no such exchange, or nothing was replied in it.
+    """
+    exchanges = exchanges_of(turns)
+    answered = [place for place, (_, reply) in enumerate(exchanges) if reply is not None and reply.turn.text.strip()]
+    if not answered:
+        raise UsageError("there is no exchange with a reply yet: ask something first")
+    place = answered[-1] if number is None else number - 1
+    if not 0 <= place < len(exchanges):
+        raise UsageError(f"there is no exchange {number:,}: give a number from 1 to {len(exchanges):,}")
+    if place not in answered:
+        raise UsageError(f"exchange {number:,} has no reply: there is nothing to follow")
+    return exchanges[place][0]
+
+
+def _is_finished(reply: StoredTurn) -> bool:
+    ending = reply.generation.stop_reason if reply.generation else None
+    return bool(reply.turn.text.strip()) and ending is not None and not ending.is_cut

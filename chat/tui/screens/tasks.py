@@ -1,0 +1,198 @@
+"""The commands that do more with pictures than talk: labels, captions, stories, one question for each, and examples."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.message import Message
+
+from chat.errors import ChatError, UsageError
+from chat.ranking import check_labels
+from chat.records import Draft
+from chat.safe_text import short_line
+from chat.tui.commands import Call
+from chat.tui.said import AskedChoice
+from chat.tui.screens.browsing import BrowsingScreen
+from chat.tui.wording import count_in_words
+
+# The tasks come with the first command that needs them.
+if TYPE_CHECKING:
+    from chat.tasks.recipes import Recipe
+
+STORY_REQUEST = "Use the image to write a story."
+"""The instruction of IDEFICS's guide, as a message."""
+
+
+class RecipeWritten(Message):
+    """A recipe lies in its file, or could not be written."""
+
+    def __init__(self, words: str, *, is_problem: bool) -> None:
+        super().__init__()
+        self.words = words
+        self.is_problem = is_problem
+
+
+class RecipeRead(Message):
+    """A recipe was read from its file, or could not be."""
+
+    def __init__(self, call: Call, recipe: "Recipe | None", problem: str = "") -> None:
+        super().__init__()
+        self.call = call
+        self.recipe = recipe
+        self.problem = problem
+
+
+class TaskScreen(BrowsingScreen):
+    """Does what these commands ask; where it cannot, one line says why, and the command is in the message again."""
+
+    async def run_task(self, call: Call) -> None:
+        """Run one of these commands."""
+        try:
+            await self._run_task(call)
+        except ChatError as error:
+            typed = f"/{call.name} {call.argument}"
+            await self.composer.put_back(Draft(typed), self.session.next_number)
+            self.say(short_line(str(error), 400))
+
+    async def _run_task(self, call: Call) -> None:
+        match call.name:
+            case "choose":
+                await self._choose(call.argument)
+            case "caption":
+                await self._caption(call.argument)
+            case "story":
+                await self._send_with_picture(STORY_REQUEST, "/story")
+            case "each":
+                await self._each(call.argument)
+            case "example":
+                await self._example(call.argument)
+            case "recipe":
+                self._recipe(call.argument)
+            case "fewshot":
+                self._few_shot(call)
+
+    async def _choose(self, argument: str) -> None:
+        labels = check_labels(argument.split("|") if argument else (), "/choose ONE | OTHER")
+        if any("\n" in label for label in labels):
+            raise UsageError("/choose takes its labels in one line")
+        self._require_read()
+        shown = self.composer.draft.images
+        if not shown and not self._has_said:
+            raise UsageError("There is nothing to choose for: attach a picture first.")
+        await self.enqueue(AskedChoice(f"/choose {' | '.join(labels)}", (), labels, shown))
+
+    async def _caption(self, beginning: str) -> None:
+        from chat.tasks.prompts import CAPTION_REQUEST
+
+        request = f'Begin with "{beginning}". {CAPTION_REQUEST}' if beginning else CAPTION_REQUEST
+        await self._send_with_picture(request, "/caption")
+
+    async def _send_with_picture(self, text: str, command: str) -> None:
+        """Send a message about the attached pictures, or about the one that was shown last."""
+        self._require_read()
+        images = self.composer.draft.images
+        if not images and not self._has_picture:
+            raise UsageError(f"{command} is about a picture: attach one first.")
+        await self.submit(Draft(text, self.composer.take_images()))
+
+    async def _each(self, text: str) -> None:
+        self._require_read()
+        if not text:
+            raise UsageError("/each needs the words to send with every picture.")
+        images = self.composer.take_images()
+        if not images:
+            raise UsageError("/each asks about the attached pictures: attach some first.")
+        for image in images:
+            await self.submit(Draft(text, (image,)))
+
+    @property
+    def _has_said(self) -> bool:
+        """Whether anything was said, or waits to be."""
+        return bool(self.session.turns or self.session.waiting)
+
+    @property
+    def _has_picture(self) -> bool:
+        """Whether a picture was shown, or waits to be."""
+        return self.session.image_count > 0 or any(draft.images for draft in self.session.waiting)
+
+    def _require_read(self) -> None:
+        if self.is_reading:
+            raise UsageError("The picture is still being read: press enter when it is attached.")
+
+    # Examples and recipes
+
+    async def _example(self, argument: str) -> None:
+        number = argument.strip()
+        if number and not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise UsageError("/example takes the number of an exchange, from 1: /example 2")
+        message = self.session.mark_example(int(number) if number else None)
+        self.log_view.show_example(message)
+        count = count_in_words(sum(stored.is_example for stored in self.session.turns), "example")
+        done = "marked as an example" if message.is_example else "no example any more"
+        line = short_line(message.turn.text, 40) or "The exchange"
+        self.say(f"“{line}” is {done} · {count} · /recipe FILE.toml writes them", is_problem=False)
+
+    def _recipe(self, name: str) -> None:
+        from chat.tasks.recipes import recipe_of
+
+        path = _recipe_path("/recipe", name)
+        self._write_recipe(path, recipe_of(self.session.examples()))
+
+    @work(thread=True, group="recipes")
+    def _write_recipe(self, path: Path, recipe: "Recipe") -> None:
+        from chat.tasks.recipes import write_recipe
+
+        try:
+            write_recipe(path, recipe)
+        except ChatError as error:
+            self.post_message(RecipeWritten(f"No recipe was written: {error}", is_problem=True))
+        else:
+            examples = count_in_words(len(recipe.examples), "example")
+            words = f"{examples} in {path.absolute()} · /fewshot {path} begins with them"
+            self.post_message(RecipeWritten(words, is_problem=False))
+
+    @on(RecipeWritten)
+    def _tell_written(self, message: RecipeWritten) -> None:
+        self.say(short_line(message.words, 400), is_problem=message.is_problem)
+
+    def _few_shot(self, call: Call) -> None:
+        self._read_recipe(_recipe_path("/fewshot", call.argument), call)
+
+    @work(thread=True, group="recipes", exclusive=True)
+    def _read_recipe(self, path: Path, call: Call) -> None:
+        from chat.tasks.recipes import read_recipe
+
+        try:
+            self.post_message(RecipeRead(call, read_recipe(path)))
+        except ChatError as error:
+            self.post_message(RecipeRead(call, None, str(error)))
+
+    @on(RecipeRead)
+    async def _begin_with(self, message: RecipeRead) -> None:
+        """Begin a conversation whose first exchanges are a recipe's examples."""
+        if self._store is None or self._session is None:
+            return
+        from chat.tui.few_shot import session_of
+
+        if message.recipe is None:
+            typed = Draft(f"/{message.call.name} {message.call.argument}")
+            await self.composer.put_back(typed, self.session.next_number)
+            self.say(short_line(message.problem, 400))
+            return
+        try:
+            session_id = session_of(self._store, message.recipe)
+        except ChatError as error:
+            self.say(f"Not begun: {error}")
+            return
+        await self.change_session(session_id)
+        if self.session.id == session_id:
+            self.composer.insert(message.recipe.text)
+            examples = count_in_words(len(message.recipe.examples), "example")
+            self.say(f"{examples} before your message; attach a picture and send it.", is_problem=False)
+
+
+def _recipe_path(command: str, name: str) -> Path:
+    if not name:
+        raise UsageError(f"{command} needs a file: {command} FILE.toml")
+    return Path(os.path.expanduser(name))
