@@ -17,15 +17,13 @@ from chat.cli.progress import JobProgress, ProgressLine, duration
 from chat.cli.running import running
 from chat.errors import InputError, UsageError
 from chat.generation import GenerationSettings, TextGenerator
-from chat.images import PICTURE_SUFFIXES
-from chat.safe_text import json_line, short_line
-from chat.tasks.job_lines import jobs_of_file
+from chat.safe_text import json_line
 from chat.tasks.job_run import run_jobs
-from chat.tasks.jobs import BadJob, Job, jobs_of_pictures
+from chat.tasks.jobs import BadJob, Job
 from chat.tasks.results_file import ResultsFile
+from chat.tasks.runs import jobs_of, results_file
 
 _SOME_FAILED: Final = InputError.exit_code
-_JOB_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 
 
 @click.command()
@@ -55,11 +53,11 @@ def batch(
     if as_json and out is None:
         raise UsageError("--json reports on a file of results: give --out FILE")
     request, given = checkpoint_request(options), _given(options)
-    jobs = _jobs(inputs, prompt, given)
+    jobs = jobs_of(inputs, prompt, given)
     check_request(request)
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
-        results = stack.enter_context(_results_file(out, inputs, jobs)) if out is not None else None
+        results = stack.enter_context(results_file(out, inputs, jobs)) if out is not None else None
         generator = stack.enter_context(running(request, stop))
         line = ProgressLine()
         stack.callback(line.clear)
@@ -80,33 +78,6 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     # A value that is wrong is wrong for every job.
     settings(options)
     return {name: options[name] for name in given}
-
-
-def _jobs(inputs: Sequence[str], prompt: str | None, given: dict[str, Any]) -> list[Job | BadJob]:
-    if prompt is None and len(inputs) == 1 and _is_jobs_file(inputs[0]):
-        return jobs_of_file(Path(os.path.expanduser(inputs[0])), given)
-    for name in inputs:
-        if name.lower().endswith(_JOB_SUFFIXES):
-            words = "has prompts of its own: leave out --prompt" if len(inputs) == 1 else "comes alone"
-            raise UsageError(f"{short_line(name)}: a file of jobs {words}")
-    return jobs_of_pictures(inputs, prompt or "", given)
-
-
-def _is_jobs_file(name: str) -> bool:
-    """Whether an argument is a file of jobs; what is neither that nor there is taken for one."""
-    if os.path.isdir(os.path.expanduser(name)) or name.lower().endswith(PICTURE_SUFFIXES):
-        return False
-    from glob import has_magic
-
-    return os.path.lexists(os.path.expanduser(name)) or not has_magic(name)
-
-
-def _results_file(out: Path, inputs: Sequence[str], jobs: Sequence[Job | BadJob]) -> ResultsFile:
-    for name in inputs:
-        with contextlib.suppress(OSError, ValueError):
-            if os.path.samefile(out, os.path.expanduser(name)):
-                raise InputError(f"{short_line(os.fspath(out))}: is what the jobs are read from: choose another --out")
-    return ResultsFile(out, jobs)
 
 
 class _Run:

@@ -10,13 +10,13 @@ import pytest
 from chat.checkpoints import load, request
 from chat.conversation import Image
 from chat.errors import ChatError, GenerationError, ImageError, UsageError
-from chat.generation import GenerationSettings, Reply, StopReason, TextGenerator
+from chat.generation import GenerationSettings, StopReason, TextGenerator
 from chat.scripted import ScriptedGenerator
 from chat.shapes.evaluate import HELD_OUT_SEED, picture_of
 from chat.shapes.evaluate_tasks import followed, ranked
 from chat.shapes.scenes import Kind, random_scene
-from chat.tasks import Example, Recipe, batch, caption, few_shot, story, vqa
-from chat.tasks.answers import Asked, answers
+from chat.tasks import Example, Recipe, caption, few_shot, story, vqa
+from chat.tasks.answers import answers
 from chat.tasks.captioning import captions_asked
 from tests.tasks.test_recipes import SAMPLE
 
@@ -150,13 +150,6 @@ def test_pictures_that_are_none_are_refused_before_anything_is_asked(tmp_path: P
     with pytest.raises(UsageError, match="the question is empty"):
         vqa(model, " ", PICTURES)
     assert model.prompts == []
-
-
-def test_many_prompts_stream_through_the_batch(scene_image: Callable[..., Image]) -> None:
-    model = ScriptedGenerator(["one", "two"])
-    asked: list[Asked] = captions_asked([scene_image(1), scene_image(2)], model.dialect)
-    outcomes = list(batch(model, [(one.prompt, one.settings) for one in asked], threading.Event()))
-    assert [outcome.text for outcome in outcomes if isinstance(outcome, Reply)] == ["one", "two"]
 
 
 def test_a_checkpoint_is_loaded_by_its_name(shapes_folder: Path) -> None:
