@@ -18,7 +18,7 @@ class Glyphs(NamedTuple):
     pointer: str = "›"
     here: str = "▸"
     meter: str = "━"
-    meter_rest: str = "━"
+    meter_rest: str = "─"
     remove: str = "×"
     down: str = "↓"
     up: str = "↑"

@@ -37,11 +37,12 @@ async def test_labels_are_ranked_shown_and_no_part_of_the_conversation(
         await until(pilot, lambda: BASIS in desk.shown() and desk.state().endswith("ready"))
         lines = [line.strip(" ▎▌│▐") for line in desk.shown().splitlines()]
         assert any("You      /choose triangle | cat | circle" in line for line in lines)
-        rows = [line for line in lines if "━" in line and "%" in line]
+        rows = [line for line in lines if "─" in line and "%" in line]
         assert [row.removeprefix("shapes").split()[0] for row in rows] == ["cat", "circle", "triangle"]
         assert "cat ✓" in " ".join(rows[0].split())
         assert rows[0].endswith("94.6 %  -3.00")
-        assert all("✓" not in row and row.count("━") == 32 for row in rows[1:])
+        assert [row.count("━") for row in rows] == [30, 2, 0]
+        assert all("✓" not in row and row.count("━") + row.count("─") == 32 for row in rows[1:])
         await send(pilot, desk, "And now?")
         await until(pilot, lambda: len(desk.turns()) == 4)
     assert "choose" not in model.prompts[-1].text
