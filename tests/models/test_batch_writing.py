@@ -132,8 +132,13 @@ def test_a_stop_ends_every_reply_with_what_it_says_so_far(shapes: ModelGenerator
 def test_a_stop_before_the_prompts_are_read_ends_them_without_a_word(shapes: ModelGenerator) -> None:
     stop = threading.Event()
     stop.set()
-    ended = dict(shapes.generate_batch(asked(shapes, *QUESTIONS), stop))
-    assert [reply.token_ids for reply in ended.values()] == [()] * 5
+    picture = serialize(Conversation((user_turn(IMAGES[3], "What is it?"),)), shapes.dialect)
+    looked: list[object] = []
+    hook = shapes.engine.model.model.vision_model.register_forward_hook(lambda *_: looked.append(None))
+    ended = dict(shapes.generate_batch([*asked(shapes, *QUESTIONS), (picture, GenerationSettings())], stop))
+    hook.remove()
+    assert [reply.token_ids for reply in ended.values()] == [()] * 6
+    assert not looked
 
 
 def test_memory_that_does_not_suffice_is_told_and_the_next_batch_is_right(family_folder: Path) -> None:

@@ -62,8 +62,16 @@ def test_many_texts_are_computed_in_parts(family_folder: Path, monkeypatch: pyte
     prompt = serialize(ASKED, generator.dialect)
     texts = [benign_text(random.Random(number)).strip() for number in range(12)]
     at_once = scored(generator, prompt, texts)
-    monkeypatch.setattr("chat.models.scoring.MOST_TOKENS", 7)
-    for one, other in zip(scored(generator, prompt, texts), at_once, strict=True):
+    longest = max(score.token_count for score in at_once)
+    monkeypatch.setattr("chat.models.scoring.MOST_TOKENS", longest)
+    widths: list[int] = []
+    hook = generator.engine.model.lm_head.register_forward_pre_hook(lambda _, inputs: widths.append(inputs[0].shape[1]))
+    in_parts = scored(generator, prompt, texts)
+    hook.remove()
+    _, *parts = widths
+    assert len(parts) > 1
+    assert max(parts) <= longest
+    for one, other in zip(in_parts, at_once, strict=True):
         assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-3)
 
 
