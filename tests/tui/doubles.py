@@ -166,8 +166,8 @@ class Desk:
         return [(turn.turn.role, turn.turn.text) for turn in self.store.turns(latest.id)] if latest else []
 
 
-async def until(pilot: Pilot[ChatError], is_so: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait for a condition; fail when it does not come."""
+async def until(pilot: Pilot[ChatError], is_so: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait for a condition; fail when it does not come, however busy the machine may be."""
     end = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > end:

@@ -10,10 +10,13 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S: Final = 60
+"""For what comes at once, unless the machine is busy with other things."""
 
 
 class Terminal:
@@ -74,7 +77,7 @@ class Terminal:
             self.output += data
             seconds = 0
 
-    def wait_for(self, text: str, seconds: float = 15.0) -> None:
+    def wait_for(self, text: str, seconds: float = PATIENCE_S) -> None:
         """Wait until the program has written a text since the last wait."""
         end = time.monotonic() + seconds
         wanted = text.encode()
@@ -84,7 +87,15 @@ class Terminal:
             self.read()
         self._mark = found + len(wanted)
 
-    def wait_until(self, is_so: Callable[[], object], seconds: float = 15.0) -> None:
+    def type_until(self, keys: str, text: str) -> None:
+        """Press keys, again and again where they come too early, until the program has written a text."""
+        for _ in range(PATIENCE_S // 3):
+            self.type(keys)
+            with suppress(AssertionError):
+                return self.wait_for(text, 3)
+        return self.wait_for(text, 0)
+
+    def wait_until(self, is_so: Callable[[], object], seconds: float = PATIENCE_S) -> None:
         """Wait for a condition while reading."""
         end = time.monotonic() + seconds
         while not is_so():
@@ -101,7 +112,7 @@ class Terminal:
         os.close(self.fd)
         self.fd = -1
 
-    def seconds_to_end(self, limit: float = 10.0) -> float:
+    def seconds_to_end(self, limit: float = PATIENCE_S) -> float:
         """Wait until the program has ended; give how long that took."""
         start = time.monotonic()
         while time.monotonic() - start < limit:

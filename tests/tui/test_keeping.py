@@ -262,13 +262,13 @@ async def test_a_reply_that_was_left_knows_the_length_of_its_prompt(make_desk: M
 async def test_a_message_is_kept_even_if_its_writer_never_pauses(
     make_desk: MakeDesk, store: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.tui.screens.chat.DRAFT_DELAY_S", 60)
-    monkeypatch.setattr("chat.tui.screens.chat.DRAFT_MOST_S", 0.1)
+    monkeypatch.setattr("chat.tui.screens.chat.DRAFT_DELAY_S", 3600)
+    monkeypatch.setattr("chat.tui.screens.chat.DRAFT_MOST_S", 3600)
     desk = make_desk()
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await write(pilot, desk, "one ")
         assert not store.draft(None)
-        await asyncio.sleep(0.15)
+        monkeypatch.setattr("chat.tui.screens.chat.DRAFT_MOST_S", 0)
         await write(pilot, desk, "two ")
         await until(pilot, lambda: store.draft(None).text == "one two ")

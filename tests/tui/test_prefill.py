@@ -44,11 +44,12 @@ async def test_what_was_read_in_a_pause_is_what_is_sent(make_desk: MakeDesk, sce
         await until(pilot, lambda: len(desk.turns()) == 2 and not desk.screen.is_working)
         await desk.screen.composer.attach([scene_image(1)])
         await write(pilot, desk, "What is in [1]?")
-        await until(pilot, lambda: model.prefilled)
+        # A busy machine may pause before the text is there, and have the picture read alone.
+        await until(pilot, lambda: any("What is in" in prompt.text for prompt in model.prefilled))
         assert len(model.prompts) == 1
         await pilot.press("enter")
         await until(pilot, lambda: len(desk.turns()) == 4)
-    assert model.prefilled == model.prompts[1:]
+    assert model.prefilled[-1:] == model.prompts[1:]
 
 
 async def test_the_bundled_checkpoint_has_one_token_left_to_read(
