@@ -160,7 +160,9 @@ def test_another_programs_write_ahead_log_is_untouched_too(path: Path, tmp_path:
     assert contents(copy.parent) == before
 
 
-@pytest.mark.parametrize("garbage", [b"x", b"hello", b"\0" * 4096, b"SQLite format 3\0", os.urandom(9000), b"\n" * 200])
+@pytest.mark.parametrize(
+    "garbage", [b"x", b"hello", b"\0" * 4096, b"SQLite format 3\0", os.urandom(9000), b"\n" * 200], ids=len
+)
 def test_a_file_that_is_no_database_is_refused_and_untouched(path: Path, garbage: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(garbage)
