@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from chat.conversation import Image
-from tests.cli.program import Run
+from tests.cli.program import Run, run_as_fork
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -19,19 +21,37 @@ def picture(tmp_path: Path, scene_image: Callable[..., Image]) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator["subprocess.Popen[str]"]:
+    """A Python that has imported what a model needs, whose forks become the program."""
+    command = [sys.executable, "-m", "tests.cli.warm"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs the program with its own database; gives what it printed and its exit code."""
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Run:
+    """Runs the program with its own database; gives what it printed and its exit code.
+
+    Questions are asked of a fork of a warm Python, but not in a chosen environment: what was imported has read its own.
+    """
 
     def run_program(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+        words = [*map(str, arguments)]
+        around = {**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db"), **environment}
+        if words[:1] == ["ask"] and not environment:
+            warm = request.getfixturevalue("warm")
+            return run_as_fork(warm, words, tmp_path, around, stdin, tmp_path_factory.mktemp("run"))
         done = subprocess.run(
-            [sys.executable, "-m", "chat", *map(str, arguments)],
+            [sys.executable, "-m", "chat", *words],
             input=stdin,
             capture_output=True,
             check=False,
             cwd=tmp_path,
-            env={**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db"), **environment},
+            env=around,
         )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        return subprocess.CompletedProcess(words, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run_program

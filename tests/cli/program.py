@@ -1,5 +1,6 @@
 """What is told of a run of the program, and what it has kept."""
 
+import json
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -21,3 +22,19 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 def stored(tmp_path: Path, query: str) -> list[Any]:
     with closing(sqlite3.connect(tmp_path / "sessions.db")) as database:
         return database.execute(query).fetchall()
+
+
+def run_as_fork(
+    warm: "subprocess.Popen[str]", words: list[str], cwd: Path, environment: dict[str, str], stdin: bytes, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run the program as a fork of `tests.cli.warm`; its stdin, stdout and stderr are files in a folder."""
+    assert warm.stdin is not None
+    assert warm.stdout is not None
+    files = [folder / name for name in ("stdin", "stdout", "stderr")]
+    for file, content in zip(files, (stdin, b"", b""), strict=True):
+        file.write_bytes(content)
+    asked = {"arguments": words, "cwd": str(cwd), "environment": environment, "files": [*map(str, files)]}
+    print(json.dumps(asked), file=warm.stdin, flush=True)
+    code = warm.stdout.readline()
+    assert code, "the warm Python has ended"
+    return subprocess.CompletedProcess(words, int(code), *(file.read_bytes().decode() for file in files[1:]))
