@@ -215,6 +215,8 @@ def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script, "caption", str(FOUR)],
+        # What a buffer holds beyond what is read, `communicate` does not give.
+        bufsize=0,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "HOME": str(tmp_path)},
