@@ -12,6 +12,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -68,14 +69,18 @@ _DECODER_ERRORS: Final = (
 )
 
 
-def open_image(path: str | Path) -> Image:
+def open_image(path: str | Path, name: str = "") -> Image:
     """The picture in a file; `~` stands for the home folder.
+
+    Args:
+        path: Of the file.
+        name: What to call the picture; like the file, if not given.
 
     Raises:
         ImageError: The file cannot be read, or holds no picture that can be used.
     """
     expanded = os.path.expanduser(path)
-    return read_image(read_file(expanded, most_bytes=MOST_BYTES, error=ImageError), Path(expanded).name)
+    return read_image(read_file(expanded, most_bytes=MOST_BYTES, error=ImageError), name or Path(expanded).name)
 
 
 def read_image(data: bytes, name: str) -> Image:
@@ -93,6 +98,23 @@ def read_image(data: bytes, name: str) -> Image:
     from hashlib import sha256
 
     return Image(sha256(data).hexdigest(), width, height, shown, lambda: data)
+
+
+def read_later(image: Image, path: str | Path) -> Image:
+    """The picture of a file, its bytes let go of until they are asked for: thousands may wait.
+
+    Asked for, they raise ImageError where the file is gone or is another since.
+    """
+
+    def read() -> bytes:
+        from hashlib import sha256
+
+        data = read_file(os.path.expanduser(path), most_bytes=MOST_BYTES, error=ImageError)
+        if sha256(data).hexdigest() != image.digest:
+            raise ImageError(f"{image.name}: was changed since it was opened: leave it alone until this ends")
+        return data
+
+    return replace(image, read=read)
 
 
 def decode(image: Image) -> "PIL.Image.Image":

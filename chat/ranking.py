@@ -31,9 +31,11 @@ class Ranking:
     @property
     def probabilities(self) -> tuple[float, ...]:
         """The labels' shares of 1, if it is one of them for certain."""
-        highest = max(self.values)
-        weights = [math.exp(value - highest) for value in self.values]
-        return tuple(weight / sum(weights) for weight in weights)
+        values = self.values
+        highest = max(values)
+        weights = [math.exp(value - highest) for value in values]
+        total = sum(weights)
+        return tuple(weight / total for weight in weights)
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -63,7 +65,9 @@ def check_labels(labels: Sequence[str], source: str = "") -> tuple[str, ...]:
         raise UsageError(f"{prefix}there {'is one label' if cleaned else 'are no labels'}: give two or more")
     if not all(cleaned):
         raise UsageError(f"{prefix}label {cleaned.index('') + 1} is blank: write it or leave it out")
-    for place, label in enumerate(cleaned):
-        if label in cleaned[:place]:
-            raise UsageError(f"{prefix}the label {short_line(label, 60)} stands twice: give each once")
+    seen: set[str] = set()
+    for label in cleaned:
+        if label in seen:
+            raise UsageError(f"{prefix}the label “{short_line(label, 60)}” stands twice: give each once")
+        seen.add(label)
     return cleaned

@@ -23,12 +23,12 @@ from chat.cli.options import (
     settings,
 )
 from chat.cli.running import loaded, notice, say, stopping
+from chat.cli.stdin import check_read_once, picture_of_stdin, read_stdin
 from chat.context import overflow, without_oldest
 from chat.conversation import Conversation, Image, Turn, user_turn
-from chat.errors import ChatError, ContextFullError, GenerationError, InputError, UsageError
-from chat.files import byte_size
+from chat.errors import ChatError, ContextFullError, GenerationError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, StopReason, TextGenerator
-from chat.images import MOST_BYTES, open_image, read_image
+from chat.images import open_image
 from chat.prompt import serialize
 from chat.safe_text import json_line
 from chat.session import RunningReply, SessionStore, conversation_of
@@ -51,8 +51,7 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
     TEXT is the question; - reads it from stdin.
     """
     check_session_options(options["session_id"], options["continue_latest"])
-    if [text, *images].count("-") > 1:
-        raise UsageError("stdin can be read once: give - for one thing only")
+    check_read_once([text, *images])
     request, chosen = checkpoint_request(options), settings(options)
     turn = _turn(_text(text), images)
     # A question that cannot be answered as it was asked begins no session, which --continue would then go on with.
@@ -92,15 +91,7 @@ def _tell_cut(reply: Reply, chosen: GenerationSettings) -> None:
 def _text(text: str) -> str:
     if text != "-":
         return text
-    return _stdin().decode("utf-8", errors="replace").removesuffix("\n")
-
-
-def _stdin() -> bytes:
-    # A closed stdin is None.
-    read = sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin is not None else b""
-    if len(read) > MOST_BYTES:
-        raise InputError(f"stdin gives more than {byte_size(MOST_BYTES)}: give less")
-    return read
+    return read_stdin().decode("utf-8", errors="replace").removesuffix("\n")
 
 
 def _turn(text: str, paths: tuple[str, ...]) -> Turn:
@@ -108,7 +99,7 @@ def _turn(text: str, paths: tuple[str, ...]) -> Turn:
     pictures: list[Image] = []
     for path in paths:
         if path == "-":
-            pictures.append(read_image(_stdin(), "stdin"))
+            pictures.append(picture_of_stdin())
         else:
             pictures.append(open_image(Path(path)))
     return user_turn(*pictures, *([text] if text else []))

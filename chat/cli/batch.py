@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from chat.cli.answering import defaults
 from chat.cli.compose import check_request
 from chat.cli.options import checkpoint_request, json_option, model_options, settings
 from chat.cli.progress import JobProgress, ProgressLine, duration
@@ -26,6 +27,7 @@ from chat.tasks.runs import jobs_of, results_file
 _SOME_FAILED: Final = InputError.exit_code
 
 
+@defaults(seed="Of the sampling; 0 when left out.")
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="JOBS.jsonl | PICTURES...")
 @click.option("--prompt", metavar="TEXT", help="Ask this about every picture; without it, pictures get captions.")
@@ -107,8 +109,10 @@ class _Run:
         """Do the jobs, and write their results as they come."""
         write: Callable[[str], None] = _print
         if self._results:
-            self._line.show(f"checking {self._known:,} results")
-            self._results.check(generator.facts, generator.dialect)
+            told = self._progress.begin_check
+            self._results.check(generator.facts, generator.dialect, self._stop, told)
+            if self._stop.is_set():
+                return
             self._results.begin()
             self.failed = sum(result.is_error for result in self._results.results())
             write = self._results.add
@@ -144,7 +148,9 @@ class _Run:
         """What was done, in one line."""
         progress = self._progress
         if self._known == len(self._jobs):
-            return f"all {self._known:,} jobs were done before" + (f", {self.failed:,} failed" if self.failed else "")
+            words = "the job was" if self._known == 1 else f"all {self._known:,} jobs were"
+            failed = f", {self.failed:,} failed; another --out tries again" if self.failed else ""
+            return f"{words} done before{failed}"
         words = f"{progress.done:,} of {len(self._jobs):,} jobs done in {duration(progress.seconds)}, {progress.speed}"
         if self._known:
             words += f", {self._known:,} were done before"

@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from chat.cli.answering import defaults, print_answers
-from chat.cli.compose import opened
-from chat.cli.options import json_option, model_options, settings
+from chat.cli.answering import defaults, print_answers, task_pictures, task_settings
+from chat.cli.options import json_option, model_options
 from chat.tasks.captioning import CAPTION_TOKENS, captions_asked
 
 
@@ -19,7 +18,7 @@ from chat.tasks.captioning import CAPTION_TOKENS, captions_asked
 @json_option
 def caption(images: tuple[str, ...], prefix: str, raw: bool, **options: Any) -> None:
     """Write a caption for each picture."""
-    chosen, pictures = settings(options), opened(images)
+    chosen, pictures = task_settings(options), task_pictures(images)
     print_answers(
         options, lambda model: captions_asked(pictures, model.dialect, prefix=prefix, raw=raw, settings=chosen)
     )

@@ -6,11 +6,11 @@ from chat.records import Choice
 def choice_in_words(choice: Choice) -> str:
     """The command, and each label with its share and its log-likelihood, the likeliest first."""
     ranking = choice.ranking
+    shares, values = ranking.probabilities, ranking.values
     pictures = "".join(f"[picture: {image.name}, {image.width}x{image.height}] " for image in choice.images)
     asked = f"You: {pictures}/choose {' | '.join(ranking.labels)}"
     ranked = ", ".join(
-        f"{ranking.labels[place]} {100 * ranking.probabilities[place]:.1f} % ({ranking.values[place]:.2f})"
-        for place in ranking.order
+        f"{ranking.labels[place]} {100 * shares[place]:.1f} % ({values[place]:.2f})" for place in ranking.order
     )
     return f"{asked}\n\n{choice.facts.short_name or 'assistant'}: {ranked} (not part of the conversation)"
 

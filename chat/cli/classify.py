@@ -10,10 +10,10 @@ from unicodedata import east_asian_width
 import click
 from click.core import ParameterSource
 
-from chat.cli.answering import defaults, in_a_line, named
-from chat.cli.compose import check_request, opened
-from chat.cli.options import checkpoint_request, json_option, model_options, settings
-from chat.cli.running import notice, running
+from chat.cli.answering import defaults, in_a_line, named, task_pictures, task_settings
+from chat.cli.compose import check_request
+from chat.cli.options import checkpoint_request, json_option, model_options
+from chat.cli.running import notice, running, terminal_columns
 from chat.errors import UsageError
 from chat.ranking import Ranking
 from chat.safe_text import json_line, short_line
@@ -22,6 +22,8 @@ from chat.tasks.classification import LABEL_TOKENS, Classification, all_labels, 
 _CELLS: Final = 32
 """Width of a bar."""
 _LONGEST_LABEL: Final = 40
+_LEAST_LABEL: Final = 12
+"""Columns of a label for which its bar is given up."""
 _GLYPHS: Final = ("━", "─", "✓")
 _ASCII_GLYPHS: Final = ("=", "-", "*")
 
@@ -53,7 +55,7 @@ def classify(
     """
     if normalize and not rank:
         raise UsageError("--normalize compares likelihoods: give --rank, too")
-    chosen, wanted, pictures = settings(options), all_labels(labels, labels_file), opened(images)
+    chosen, wanted, pictures = task_settings(options), all_labels(labels, labels_file), task_pictures(images)
     is_chosen = click.get_current_context().get_parameter_source("max_new_tokens") is not ParameterSource.DEFAULT
     request = checkpoint_request(options)
     check_request(request)
@@ -63,7 +65,12 @@ def classify(
             chosen = replace(chosen, max_new_tokens=tokens_of(wanted, generator))
         found = classifications(generator, pictures, wanted, rank=rank, per_token=normalize, settings=chosen, stop=stop)
         if options["as_json"]:
-            click.echo(json_line([_report(one) for one in found]))
+            reports: list[dict[str, Any]] = []
+            try:
+                reports.extend(_report(one) for one in found)
+            finally:
+                # What was found before one failed is worth as much as without that.
+                click.echo(json_line(reports))
             return
         for one in found:
             _print(one, is_alone=len(pictures) == 1)
@@ -88,7 +95,7 @@ def _report(found: Classification) -> dict[str, Any]:
 def _print(found: Classification, *, is_alone: bool) -> None:
     name = named(found.image)
     if found.ranking is not None:
-        click.echo("\n".join([f"{name}: {in_a_line(found.text)}", *bars(found.ranking)]))
+        click.echo("\n".join([f"{name}: {in_a_line(found.text)}", *bars(found.ranking, terminal_columns(sys.stdout))]))
         return
     text = in_a_line(found.text if found.label is None else found.label)
     click.echo(text if is_alone else f"{name}: {text}")
@@ -96,19 +103,28 @@ def _print(found: Classification, *, is_alone: bool) -> None:
         notice("the model named none of the labels" if is_alone else f"{name}: the model named none of the labels")
 
 
-def bars(ranking: Ranking) -> Iterator[str]:
-    """A line for each label, the likeliest first: its share as a bar and a number, and what it is compared by."""
+def bars(ranking: Ranking, columns: int | None = None) -> Iterator[str]:
+    """A line for each label, the likeliest first: its share as a bar and a number, and what it is compared by.
+
+    Args:
+        ranking: Of the labels.
+        columns: That a line may have; any number, if not given. Labels are cut short for it, and bars given up.
+    """
     full, empty, mark = _glyphs()
-    shown = [short_line(label, _LONGEST_LABEL) for label in ranking.labels]
-    width = max(map(_cells, shown))
     # What is rounded to nothing is not shown as less than nothing.
     values = [f"{round(value, 2) + 0.0:.2f}" for value in ranking.values]
+    shares, value_width = ranking.probabilities, max(map(len, values))
+    room = _LONGEST_LABEL if columns is None else columns - len("  x   100.0 %  ") - value_width
+    cells = 0 if columns is not None and room - _CELLS - 2 < _LEAST_LABEL else _CELLS
+    room = max(1, min(_LONGEST_LABEL, room - (cells + 2 if cells and columns is not None else 0)))
+    shown = [_fitted(label, room) for label in ranking.labels]
+    width = max(map(_cells, shown))
     for rank, place in enumerate(ranking.order):
-        share = ranking.probabilities[place]
-        filled = round(share * _CELLS)
+        filled = round(shares[place] * cells)
         label = shown[place] + " " * (width - _cells(shown[place]))
-        numbers = f"{100 * share:5.1f} %  {values[place].rjust(max(map(len, values)))}"
-        line = f"  {label} {mark if rank == 0 else ' '}  {full * filled}{empty * (_CELLS - filled)}  {numbers}"
+        bar = f"{full * filled}{empty * (cells - filled)}  " if cells else ""
+        numbers = f"{100 * shares[place]:5.1f} %  {values[place].rjust(value_width)}"
+        line = f"  {label} {mark if rank == 0 else ' '}  {bar}{numbers}"
         # Where the output is no terminal, click leaves the style out.
         yield click.style(line, bold=True) if rank == 0 else line
 
@@ -119,6 +135,14 @@ def _glyphs() -> Sequence[str]:
     except (UnicodeEncodeError, LookupError):
         return _ASCII_GLYPHS
     return _GLYPHS
+
+
+def _fitted(label: str, most: int) -> str:
+    """A label as one line of so many columns at the most."""
+    text = short_line(label, most)
+    while _cells(text) > most and len(text) > 1:
+        text = short_line(label, len(text) - 1)
+    return text
 
 
 def _cells(text: str) -> int:

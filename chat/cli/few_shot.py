@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from chat.cli.answering import defaults, print_answers
-from chat.cli.compose import open_session_store, opened
-from chat.cli.options import db_option, json_option, model_options, settings
-from chat.errors import InputError
+from chat.cli.answering import defaults, print_answers, task_pictures, task_settings
+from chat.cli.compose import open_session_store
+from chat.cli.options import db_option, json_option, model_options
+from chat.errors import InputError, UsageError
 from chat.tasks.few_shots import FEW_SHOT_TOKENS, few_shots_asked
 from chat.tasks.recipes import Recipe, read_recipe, recipe_of
 
@@ -28,12 +28,14 @@ def few_shot(names: tuple[str, ...], session_id: str | None, turns: bool, **opti
     RECIPE is a TOML file: `text`, asked of every picture, and [[examples]] tables with `image` or `images`, `answer`
     and, where it differs, `text`.
     """
-    chosen = settings(options)
+    chosen = task_settings(options)
     images = names if session_id is not None else names[1:]
+    if session_id is not None and names[0].lower().endswith(".toml"):
+        raise UsageError("a recipe and --from-session were both given: choose one")
     if not images:
         raise click.UsageError("Missing argument 'IMAGE...'.")
     recipe = read_recipe(names[0]) if session_id is None else _recipe_of_session(session_id, options["db"])
-    pictures = opened(images)
+    pictures = task_pictures(images)
     print_answers(
         options,
         lambda model: few_shots_asked(recipe, pictures, model.dialect, turns=turns or None, settings=chosen),

@@ -6,8 +6,7 @@ from typing import Final
 
 import click
 
-from chat.cli.running import notice
-from chat.safe_text import printable
+from chat.cli.running import notice, rewrite_line
 
 _EVERY_S: Final = 30.0
 """Seconds between two lines where nobody sees them come."""
@@ -26,10 +25,9 @@ class ProgressLine:
 
     def show(self, words: str) -> None:
         """Show these words in place of those before; nothing where nobody sees it."""
-        line = printable(words, multiline=False)
-        if self.is_seen and line != self._shown:
-            self._shown = line
-            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+        if self.is_seen and words != self._shown:
+            self._shown = words
+            rewrite_line(words)
 
     def clear(self) -> None:
         """Take the line away."""
@@ -79,6 +77,10 @@ class JobProgress:
             return f"{self.pictures_per_s:.1f} pictures/s"
         return f"{self.done / self.seconds if self.seconds > 0 else 0:.1f} jobs/s"
 
+    def begin_check(self, left: int) -> None:
+        """Tell how many earlier results are still to be looked at."""
+        self._tell(f"{left:,} earlier results to check")
+
     def begin_batch(self, size: int) -> None:
         """Tell how many jobs are being done at once."""
         self._at_once = size
@@ -90,15 +92,15 @@ class JobProgress:
         self._pictures += pictures
         self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, words: str = "") -> None:
         now = time.monotonic()
         if now - self._told < (_REWRITTEN_S if self._line.is_seen else _EVERY_S):
             return
         self._told = now
         if self._line.is_seen:
-            self._line.show(self._words())
+            self._line.show(words or self._words())
         else:
-            self._line.notice(self._words())
+            self._line.notice(words or self._words())
 
     def _words(self) -> str:
         words = f"{self._before + self.done:,} of {self._total:,} jobs"

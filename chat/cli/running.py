@@ -2,11 +2,12 @@
 
 import contextlib
 import gc
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -21,6 +22,20 @@ from chat.safe_text import printable
 def notice(words: str) -> None:
     """A line for the person, apart from the output."""
     click.echo(f"idefics-chat: {printable(words, multiline=False)}", err=True)
+
+
+def terminal_columns(stream: TextIO | None) -> int | None:
+    """How many columns a stream's terminal has; None where it is none."""
+    # A closed stream is None.
+    if stream is None or not stream.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def rewrite_line(words: str) -> None:
+    """Show these words in the last line of stderr, cut to what one row of its terminal holds."""
+    line = printable(words, multiline=False)[: max(1, (terminal_columns(sys.stderr) or 80) - 1)]
+    click.echo(f"\r\x1b[K{line}", err=True, nl=False)
 
 
 def say(text: str) -> None:
@@ -73,10 +88,10 @@ def loaded(request: Any, stop: threading.Event) -> TextGenerator:
             return
         share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
         size = f" of {byte_size(progress.total_bytes)}" if progress.total_bytes else ""
-        line = f"{printable(f'{request.name}: {progress.stage}', multiline=False)}{size}{share}"
+        line = f"{request.name}: {progress.stage}{size}{share}"
         if is_seen and line != shown:
             shown = line
-            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+            rewrite_line(line)
 
     try:
         return loader(request)(tell, stop)

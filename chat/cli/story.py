@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from chat.cli.answering import defaults, print_answers
-from chat.cli.compose import opened
-from chat.cli.options import json_option, model_options, settings
+from chat.cli.answering import defaults, print_answers, task_pictures, task_settings
+from chat.cli.options import json_option, model_options
 from chat.tasks.stories import STORY_BEAMS, STORY_TOKENS, story_asked
 
 
@@ -17,5 +16,5 @@ from chat.tasks.stories import STORY_BEAMS, STORY_TOKENS, story_asked
 @json_option
 def story(images: tuple[str, ...], **options: Any) -> None:
     """Write a story, one about all pictures together; with --num-beams 1 it comes word by word."""
-    chosen, pictures = settings(options), opened(images)
+    chosen, pictures = task_settings(options), task_pictures(images)
     print_answers(options, lambda model: [story_asked(pictures, model.dialect, settings=chosen)])

@@ -1,12 +1,14 @@
 """`idefics-chat vqa`: one question about each of several pictures."""
 
+import os
 from typing import Any
 
 import click
 
-from chat.cli.answering import defaults, print_answers
-from chat.cli.compose import opened
-from chat.cli.options import json_option, model_options, settings
+from chat.cli.answering import defaults, print_answers, task_pictures, task_settings
+from chat.cli.options import json_option, model_options
+from chat.errors import UsageError
+from chat.safe_text import short_line
 from chat.tasks.question_answering import ANSWER_TOKENS, check_question, questions_asked
 
 
@@ -21,7 +23,9 @@ from chat.tasks.question_answering import ANSWER_TOKENS, check_question, questio
 def vqa(question: str, images: tuple[str, ...], raw: bool, priming: bool, **options: Any) -> None:
     """Answer a question about each picture, in a line."""
     check_question(question)
-    chosen, pictures = settings(options), opened(images)
+    if os.path.isfile(os.path.expanduser(question)):
+        raise UsageError(f"{short_line(question)} is a file: the question comes first, then the pictures")
+    chosen, pictures = task_settings(options), task_pictures(images)
     print_answers(
         options,
         lambda model: questions_asked(question, pictures, model.dialect, raw=raw, priming=priming, settings=chosen),

@@ -4,6 +4,7 @@ The tokens of a text see the prompt and their own text alone, so one forward pas
 other, gives what a pass for each text with the whole prompt would give.
 """
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -68,6 +69,9 @@ def scores(
         texts: The ids of each.
         images: The prompt's pictures by digest.
         stop: Looked at before every part of the texts.
+
+    Raises:
+        GenerationError: A log-likelihood is infinite or no number, as half precision can make it.
     """
     first = logits.float().log_softmax(-1)
     sums = [float(first[text[0]]) for text in texts]
@@ -80,6 +84,8 @@ def scores(
         likelihoods = found.gather(1, wanted[:, None])[:, 0].split([len(branch) for branch in branches])
         for place, own in zip(part, likelihoods, strict=True):
             sums[place] += float(own.double().sum())
+    if not all(math.isfinite(total) for total in sums):
+        raise GenerationError("the model's likelihoods are no numbers: load it with another --dtype")
     return tuple(Score(total, len(text)) for total, text in zip(sums, texts, strict=True))
 
 

@@ -119,6 +119,7 @@ class Writing:
         sampling = {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p}
         if self._sampler.seed is not None:
             torch.manual_seed(self._sampler.seed)
+        stopped = _Stopped(self._stop)
         output = self._engine.model.generate(
             **self._engine.generate_inputs(self.keys, self.images),
             num_beams=settings.num_beams,
@@ -128,7 +129,7 @@ class Writing:
                 token_id for token_id in (self._engine.utterance_id, *self._engine.eos_ids) if token_id is not None
             ],
             bad_words_ids=[[token_id] for token_id in self._engine.banned_ids],
-            stopping_criteria=StoppingCriteriaList([_Stopped(self._stop)]),
+            stopping_criteria=StoppingCriteriaList([stopped]),
             **({**sampling, "top_k": settings.top_k} if settings.temperature > 0 else {"do_sample": False}),
         )
         reason: StopReason | None = None
@@ -137,7 +138,8 @@ class Writing:
             yield Chunk(text, token_id)
             if reason:
                 break
-        yield from self.end(reason or StopReason.CANCELLED)
+        # A search that was broken off gives its best so far, which may look finished and be another than it would find.
+        yield from self.end(reason if reason and not stopped.has_stopped else StopReason.CANCELLED)
 
     def end(self, reason: StopReason) -> Iterator[Chunk | Reply]:
         """End the reply: the text held back until now, and the whole of it."""
@@ -162,6 +164,9 @@ class _Stopped(StoppingCriteria):
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
+        self.has_stopped = False
+        """Whether the search was ended before its own end."""
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
-        return torch.full((input_ids.shape[0],), self._stop.is_set(), device=input_ids.device)
+        self.has_stopped = self.has_stopped or self._stop.is_set()
+        return torch.full((input_ids.shape[0],), self.has_stopped, device=input_ids.device)

@@ -11,8 +11,9 @@ from pathlib import Path
 from chat.conversation import Image
 from chat.errors import ChatError, GenerationError, UsageError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, StopReason, TextGenerator
-from chat.images import open_image
+from chat.images import open_image, read_later
 from chat.prompt import Prompt
+from chat.session import continued
 from chat.tasks.batching import replies
 
 Picturable = Image | str | Path
@@ -54,9 +55,7 @@ class Asked:
         """The text where the model has said this much; what is said later only adds to it."""
         if self.is_line:
             return said.lstrip().partition("\n")[0].rstrip()
-        # The space between the two belongs to the tokens of the first word that is said, where it cannot be seen.
-        is_word = bool(self.prefix and said) and (said[0].isalnum() or said[0] in "([{'\"“‘«")
-        return f"{self.prefix.rstrip(' ')}{' ' if is_word else ''}{said}"
+        return continued(self.prefix, said)
 
     def answer(self, reply: Reply) -> Answer:
         """What the whole reply gives."""
@@ -66,7 +65,7 @@ class Asked:
 
 
 def pictures(images: Sequence[Picturable] | Picturable) -> list[Image]:
-    """The pictures, those of files opened.
+    """The pictures; those of files are opened, and called as the files were named, to be told apart.
 
     Raises:
         ImageError: A file holds none.
@@ -75,7 +74,7 @@ def pictures(images: Sequence[Picturable] | Picturable) -> list[Image]:
     given = [images] if isinstance(images, Image | str | Path) else list(images)
     if not given:
         raise UsageError("there is no picture: name one or more")
-    return [image if isinstance(image, Image) else open_image(image) for image in given]
+    return [one if isinstance(one, Image) else read_later(open_image(one, str(one)), one) for one in given]
 
 
 def answers(

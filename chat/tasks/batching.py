@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from chat.errors import ChatError, GenerationError, MemoryFullError
+from chat.errors import ChatError, GenerationError, MemoryFullError, UsageError
 from chat.generation import NO_REPLY, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.prompt import Prompt
 
@@ -43,8 +43,11 @@ def replies(
         batch_size: The most at once, whatever the memory; found out when left out.
         told: Told the size of every batch before it is computed.
         known: How many of the first outcomes are not wanted, because an earlier run gave them. What was computed
-            together with others then is so again: in half precision, that can matter to a reply.
+            together with others then is so again, unless memory did not suffice for it then: in half precision, that
+            can matter to a reply.
     """
+    if batch_size is not None and batch_size < 1:
+        raise UsageError(f"batch_size is {batch_size}: give 1 or more")
     return _Batches(generator, requests, stop, batch_size, told, known).run()
 
 

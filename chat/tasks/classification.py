@@ -155,7 +155,7 @@ def all_labels(given: Sequence[str], path: str | Path | None = None) -> tuple[st
     for label, number in read_labels(path) if path is not None else ():
         if label in labels:
             place = f"{short_line(str(path))}: line {number}"
-            raise UsageError(f"{place}: the label {short_line(label, 60)} stands twice: give each once")
+            raise UsageError(f"{place}: the label “{short_line(label, 60)}” was given before: give each once")
         labels = (*labels, label)
     return check_labels(labels, short_line(str(path)) if path is not None else "")
 

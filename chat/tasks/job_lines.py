@@ -17,6 +17,9 @@ from chat.tasks.jobs import BadJob, Given, Job, JobId, Task, settings_of
 MOST_BYTES: Final = 2**30
 """Of a file of jobs; its pictures are apart."""
 
+_IdKey = tuple[type, JobId]
+"""An id and its kind: 1 is not "1"."""
+
 _LARGEST: Final = 2**63 - 1
 
 _SETTINGS: Final = tuple(field.name for field in fields(GenerationSettings))
@@ -49,45 +52,71 @@ def jobs_of_file(path: Path, given: Given) -> list[Job | BadJob]:
         InputError: The file cannot be read or has no job.
     """
     content = read_file(path, most_bytes=MOST_BYTES, error=InputError)
-    seen: dict[tuple[type, JobId], int] = {}
     # Not by `splitlines`, to which other characters end a line as well.
     lines = enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1)
-    jobs = [_job_of_line(line, number, path, given, seen) for number, line in lines if line.strip()]
-    if not jobs:
+    rows = [(number, _parsed_or_not(line)) for number, line in lines if line.strip()]
+    if not rows:
         raise InputError(f"{short_line(str(path))}: has no jobs: write one on every line")
-    return jobs
+    if all(isinstance(row, InputError) for _, row in rows):
+        number, problem = rows[0]
+        raise InputError(f"{short_line(str(path))}, line {number}: {problem}")
+    named: dict[_IdKey, int] = {}
+    for number, row in rows:
+        own_id = row.get("id") if isinstance(row, dict) else None
+        if isinstance(own_id, str | int) and not isinstance(own_id, bool):
+            named.setdefault((type(own_id), own_id), number)
+    return [_job_of_row(row, number, path, given, named) for number, row in rows]
 
 
-def _job_of_line(
-    line: bytes, number: int, path: Path, given: Given, seen: dict[tuple[type, JobId], int]
+def _job_of_row(
+    row: dict[str, object] | InputError, number: int, path: Path, given: Given, named: Mapping[_IdKey, int]
 ) -> Job | BadJob:
     where = f"{short_line(path.name)}, line {number}"
-    job_id: JobId | None = number
+    # A job without an id is called after its line, unless another has that for its id.
+    default: JobId = f"line {number}" if (int, number) in named else number
+    job_id: JobId | None = default
     try:
-        row = _parsed(line)
-        job_id = None
-        job_id = _new_id(row.pop("id", number), number, seen)
-        return _job(job_id, where, _checked(row), path.parent, given)
+        if isinstance(row, InputError):
+            raise row
+        if "id" in row:
+            job_id = None
+            job_id = default = _own_id(row.pop("id"), number, named)
+        return _job(default, where, _checked(row), path.parent, given)
     except ChatError as error:
         return BadJob(job_id, InputError(f"{where}: {error}"))
+
+
+def _parsed_or_not(line: bytes) -> dict[str, object] | InputError:
+    """The object in a line, or what is wrong with the line."""
+    try:
+        return _parsed(line)
+    except InputError as error:
+        return error
 
 
 def _job(job_id: JobId, where: str, row: dict[str, Any], folder: Path, given: Given) -> Job:
     if "image" in row and "images" in row:
         raise InputError("has both image and images: give one")
     sources = (row["image"],) if "image" in row else tuple(row.get("images", ()))
-    paths = tuple(os.path.join(folder, os.path.expanduser(source)) for source in sources)
+    paths = tuple(_path(source, folder) for source in sources)
     prompt = row.get("prompt", "")
     task = _task(row["task"]) if "task" in row else Task.ASK if prompt.strip() or not paths else Task.CAPTION
     own = {name: row[name] for name in _SETTINGS if name in row}
     return Job(job_id, where, paths, sources, task, prompt, settings_of(task, {**given, **own}))
 
 
+def _path(source: str, folder: Path) -> str:
+    try:
+        return os.path.join(folder, os.path.expanduser(source))
+    except ValueError as error:
+        raise InputError(f"{short_line(source)}: no file can have this name: check it") from error
+
+
 def _checked(row: dict[str, object]) -> dict[str, Any]:
     """The values that are there, each of its kind."""
     for key, value in row.items():
         if key not in _KINDS:
-            raise InputError(f"unknown key {short_line(key, 60)}")
+            raise InputError(f"unknown key {short_line(key, 60)}: the keys are id, {', '.join(_KINDS)}")
         kind, words = _KINDS[key]
         is_texts = not isinstance(value, list) or all(isinstance(item, str) for item in value)
         # To Python, true is a whole number.
@@ -105,10 +134,12 @@ def _task(name: str) -> Task:
         raise InputError(f"task is none of {', '.join(Task)}") from error
 
 
-def _new_id(value: object, number: int, seen: dict[tuple[type, JobId], int]) -> JobId:
+def _own_id(value: object, number: int, named: Mapping[_IdKey, int]) -> JobId:
+    """The id that a line gives, where it is the first line to give it."""
+    # To Python, true is a whole number.
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise InputError("id is neither a text nor a whole number")
-    earlier = seen.setdefault((type(value), value), number)
+    earlier = named[type(value), value]
     if earlier != number:
         raise InputError(f"the id {short_line(json.dumps(value), 60)} is that of line {earlier} already")
     return value

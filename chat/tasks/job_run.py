@@ -1,16 +1,15 @@
 """Jobs through a model: pictures opened as they are needed, several jobs at once, a line for each in their order."""
 
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chat.conversation import Image
 from chat.errors import ChatError, GenerationError, ImageError, MemoryFullError
 from chat.files import read_file
 from chat.generation import Reply, TextGenerator
-from chat.images import MOST_BYTES, read_image
+from chat.images import MOST_BYTES, read_image, read_later
 from chat.safe_text import printable, short_line
 from chat.tasks.answers import Asked
 from chat.tasks.batching import Request, replies
@@ -94,23 +93,13 @@ def _opened(path: str, source: str) -> Image:
     except ImageError as error:
         # In the job's words, which are the same wherever the program was started.
         raise ImageError(str(error).replace(short_line(path), short_line(source), 1)) from error
-    return _read_later(read_image(data, source), path)
+    return read_later(read_image(data, source), path)
 
 
 def _as_they_were(job: Job, earlier: Result) -> tuple[Image, ...]:
     if len(earlier.images) != len(job.paths):
         raise ImageError("a picture could not be opened")
-    return tuple(_read_later(image, path) for path, image in zip(job.paths, earlier.images, strict=True))
-
-
-def _read_later(image: Image, path: str) -> Image:
-    def read() -> bytes:
-        data = read_file(path, most_bytes=MOST_BYTES, error=ImageError)
-        if hashlib.sha256(data).hexdigest() != image.digest:
-            raise ImageError(f"{short_line(image.name)}: was changed while the jobs were done: leave it alone")
-        return data
-
-    return replace(image, read=read)
+    return tuple(read_later(image, path) for path, image in zip(job.paths, earlier.images, strict=True))
 
 
 def _done(prepared: _Prepared, outcome: Reply | ChatError, generator: TextGenerator) -> Done:

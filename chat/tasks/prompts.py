@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat.conversation import Conversation, Image, Turn, assistant_turn, user_turn
+from chat.errors import InputError
 from chat.prompt import Dialect, Prompt, continuation, serialize
 from chat.tasks.recipes import Recipe
 
 CAPTION_REQUEST: Final = "Write a caption for this image."
 """What a checkpoint that takes turns is asked for a caption with."""
 
+_LABELS: Final = ("User:", "Assistant:")
 _ANSWER_INSTRUCTION: Final = "Instruction: Provide an answer to the question. Use the image to answer.\n"
 _STORY_INSTRUCTION: Final = "Instruction: Use the image to write a story. \n"
 
@@ -80,6 +82,9 @@ def few_shot_prompt(recipe: Recipe, image: Image, dialect: Dialect, *, turns: bo
         dialect: Of the checkpoint.
         turns: Close every turn as in a conversation; left to the dialect when None. IDEFICS follows examples better
             as the guide writes them, in lines.
+
+    Raises:
+        InputError: In lines, a text or an answer would look like turns of its own.
     """
     if dialect.system_is_turn if turns is None else turns:
         said: list[Turn] = []
@@ -87,10 +92,23 @@ def few_shot_prompt(recipe: Recipe, image: Image, dialect: Dialect, *, turns: bo
             said += [user_turn(*example.images, *_unless_blank(example.text)), assistant_turn(example.answer)]
         said.append(user_turn(image, *_unless_blank(recipe.text)))
         return serialize(Conversation(tuple(said)), dialect)
+    _check_lines(recipe)
     parts: list[Image | str] = []
     for example in recipe.examples:
         parts += _line(example.images, f"{example.text}\nAssistant: {example.answer}\n")
     return continuation([*parts, *_line((image,), f"{recipe.text}\nAssistant:")], dialect)
+
+
+def _check_lines(recipe: Recipe) -> None:
+    """Refuse what the guide's lines cannot tell from a turn, since nothing closes one there."""
+    texts = [("the text", recipe.text)]
+    for number, example in enumerate(recipe.examples, start=1):
+        texts += [(f"the text of example {number}", example.text), (f"the answer of example {number}", example.answer)]
+    for name, text in texts:
+        for label in _LABELS:
+            if f"\n{label}" in text:
+                words = f"{name} has a line that begins with {label}, which would be a turn of its own"
+                raise InputError(f"{words}: reword it, or give --turns")
 
 
 def _message(dialect: Dialect, *parts: Image | str) -> Prompt:

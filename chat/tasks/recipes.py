@@ -15,6 +15,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import zip_longest
@@ -144,6 +145,10 @@ def write_recipe(path: str | Path, recipe: Recipe) -> None:
     path = Path(path)
     if os.path.lexists(path):
         raise InputError(f"{short_line(str(path))}: exists already: choose another name")
+    # What else is wrong with the folder is told where something is written there.
+    with suppress(OSError):
+        if not path.parent.is_dir():
+            raise InputError(f"{short_line(str(path.parent))}: there is no such folder: make it first")
     files = _picture_files(recipe)
     for image in dict.fromkeys(image for example in recipe.examples for image in example.images):
         picture = path.parent / files[image.digest]
@@ -168,6 +173,8 @@ def _parsed(text: str, open_picture: Callable[[str], Image]) -> Recipe:
         line = int(place[1]) if place else text.count("\n") + 1
         reason = _SYNTAX_LINE.sub("", str(error)).replace(" (at end of document)", "")
         raise _PlacedError(f"is not TOML: {short_line(reason, 80)}", line) from error
+    except ValueError as error:
+        raise _PlacedError("is not TOML: it holds a number of thousands of digits", 1) from error
     except RecursionError as error:
         raise _PlacedError("is no recipe: its lists are nested too deeply", 1) from error
     try:

@@ -118,7 +118,8 @@ def check_result(result: Result, job: Job | BadJob, facts: CheckpointFacts, dial
     if result.run != run_digest(job, result.images, facts, dialect):
         words = "its prompt, settings or checkpoint were others"
         raise InputError(f"belongs to another run ({words}): choose another --out")
-    if isinstance(job, Job):
+    # The picture that a job failed on may be another since; that it failed was true.
+    if isinstance(job, Job) and not result.is_error:
         for path, image in zip(job.paths, result.images, strict=False):
             if _has_changed(path, image):
                 words = f"{short_line(image.name)} was another picture"

@@ -3,8 +3,9 @@
 import os
 import stat
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,8 @@ class ResultsFile:
         self.count = 0
         """How many jobs have their result in it."""
         self._end = 0
+        self._is_unended = False
+        """Whether all that its last line lacks is its end."""
         try:
             # What is added goes to the end, wherever it was read last.
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _flag("O_NONBLOCK") | _flag("O_BINARY")
@@ -74,17 +77,41 @@ class ResultsFile:
                 return
             yield self._read(number, line)
 
-    def check(self, facts: CheckpointFacts, dialect: Dialect) -> None:
-        """Raise InputError where it holds what this checkpoint would not have written for these jobs."""
+    def check(
+        self,
+        facts: CheckpointFacts,
+        dialect: Dialect,
+        stop: threading.Event,
+        told: Callable[[int], object] | None = None,
+    ) -> None:
+        """Raise InputError where it holds what this checkpoint would not have written for these jobs.
+
+        Args:
+            facts: Of the checkpoint.
+            dialect: Of the checkpoint.
+            stop: Ends it early when set.
+            told: Told how many results are left, before each.
+        """
         for number, result in enumerate(self.results(), start=1):
+            if stop.is_set():
+                return
+            if told is not None:
+                told(self.count - number + 1)
             try:
                 check_result(result, self._jobs[number - 1], facts, dialect)
             except InputError as error:
                 raise InputError(f"{self._shown}, line {number}: {error}") from error
 
     def begin(self) -> None:
-        """Cut off what a killed run has left of a line, and let lines be added."""
-        os.ftruncate(self._descriptor, self._end)
+        """Cut off what a killed run has left of a line, or end it where that is all it lacks, and let lines be added.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        if self._is_unended:
+            self._write(b"\n")
+        else:
+            os.ftruncate(self._descriptor, self._end)
 
     def add(self, line: str) -> None:
         """Add a line, whole before anything else is done.
@@ -92,7 +119,10 @@ class ResultsFile:
         Raises:
             InputError: It cannot be written.
         """
-        left = memoryview(f"{line}\n".encode())
+        self._write(f"{line}\n".encode())
+
+    def _write(self, content: bytes) -> None:
+        left = memoryview(content)
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
@@ -126,7 +156,8 @@ class ResultsFile:
                     f"{self._shown}, line {number}: belongs to another run ({words}): choose another --out"
                 )
             job = self._jobs[number - 1]
-            if not line.endswith(b"\n"):
+            self._is_unended = not line.endswith(b"\n") and _is_whole(line)
+            if not line.endswith(b"\n") and not self._is_unended:
                 if not begins(job, line):
                     raise InputError(f"{self._shown}, line {number}: is no result of a job: choose another --out")
                 return
@@ -154,6 +185,15 @@ class ResultsFile:
     def _refusal(self, error: OSError) -> InputError:
         words = "is a folder" if isinstance(error, IsADirectoryError) else (error.strerror or "cannot be written")
         return InputError(f"{self._shown}: {words[0].lower()}{words[1:]}: choose another --out")
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line without its end is a result all the same."""
+    try:
+        read_result(line)
+    except InputError:
+        return False
+    return True
 
 
 def _flag(name: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat.errors import InputError, UsageError
-from chat.generation import TextGenerator
+from chat.generation import GenerationSettings, TextGenerator
 from chat.images import PICTURE_SUFFIXES
 from chat.safe_text import short_line
 from chat.tasks.job_lines import jobs_of_file
@@ -50,17 +50,21 @@ def batch(
         InputError: The jobs cannot be read, or the file of results belongs to another run.
         UsageError: Wrong settings, or a prompt for jobs that have their own.
     """
+    stop = stop or threading.Event()
+    _check_given(given)
     names = [os.fspath(name) for name in ([inputs] if isinstance(inputs, str | Path) else inputs)]
     jobs = jobs_of(names, prompt, given)
     with contextlib.ExitStack() as stack:
         results = stack.enter_context(results_file(Path(out), names, jobs)) if out is not None else None
         if results:
-            results.check(generator.facts, generator.dialect)
+            results.check(generator.facts, generator.dialect, stop)
+            if stop.is_set():
+                return
             results.begin()
         for done in run_jobs(
             generator,
             jobs,
-            stop or threading.Event(),
+            stop,
             earlier=results.results() if results else (),
             known=results.count if results else 0,
             batch_size=batch_size,
@@ -68,6 +72,14 @@ def batch(
             if results:
                 results.add(done.line)
             yield json.loads(done.line)
+
+
+def _check_given(given: Given) -> None:
+    """Raise UsageError for settings that no job could have."""
+    unknown = [name for name in given if name not in GenerationSettings.__dataclass_fields__]
+    if unknown:
+        raise UsageError(f"there is no setting {unknown[0]}: {', '.join(GenerationSettings.__dataclass_fields__)} are")
+    GenerationSettings(**given)
 
 
 def jobs_of(inputs: Sequence[str], prompt: str | None, given: Given) -> list[Job | BadJob]:

@@ -1,10 +1,13 @@
 """In which lines of a TOML document things stand, which its parser does not tell."""
 
 import tomllib
-from typing import Any
+from typing import Any, Final
 
 Place = tuple[int | None, str]
 """A key, and the number of the `[[examples]]` table it is in, None at the top; an empty key is the table itself."""
+
+_CLOSING: Final = ('"""', "'''", "]")
+"""One of these ends what goes on over several lines."""
 
 
 def lines_of(document: str) -> dict[Place, tuple[int, int]]:
@@ -14,7 +17,9 @@ def lines_of(document: str) -> dict[Place, tuple[int, int]]:
     gathered: list[str] = []
     for number, line in enumerate(document.replace("\r\n", "\n").split("\n"), start=1):
         gathered.append(line)
-        # A text or a list over several lines is no TOML before its last.
+        # A text or a list over several lines is no TOML before its last, and that one closes it.
+        if len(gathered) > 1 and not any(mark in line for mark in _CLOSING):
+            continue
         statement = _parsed("\n".join(gathered))
         if statement is None:
             continue

@@ -26,7 +26,7 @@ from tests.tasks.test_recipes import SAMPLE
 
 PICTURES = sorted((SAMPLE.parents[1] / "pictures").glob("*.png"))
 FOUR, GREEN, SQUARE, THREE = PICTURES
-KEYS = ["image", "digest", "width", "height", "text", "stop_reason", "prompt_tokens", "new_tokens"]
+KEYS = ["image", "digest", "width", "height", "text", "stop_reason", "seed", "prompt_tokens", "new_tokens"]
 RUN = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -59,7 +59,7 @@ def document(done: subprocess.CompletedProcess[str]) -> Any:
 def test_one_caption_is_bare_and_several_have_their_names(program: RUN) -> None:
     assert program("caption", SQUARE).stdout == "A purple square.\n"
     several = program("caption", SQUARE, GREEN, "--raw")
-    assert several.stdout == f"{SQUARE.name}: A purple square.\n{GREEN.name}: A green triangle and a purple circle.\n"
+    assert several.stdout == f"{SQUARE}: A purple square.\n{GREEN}: A green triangle and a purple circle.\n"
     assert (several.returncode, several.stderr) == (0, "")
 
 
@@ -77,10 +77,25 @@ def test_json_is_a_list_with_the_promised_keys(program: RUN) -> None:
     ):
         listed = document(program(*arguments, "--json"))
         assert [list(one) for one in listed] == [KEYS] * len(listed)
-        assert listed[0]["image"] == SQUARE.name
+        assert listed[0]["image"] == str(SQUARE)
     (together,) = document(program("story", SQUARE, GREEN, "--json"))
-    assert [one["image"] for one in together["images"]] == [SQUARE.name, GREEN.name]
+    assert [one["image"] for one in together["images"]] == [str(SQUARE), str(GREEN)]
     assert list(together["images"][0]) == KEYS[:4]
+
+
+def test_a_seed_that_is_drawn_is_one_for_all_and_told(program: RUN) -> None:
+    done = program("caption", SQUARE, GREEN, "--temperature", "0.7", "--json")
+    (seed,) = {one["seed"] for one in json.loads(done.stdout)}
+    assert done.stderr == f"idefics-chat: sampled with --seed {seed}\n"
+    again = program("caption", SQUARE, GREEN, "--temperature", "0.7", "--json", "--seed", seed)
+    assert (again.stdout, again.stderr) == (done.stdout, "")
+
+
+def test_a_picture_may_come_from_stdin(program: RUN, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SQUARE.read_bytes())))
+    assert program("caption", "-").stdout == "A purple square.\n"
+    twice = program("caption", "-", "-")
+    assert (twice.returncode, "stdin can be read once" in twice.stderr) == (2, True)
 
 
 def test_a_question_is_answered_in_every_form(program: RUN) -> None:
@@ -173,7 +188,7 @@ BAD: dict[str, tuple[list[object], int, str]] = {
     "an empty question": (["vqa", " ", SQUARE], 2, "the question is empty"),
     "one label": (["classify", SQUARE, "--label", "a"], 2, "there is one label"),
     "no labels": (["classify", SQUARE], 2, "there are no labels"),
-    "a label twice": (["classify", SQUARE, "--label", "cat", "--label", "cat"], 2, "the label cat stands twice"),
+    "a label twice": (["classify", SQUARE, "--label", "cat", "--label", "cat"], 2, "the label “cat” stands twice"),
     "labels from nowhere": (["classify", SQUARE, "--labels", "gone.txt"], 3, "gone.txt: there is no such file"),
     "normalizing what is not ranked": (
         ["classify", SQUARE, "--label", "a", "--label", "b", "--normalize"], 2, "give --rank, too",

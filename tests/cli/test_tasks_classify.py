@@ -9,7 +9,7 @@ import pytest
 
 from chat.cli.classify import bars
 from chat.generation import Score
-from chat.ranking import Ranking
+from chat.ranking import Ranking, check_labels
 from chat.scripted import ScriptedGenerator
 from tests.cli.program import told
 from tests.cli.test_tasks import GREEN, RUN, SQUARE, document, program
@@ -22,7 +22,7 @@ LABELS = ["--label", "circle", "--label", "square"]
 def test_labels_are_printed_bare_or_with_names(program: RUN) -> None:
     assert program("classify", SQUARE, *LABELS).stdout == "square\n"
     both = program("classify", SQUARE, GREEN, "--label", "triangle", *LABELS)
-    assert both.stdout.splitlines()[0] == f"{SQUARE.name}: square"
+    assert both.stdout.splitlines()[0] == f"{SQUARE}: square"
 
 
 def test_labels_from_a_file_join_those_given(program: RUN, tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_labels_from_a_file_join_those_given(program: RUN, tmp_path: Path) -> No
     assert program("classify", SQUARE, "--labels", path, "--label", "circle").stdout == "square\n"
     path.write_text("star\nstar\n")
     twice = program("classify", SQUARE, "--labels", path)
-    assert (twice.returncode, "labels.txt: line 2: the label star stands twice" in told(twice)) == (2, True)
+    assert (twice.returncode, "labels.txt: line 2: the label “star” was given before" in told(twice)) == (2, True)
 
 
 def test_a_text_that_names_no_label_is_shown_and_told(program: RUN) -> None:
@@ -45,7 +45,7 @@ def test_a_text_that_names_no_label_is_shown_and_told(program: RUN) -> None:
 
 def test_a_ranking_is_printed_as_bars(program: RUN) -> None:
     lines = program("classify", SQUARE, *LABELS, "--rank").stdout.splitlines()
-    assert lines[0] == f"{SQUARE.name}: square"
+    assert lines[0] == f"{SQUARE}: square"
     assert lines[1].startswith(f"  square ✓  {'━' * 32}  100.0 %  ")
     assert lines[2].startswith(f"  circle    {'─' * 32}    0.0 %  -")
 
@@ -57,6 +57,20 @@ def test_the_bars_are_sorted_and_their_numbers_aligned() -> None:
     assert lines[1].startswith(f"  猫{' ' * 10}━━━─")
     assert lines[1].endswith("   10.5 %   -2.45")
     assert lines[2].endswith("    0.0 %  -12.00")
+
+
+@pytest.mark.parametrize("columns", [20, 30, 40, 60, 80, 200])
+def test_the_bars_fit_into_the_terminal(columns: int) -> None:
+    labels = ("a label that is by far too long to be shown in a narrow terminal", "猫" * 30, "cat")
+    lines = [click.unstyle(line) for line in bars(Ranking(labels, (Score(-1.0, 1),) * 3), columns)]
+    assert all(sum(1 + (character == "猫") for character in line) <= max(columns, 27) for line in lines)
+    assert all(("─" in line) == (columns >= 80) for line in lines)
+
+
+def test_a_thousand_labels_are_shown_at_once() -> None:
+    ranking = Ranking(tuple(map(str, range(3000))), (Score(-1.0, 1),) * 3000)
+    assert len(list(bars(ranking))) == 3000
+    assert len(check_labels(ranking.labels)) == 3000
 
 
 def test_json_of_a_ranking_has_every_score(program: RUN) -> None:

@@ -242,3 +242,27 @@ def test_every_setting_gives_the_ids_that_transformers_gives(
         max_new_tokens=30,
     )
     assert list(reply.token_ids) == ids[0, inputs.input_ids.shape[1] :].tolist()
+
+
+def test_a_search_that_is_stopped_is_cancelled_whatever_it_has_found(shapes: TextGenerator) -> None:
+    assert isinstance(shapes, ModelGenerator)
+    prompt = serialize(Conversation((user_turn("Hello"),)), shapes.dialect)
+    head, steps = shapes.engine.model.lm_head, [0]
+
+    def stopped_at(step: int) -> Reply:
+        stop, steps[0] = threading.Event(), 0
+
+        def count(*_: object) -> None:
+            steps[0] += 1
+            if steps[0] == step:
+                stop.set()
+
+        hook = head.register_forward_pre_hook(count)
+        *_, reply = shapes.generate(prompt, GenerationSettings(num_beams=2), stop)
+        hook.remove()
+        assert isinstance(reply, Reply)
+        return reply
+
+    assert stopped_at(0).stop_reason is StopReason.END_OF_UTTERANCE
+    last = steps[0]
+    assert {stopped_at(step).stop_reason for step in (1, last - 1, last)} == {StopReason.CANCELLED}

@@ -107,9 +107,9 @@ def test_labels_come_from_a_file_line_by_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "content", "error", "words"),
     [
-        ([], "cat\n\ncat\n", UsageError, "labels.txt: line 3: the label cat stands twice"),
-        (["dog"], "cat\ndog\n", UsageError, "labels.txt: line 2: the label dog stands twice"),
-        (["dog", "dog"], "cat\n", UsageError, "the label dog stands twice"),
+        ([], "cat\n\ncat\n", UsageError, "labels.txt: line 3: the label “cat” was given before"),
+        (["dog"], "cat\ndog\n", UsageError, "labels.txt: line 2: the label “dog” was given before"),
+        (["dog", "dog"], "cat\n", UsageError, "the label “dog” stands twice"),
         ([], "cat\n", UsageError, "labels.txt: there is one label"),
         ([], "# none\n", InputError, "labels.txt: holds no label"),
         ([], b"cat\n\xff\n", InputError, "labels.txt: line 2 is no text in UTF-8"),

@@ -89,16 +89,24 @@ def test_ids_are_given_or_the_number_of_the_line_and_no_two_are_the_same(tmp_pat
         b"\xff",
     ]
     jobs = jobs_of(tmp_path, *lines, '{"prompt": "d", "id": 1}', '{"prompt": "e", "id": "1"}')
-    assert [job.id for job in jobs] == [1, "x", None, 5, 6, None, "1"]
+    assert [job.id for job in jobs] == ["line 1", "x", None, 5, 6, 1, "1"]
     told = [str(job.error) for job in jobs if isinstance(job, BadJob)]
     assert told[0] == 'jobs.jsonl, line 4: the id "x" is that of line 3 already'
     assert told[2] == "jobs.jsonl, line 6: is not JSON: it is not a text in UTF-8"
-    assert told[3] == "jobs.jsonl, line 7: the id 1 is that of line 1 already"
+    assert len(told) == 3
 
 
 def test_a_file_without_jobs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"jobs\.jsonl: has no jobs"):
         jobs_of(tmp_path, "", " ")
+    with pytest.raises(InputError, match=r"jobs\.jsonl, line 2: is not JSON"):
+        jobs_of(tmp_path, "", "my notes", "[")
+
+
+def test_a_name_that_no_file_can_have_is_one_bad_job(tmp_path: Path) -> None:
+    good, *bad = jobs_of(tmp_path, '{"prompt": "a"}', '{"image": "~\\u0000x/a.png"}', '{"image": "~\\ud800/a.png"}')
+    assert isinstance(good, Job)
+    assert all(isinstance(job, BadJob) and "no file can have this name" in str(job.error) for job in bad)
 
 
 def test_settings_are_the_jobs_then_the_option_then_the_tasks(tmp_path: Path) -> None:
@@ -178,7 +186,7 @@ def test_pictures_are_opened_when_needed_and_not_held(tmp_path: Path, scene_imag
     rest = [json.loads(one.line) for one in done]
     failed = {document["id"]: document["error"] for document in rest if "error" in document}
     assert failed == {
-        6: "jobs.jsonl, line 6: 5.png: was changed while the jobs were done: leave it alone",
+        6: "jobs.jsonl, line 6: 5.png: was changed since it was opened: leave it alone until this ends",
         31: "jobs.jsonl, line 31: gone.png: there is no such file: check the name",
     }
     assert rest[-1]["images"][0]["digest"] == rest[2]["images"][0]["digest"]

@@ -127,8 +127,14 @@ def test_a_recipe_is_never_written_over_another_file(tmp_path: Path, image: Imag
         write_recipe(path, Recipe("a", (Example((image,), "a", "b"),)))
     assert path.read_text() == "mine"
     assert not (tmp_path / "pictures").exists()
-    with pytest.raises(InputError, match="there is no such folder"):
-        write_recipe(tmp_path / "nowhere" / "r.toml", Recipe("a", (Example((), "a", "b"),)))
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path: Path, image: Image) -> None:
+    (tmp_path / "file").write_text("mine")
+    for name in ("nowhere", "file"):
+        for images in ((), (image,)):
+            with pytest.raises(InputError, match=rf"/{name}: there is no such folder"):
+                write_recipe(tmp_path / name / "r.toml", Recipe("a", (Example(images, "a", "b"),)))
 
 
 def stored(*turns: object) -> list[StoredTurn]:

@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,15 @@ def test_a_file_of_results_is_gone_on_with_and_never_written_over(tmp_path: Path
     with pytest.raises(InputError, match=r"line 1: belongs to another run"):
         list(batch(ScriptedGenerator(["X"] * 6), str(jobs), out, max_new_tokens=3))
     assert out.read_bytes() == written
+
+
+def test_settings_that_no_job_could_have_are_refused_before_anything_is_done(tmp_path: Path) -> None:
+    model = ScriptedGenerator(["A"])
+    refused: list[dict[str, Any]] = [{"temperature": -1}, {"foo": 1}, {"batch_size": 0}]
+    for wrong in refused:
+        with pytest.raises(UsageError):
+            list(batch(model, PICTURES, **wrong))
+    assert model.prompts == []
 
 
 def test_jobs_with_their_own_prompts_take_no_other(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_every_picture_has_its_own_caption_asked_for_or_not(shapes: TextGenerato
     for raw in (False, True):
         given = caption(shapes, PICTURES, raw=raw)
         assert [answer.text for answer in given] == CAPTIONS
-        assert [answer.image.name for answer in given] == [path.name for path in PICTURES]
+        assert [answer.image.name for answer in given] == [str(path) for path in PICTURES]
         assert not any(answer.is_cut for answer in given)
 
 
@@ -96,7 +96,7 @@ def test_an_answer_ends_with_its_first_line(scene_image: Callable[..., Image]) -
 def test_a_story_is_one_text_about_all_its_pictures(shapes: TextGenerator) -> None:
     alone, together = story(shapes, PICTURES[3]), story(shapes, [PICTURES[3], PICTURES[1]])
     assert alone.text == "Once upon a time a red circle met a yellow square and a blue star. They became friends."
-    assert [image.name for image in together.images] == [PICTURES[3].name, PICTURES[1].name]
+    assert [image.name for image in together.images] == [str(PICTURES[3]), str(PICTURES[1])]
     assert together.reply.prompt_tokens > alone.reply.prompt_tokens
 
 
