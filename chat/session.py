@@ -5,6 +5,7 @@ Knows the store and the generator by their protocols alone.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
@@ -133,39 +134,58 @@ def _ids_for(facts: CheckpointFacts | None, stored: StoredTurn) -> tuple[int, ..
     return generation.spoken_ids
 
 
+def continued(words: str, said: str) -> str:
+    """Words that a model was given the beginning of its reply in, and what it said from there on."""
+    # The space between the two belongs to the tokens of the first word that is said, where it cannot be seen.
+    is_word = bool(words and said) and (said[0].isalnum() or said[0] in "([{'\"“‘«")
+    return f"{words.rstrip(' ')}{' ' if is_word else ''}{said}"
+
+
 class ReplySoFar:
     """What a reply says so far, and when it began to."""
 
     def __init__(
-        self, settings: GenerationSettings, *, prompt_tokens: int = 0, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: GenerationSettings,
+        *,
+        prompt_tokens: int = 0,
+        words: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin a reply.
 
         Args:
             settings: It is generated with.
             prompt_tokens: Of the prompt it answers, as far as that is known.
+            words: What the reply begins with; the model goes on from there.
             clock: Gives the seconds.
         """
         self.settings = settings
         self.prompt_tokens = prompt_tokens
-        self.text = ""
+        self.words = words
         self.token_ids: list[int] = []
+        self._said = ""
         self._clock = clock
         self._started = clock()
         self._first_token_s = 0.0
+
+    @property
+    def text(self) -> str:
+        """What the reply says so far."""
+        return continued(self.words, self._said)
 
     def add(self, chunk: Chunk) -> None:
         """Take a streamed piece."""
         if not self.token_ids:
             self._first_token_s = self._clock() - self._started
-        self.text += chunk.text
+        self._said += chunk.text
         if chunk.token_id is not None:
             self.token_ids.append(chunk.token_id)
 
     def cut(self, reason: StopReason) -> Reply:
         """What was said so far as the whole reply, for one that the generator will not end."""
-        return Reply(
-            text=self.text,
+        said = Reply(
+            text=self._said,
             token_ids=tuple(self.token_ids),
             stop_reason=reason,
             prompt_tokens=self.prompt_tokens,
@@ -174,6 +194,13 @@ class ReplySoFar:
             first_token_s=self._first_token_s,
             total_s=self._clock() - self._started,
         )
+        return self.whole(said)
+
+    def whole(self, said: Reply) -> Reply:
+        """The whole reply, where a generator says this much of it."""
+        # Nothing is kept of a reply that failed before its first word: its message is left out for the model then.
+        has_failed = said.stop_reason is StopReason.ERROR and not said.text
+        return said if has_failed else replace(said, text=continued(self.words, said.text))
 
 
 class RunningReply(ReplySoFar):

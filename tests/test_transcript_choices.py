@@ -71,7 +71,7 @@ def test_a_hand_written_choice_needs_little(tmp_path: Path) -> None:
     ("change", "reason"),
     [
         (lambda c: c["labels"].pop(), "choices[0]: there is one label: give two or more"),
-        (lambda c: c["labels"][1].update(label="cat"), "choices[0]: the label cat stands twice"),
+        (lambda c: c["labels"][1].update(label="cat"), "choices[0]: the label “cat” stands twice"),
         (lambda c: c["labels"][1].update(token_count=0), "choices[0].labels[1]: token_count is below 1"),
         (lambda c: c["labels"][1].update(log_likelihood="x"), "choices[0].labels[1].log_likelihood is not a number"),
         (lambda c: c.pop("facts"), "choices[0].facts is missing"),

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat.conversation import Conversation, Image, Role, assistant_turn, user_turn
+from chat.tasks.prompts import classification_instruction
 
-_INSTRUCTION: Final = "Instruction: Classify the following image into a single category from the following list: {}.\n"
 _ENDING: Final = "Category: \n\n"
 """The guide's last word and a blank line, without which the bundled checkpoint answers in a sentence where it did so
 before, and a bare label is as unlikely as any other."""
@@ -24,7 +24,7 @@ def choice_conversation(conversation: Conversation, images: Sequence[Image], lab
     if conversation.turns and conversation.turns[-1].role is Role.USER:
         conversation = conversation.with_turn(assistant_turn(""))
     seen = tuple(images) or conversation.images[-1:]
-    instruction = _INSTRUCTION.format([str(label) for label in labels])
+    instruction = classification_instruction(labels)
     if not seen:
         return conversation.with_turn(user_turn(instruction + _ENDING))
     return conversation.with_turn(user_turn(instruction, *seen, _ENDING))

@@ -62,10 +62,13 @@ def question_prompt(
 
 def classification_prompt(labels: Sequence[str], image: Image, dialect: Dialect) -> Prompt:
     """Asks which of several labels a picture has."""
-    instruction = (
-        f"Instruction: Classify the following image into a single category from the following list: {list(labels)}.\n"
-    )
-    return _instructed(dialect, [instruction, image], "Category: ")
+    return _instructed(dialect, [classification_instruction(labels), image], "Category: ")
+
+
+def classification_instruction(labels: Sequence[str]) -> str:
+    """What stands before the picture that is to get one of the labels."""
+    names = [str(label) for label in labels]
+    return f"Instruction: Classify the following image into a single category from the following list: {names}.\n"
 
 
 def story_prompt(images: Sequence[Image], dialect: Dialect) -> Prompt:

@@ -25,19 +25,22 @@ COMMANDS: Final = (
     Command("new", "begin a new conversation"),
     Command("sessions", "open an earlier conversation"),
     Command("system", "show or set the text before the first turn", "TEXT"),
-    Command("drop", "leave the oldest messages out of what the model sees", "COUNT"),
+    Command("drop", "hide the oldest messages from the model", "COUNT"),
     Command("stop", "stop the reply or the loading"),
     Command("load", "load the checkpoint again"),
-    Command("choose", "see how likely the model finds each of several labels", "ONE | OTHER"),
-    Command("caption", "ask for a caption, if you like with its first words", "WORDS"),
+    Command("choose", "see how likely the model finds each label", "ONE | OTHER"),
+    Command("caption", "ask for a caption; WORDS begin it", "WORDS"),
     Command("story", "ask for a story about the picture"),
-    Command("each", "ask the same of every attached picture by itself", "TEXT"),
-    Command("example", "mark the last exchange, or that of a number, as an example", "NUMBER"),
-    Command("recipe", "write the examples as a recipe with its pictures", "FILE"),
+    Command("each", "ask this of each attached picture by itself", "TEXT"),
+    Command("example", "make the last exchange, or NUMBER, an example", "NUMBER"),
+    Command("recipe", "write marked exchanges, or all, as a recipe", "FILE"),
     Command("fewshot", "begin a conversation with a recipe's examples", "FILE"),
     Command("help", "keys and commands"),
     Command("quit", "leave; everything is kept"),
 )
+
+USAGE_CELLS: Final = max(len(command.usage) for command in COMMANDS) + 2
+"""Of the column in which commands are listed as they are typed, so that no description touches one."""
 
 
 class Call(NamedTuple):
@@ -61,6 +64,11 @@ def parse(text: str) -> Call | None:
     """The command a message is, or None for a message. A space in front, or a path, makes it a message."""
     match = _COMMAND.fullmatch(text)
     return Call(match["name"].lower(), match["argument"] or "") if match else None
+
+
+def is_command(text: str) -> bool:
+    """Whether enter would run a command, also one whose name is not yet typed to its end."""
+    return bool(completions(text)) or parse(text) is not None
 
 
 def completions(text: str) -> tuple[Command, ...]:

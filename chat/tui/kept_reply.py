@@ -12,9 +12,15 @@ class KeptReply(ReplySoFar):
     """A reply to a stored message. Where the store refuses to open or to close it, that can be tried again."""
 
     def __init__(
-        self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings, prompt_tokens: int
+        self,
+        message_id: int,
+        facts: CheckpointFacts,
+        settings: GenerationSettings,
+        *,
+        prompt_tokens: int = 0,
+        words: str = "",
     ) -> None:
-        super().__init__(settings, prompt_tokens=prompt_tokens)
+        super().__init__(settings, prompt_tokens=prompt_tokens, words=words)
         self.turn_id = 0
         """0 until the store has opened it."""
         self.is_closed = False
@@ -33,6 +39,9 @@ class KeptReply(ReplySoFar):
         """Open it in the store, and close it there if it has ended; raises StoreError."""
         if not self.turn_id:
             self.turn_id = store.open_reply(self._message_id, self._facts, self.settings)
+            if self.words:
+                # Before the model has said anything: should the program die now, they stay.
+                store.save_reply(self.turn_id, self.text, self.token_ids)
         if self._whole is not None and not self.is_closed:
             store.close_reply(self.turn_id, self._whole)
             self.is_closed = True

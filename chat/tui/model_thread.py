@@ -65,7 +65,12 @@ class ModelThread:
         self._jobs.put(lambda: self._load(loader, stop))
 
     def count(
-        self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
+        self,
+        run: int,
+        generator: TextGenerator,
+        conversation: Conversation,
+        settings: GenerationSettings,
+        words: str = "",
     ) -> None:
         """Count the tokens of a conversation that is to be sent, and see whether a reply has room.
 
@@ -74,7 +79,7 @@ class ModelThread:
 
         def count() -> None:
             _let_keys_go_first()
-            self._count(run, generator, conversation, settings)
+            self._count(run, generator, conversation, settings, words)
 
         threading.Thread(target=count, name="count", daemon=True).start()
 
@@ -88,16 +93,22 @@ class ModelThread:
         self._jobs.put(lambda: self._prefill(generator, conversation, stop))
 
     def reply(
-        self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
+        self,
+        run: int,
+        generator: TextGenerator,
+        conversation: Conversation,
+        settings: GenerationSettings,
+        words: str = "",
     ) -> "SimpleQueue[ReadProgress | Chunk]":
         """Reply to a conversation; gives the place where the pieces of the reply come one by one.
 
-        They come without a message each: hundreds in a second would keep the UI from its keys.
+        Words that it is to begin with are not among them. They come without a message each: hundreds in a second would
+        keep the UI from its keys.
         """
         self.stop_prefill()
         stop = self._stop_reply = threading.Event()
         chunks: SimpleQueue[ReadProgress | Chunk] = SimpleQueue()
-        self._jobs.put(lambda: self._reply(run, generator, conversation, settings, stop, chunks))
+        self._jobs.put(lambda: self._reply(run, generator, conversation, settings, words, stop, chunks))
         return chunks
 
     def score(self, run: int, generator: TextGenerator, conversation: Conversation, labels: tuple[str, ...]) -> None:
@@ -155,10 +166,15 @@ class ModelThread:
             gc.enable()
 
     def _count(
-        self, run: int, generator: TextGenerator, conversation: Conversation, settings: GenerationSettings
+        self,
+        run: int,
+        generator: TextGenerator,
+        conversation: Conversation,
+        settings: GenerationSettings,
+        words: str,
     ) -> None:
         def count(part: Conversation) -> int:
-            return generator.count_tokens(prompt_of(part, generator))
+            return generator.count_tokens(prompt_of(part, generator, words))
 
         try:
             tokens = count(conversation)
@@ -186,12 +202,13 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
+        words: str,
         stop: threading.Event,
         chunks: "SimpleQueue[ReadProgress | Chunk]",
     ) -> None:
         has_ended = False
         try:
-            for piece in generator.generate(prompt_of(conversation, generator), settings, stop):
+            for piece in generator.generate(prompt_of(conversation, generator, words), settings, stop):
                 match piece:
                     case ReadProgress() | Chunk():
                         chunks.put(piece)
@@ -232,13 +249,20 @@ def _let_keys_go_first() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
 
 
-def prompt_of(conversation: Conversation, generator: TextGenerator) -> "Prompt":
-    """A conversation as the generator takes it; it awaits a reply where the last turn is the user's."""
+def prompt_of(conversation: Conversation, generator: TextGenerator, words: str = "") -> "Prompt":
+    """A conversation as the generator takes it; it awaits a reply where the last turn is the user's.
+
+    Args:
+        conversation: What was said.
+        generator: Whose prompt it is.
+        words: What the reply begins with.
+    """
     # Imported with the first prompt: the first frame does without.
-    from chat.prompt import serialize
+    from chat.prompt import Label, Prompt, Words, serialize
 
     awaits_reply = len(conversation.turns) % 2 == 1
-    return serialize(conversation, generator.dialect, open_reply=awaits_reply)
+    prompt = serialize(conversation, generator.dialect, open_reply=awaits_reply)
+    return Prompt((*prompt.segments, Label(" "), Words(words))) if words else prompt
 
 
 def _model_error(error: Exception) -> ModelError:

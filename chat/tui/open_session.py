@@ -8,14 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from chat.conversation import Image, user_turn
+from chat.conversation import Image
 from chat.errors import StoreBusyError, StoreError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
 from chat.records import Choice, Draft, StoredTurn
 from chat.session import SessionStore
 from chat.tui.kept_reply import KeptReply, now
-from chat.tui.marks import parts_of
-from chat.tui.said import AskedChoice, RunningChoice, marked_message
+from chat.tui.said import AskedChoice, RunningChoice, marked_message, turn_of, words_of
 from chat.tui.waiting import WaitingSession
 
 NOTHING: Final = Draft()
@@ -103,12 +102,12 @@ class OpenSession(WaitingSession):
         # What was said before the message stands before it in the store too, or it is not sent.
         self._save_said()
         draft = self.waiting[0]
-        turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
+        turn = turn_of(draft, self.image_count + 1)
         session_id = self._begin()
         stored = StoredTurn(self._store.add_user_turn(session_id, turn), turn, now(), None)
         # From here on it is sent, whatever fails: it must not be sent a second time.
         self.waiting.pop(0)
-        self._reply = KeptReply(stored.id, facts, settings, prompt_tokens)
+        self._reply = KeptReply(stored.id, facts, settings, prompt_tokens=prompt_tokens, words=words_of(draft))
         self._unsaved.append(self._reply)
         return self._append(session_id, stored)
 
@@ -242,7 +241,7 @@ class OpenSession(WaitingSession):
         if running is None:
             raise RuntimeError("no reply is being written")
         # Into the conversation whatever becomes of it in the store: what cannot be saved is still said.
-        stored = running.end(whole or running.cut(reason))
+        stored = running.end(running.whole(whole) if whole else running.cut(reason))
         self.turns.append(stored)
         return stored
 

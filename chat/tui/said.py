@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from chat.context import without_oldest
-from chat.conversation import Conversation, Image, user_turn
+from chat.conversation import Conversation, Image, Turn, user_turn
 from chat.errors import UsageError
 from chat.generation import CheckpointFacts, Score
 from chat.ranking import Ranking
 from chat.records import Choice, Draft, StoredTurn, examples_of, exchanges_of
 from chat.session import conversation_of
+from chat.tui.commands import parse
 from chat.tui.kept_reply import now
 from chat.tui.marks import parts_of
 
@@ -25,6 +26,26 @@ class AskedChoice(Draft):
     labels: tuple[str, ...] = ()
     shown: tuple[Image, ...] = field(default=())
     """Pictures that come with them. They are the message's that is being written, so that they have no number here."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCaption(Draft):
+    """A caption that begins with given words, among the messages that wait. The text is the command as it was typed."""
+
+    request: str = ""
+    """What the model is asked with, in the place of the command."""
+
+
+def turn_of(draft: Draft, number: int) -> Turn:
+    """What is sent of a message that waits; its pictures are numbered from there on."""
+    text = draft.request if isinstance(draft, AskedCaption) else draft.text
+    return user_turn(*parts_of(text, draft.images, number))
+
+
+def words_of(draft: Draft) -> str:
+    """What the reply to a message that waits begins with, for the model to go on from there."""
+    call = parse(draft.text) if isinstance(draft, AskedCaption) else None
+    return call.argument if call else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +103,7 @@ class SaidSession:
 
     def conversation_with(self, draft: Draft, facts: CheckpointFacts) -> Conversation:
         """The conversation if the draft were sent next."""
-        turn = user_turn(*parts_of(draft.text, draft.images, self.image_count + 1))
-        pending = StoredTurn(0, turn, "", None)
+        pending = StoredTurn(0, turn_of(draft, self.image_count + 1), "", None)
         conversation = conversation_of([*self.turns, pending], system=self.system, facts=facts)
         return without_oldest(conversation, self.left_out)
 
@@ -105,8 +125,11 @@ class SaidSession:
         everything = chain.from_iterable(stored.turn.images for stored in self.turns)
         return max((number for number, one in enumerate(everything, start=1) if one == image), default=0)
 
-    def examples(self) -> list[StoredTurn]:
+    def examples(self) -> tuple[list[StoredTurn], bool]:
         """The marked exchanges; where none is marked, all about pictures that the model has finished.
+
+        Returns:
+            Messages and replies in turn, and whether they are marked.
 
         Raises:
             UsageError: There are none.
@@ -117,10 +140,10 @@ class SaidSession:
             if message.turn.images and reply is not None and _is_finished(reply)
             for stored in (message, reply)
         ]
-        found = examples_of(self.turns) or finished
-        if not found:
+        marked = examples_of(self.turns)
+        if not marked and not finished:
             raise UsageError("there is no exchange about a picture yet: ask something first")
-        return found
+        return marked or finished, bool(marked)
 
     def leave_out(self, count: int) -> None:
         """Show the model so many of the oldest messages less, as far as there are any."""

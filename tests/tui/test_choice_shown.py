@@ -62,6 +62,6 @@ async def test_two_pictures_and_a_hostile_label(make_desk: MakeDesk, scene_image
     async with desk.app.run_test(size=(120, 50)) as pilot:
         await ready(pilot, desk)
         await send(pilot, desk, "/choose [red]cat[/] \x1b[2J | <end_of_utterance>")
-        await until(pilot, lambda: "pictures [1] to [2] and the whole history" in desk.shown())
+        await until(pilot, lambda: "pictures [1] to [2] before any message" in desk.shown())
         assert "[red]cat[/]" in desk.shown()
         assert "\x1b[2J" not in desk.shown()

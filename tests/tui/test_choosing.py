@@ -17,6 +17,7 @@ from tests.tui.doubles import FACTS, Desk, HeldLoader, RankingGenerator, busy, r
 MakeDesk = Callable[..., Desk]
 MakeImage = Callable[..., Image]
 BASIS = "log-likelihood, picture [1] and the whole history · not added to the conversation"
+BASIS_AT_FIRST = "log-likelihood, picture [1] before any message · not added to the conversation"
 
 
 def _last_prompt(model: ScriptedGenerator) -> Prompt:
@@ -64,7 +65,7 @@ async def test_a_choice_can_be_the_first_thing_and_is_there_when_the_session_is_
     async with desk.app.run_test(size=(120, 50)) as pilot:
         await ready(pilot, desk)
         await send(pilot, desk, "/choose dog | cats")
-        await until(pilot, lambda: BASIS in desk.shown())
+        await until(pilot, lambda: BASIS_AT_FIRST in desk.shown())
         assert desk.screen.composer.draft.images == (image,)
         await until(pilot, lambda: store.latest_session())
         assert not store.draft(None)
@@ -75,7 +76,7 @@ async def test_a_choice_can_be_the_first_thing_and_is_there_when_the_session_is_
     again = make_desk(session_id=latest.id)
     async with again.app.run_test(size=(120, 50)) as pilot:
         await ready(pilot, again)
-        await until(pilot, lambda: BASIS in again.shown())
+        await until(pilot, lambda: BASIS_AT_FIRST in again.shown())
         assert "[1] first.png" in again.shown()
         assert again.shown().index("/choose dog | cats") < again.shown().index("dog ✓")
         assert again.screen.composer.draft.images == (image,)
@@ -90,7 +91,7 @@ async def test_a_choice_can_be_the_first_thing_and_is_there_when_the_session_is_
     [
         ("", "there are no labels: give two or more"),
         ("cat", "there is one label: give two or more"),
-        ("cat | dog | cat", "the label cat stands twice: give each once"),
+        ("cat | dog | cat", "the label “cat” stands twice: give each once"),
         ("cat | | dog", "label 2 is blank"),
         ("cat | dog\nbird", "/choose takes its labels in one line"),
         ("cat | dog", "There is nothing to choose for: attach a picture first."),
@@ -163,7 +164,7 @@ async def test_a_failure_is_a_line_and_loses_nothing(
         assert desk.screen.composer.draft.images == (image,)
         assert desk.state().endswith("ready")
         await pilot.press("enter")
-        await until(pilot, lambda: BASIS in desk.shown())
+        await until(pilot, lambda: BASIS_AT_FIRST in desk.shown())
 
 
 async def test_a_likelihood_that_is_none_is_a_failure(make_desk: MakeDesk, scene_image: MakeImage) -> None:
@@ -232,7 +233,7 @@ async def test_a_sample_that_labels_are_ranked_for_stays_attached(make_desk: Mak
         await ready(pilot, desk)
         await until(pilot, lambda: desk.screen.composer.draft.images)
         await send(pilot, desk, "/choose cat | mouse")
-        await until(pilot, lambda: BASIS in desk.shown())
+        await until(pilot, lambda: BASIS_AT_FIRST in desk.shown())
         assert desk.screen.composer.draft.images == (sample,)
 
 

@@ -79,6 +79,31 @@ async def test_the_list_opens_completes_and_runs(make_desk: MakeDesk) -> None:
         assert desk.text() == ""
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+async def test_every_command_stands_apart_from_what_it_does_in_one_line(make_desk: MakeDesk, columns: int) -> None:
+    rows = [f"{command.usage:<21}{command.description}" for command in COMMANDS]
+    desk = make_desk()
+    async with desk.app.run_test(size=(columns, 60)) as pilot:
+        await ready(pilot, desk)
+        for row, command in zip(rows, COMMANDS, strict=True):
+            desk.screen.composer._input.text = f"/{command.name}"
+            await until(pilot, lambda row=row: row in desk.shown())  # type: ignore[misc]
+        await pilot.press("f1")
+        await until(pilot, lambda: rows[-1] in desk.shown())
+        assert [row for row in rows if row not in desk.shown()] == []
+
+
+async def test_what_does_not_fit_in_the_help_goes_on_in_its_own_column(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test(size=(60, 60)) as pilot:
+        await ready(pilot, desk)
+        await pilot.press("f1")
+        await until(pilot, lambda: "/image PATH" in desk.shown())
+        lines = desk.shown().splitlines()
+        row = next(number for number, line in enumerate(lines) if "/system TEXT" in line)
+        assert lines[row].index("show or set") == len(lines[row + 1]) - len(lines[row + 1].lstrip()) > 21
+
+
 async def test_escape_closes_the_list_first(make_desk: MakeDesk) -> None:
     desk = make_desk()
     async with desk.app.run_test() as pilot:

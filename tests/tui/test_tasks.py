@@ -7,6 +7,7 @@ import pytest
 from textual.widgets import Static
 
 from chat.conversation import Image
+from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.store import SqliteStore
@@ -20,7 +21,7 @@ MakeImage = Callable[..., Image]
     ("command", "message"),
     [
         ("/caption", "Write a caption for this image."),
-        ("/caption This is an image of", 'Begin with "This is an image of". Write a caption for this image.'),
+        ("/caption This is an image of", "Write a caption for this image."),
         ("/story", "Use the image to write a story."),
     ],
 )
@@ -81,6 +82,27 @@ async def test_a_picture_that_is_being_read_is_waited_for(
             desk.screen.composer.take()
         gates.let("slow.png")
         await until(pilot, lambda: desk.screen.composer.draft.images)
+
+
+async def test_the_questions_of_all_pictures_wait_in_the_session_they_were_asked_in(
+    make_desk: MakeDesk, scene_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = HeldGenerator()
+    desk = make_desk(load=HeldLoader(model), images=[scene_image(1), scene_image(2), scene_image(3)])
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: len(desk.screen.composer.draft.images) == 3)
+        seen: list[int] = []
+        number_from = desk.screen.composer.number_from
+
+        async def look(number: int) -> None:
+            # Here others come in: keys, and what opens another session.
+            seen.append(len(desk.screen.session.waiting))
+            await number_from(number)
+
+        monkeypatch.setattr(desk.screen.composer, "number_from", look)
+        await send(pilot, desk, "/each What is it?")
+        await until(pilot, lambda: seen)
+    assert seen[0] == 3
 
 
 async def test_each_picture_is_asked_about_by_itself(
@@ -191,12 +213,16 @@ async def test_a_recipe_is_written_and_a_conversation_begins_with_it(
         await until(pilot, lambda: len(desk.turns()) == 6 and desk.state().endswith("ready"))
         await send(pilot, desk, f"/recipe {path}")
         await until(pilot, lambda: "2 examples in" in desk.notice() and path.exists())
+        assert "none was marked: all 2 exchanges with a picture" in desk.notice()
         await send(pilot, desk, f"/recipe {path}")
         await until(pilot, lambda: "No recipe was written" in desk.notice() and "exists already" in desk.notice())
         await send(pilot, desk, "/example 2")
         await until(pilot, lambda: "1 example" in desk.notice())
         await send(pilot, desk, f"/recipe {tmp_path / 'one.toml'}")
         await until(pilot, lambda: "1 example in" in desk.notice())
+        assert "none was marked" not in desk.notice()
+        await send(pilot, desk, f"/recipe {tmp_path / 'nofolder' / 'x.toml'}")
+        await until(pilot, lambda: f"{tmp_path / 'nofolder'}: there is no such folder" in desk.notice())
         old = desk.screen.session.id
         await send(pilot, desk, f"/fewshot {path}")
         await until(pilot, lambda: desk.screen.session.id != old and "2 examples before" in desk.notice())
@@ -210,7 +236,31 @@ async def test_a_recipe_is_written_and_a_conversation_begins_with_it(
     latest = store.latest_session()
     assert latest is not None
     assert [stored.turn.text for stored in store.examples(latest.id)] == ["What is it?", "One.", "And this?", "Two."]
+    assert latest.title == "my recipe: And this?"
     assert (tmp_path / "one.toml").read_text().count("[[examples]]") == 1
+
+
+async def test_commands_are_not_counted_as_what_the_model_sees(make_desk: MakeDesk, scene_image: MakeImage) -> None:
+    counted: list[str] = []
+
+    class Counting(ScriptedGenerator):
+        def count_tokens(self, prompt: Prompt) -> int:
+            counted.append(prompt.text)
+            return super().count_tokens(prompt)
+
+    desk = make_desk(generator=Counting(["One."], facts=FACTS), images=[scene_image(1)])
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        for text in ("What is it?", "/choose a cat | a dog", "/"):
+            desk.screen.composer._input.text = text
+            await pilot.pause()
+            counted.clear()
+            desk.screen.count_context()
+            await until(pilot, lambda: counted)
+            assert "<image>" in counted[-1]
+            assert ("is it?" in counted[-1]) == (not text.startswith("/"))
+            assert "choose" not in counted[-1]
+            assert "/" not in counted[-1].replace("</", "")
 
 
 async def test_a_recipe_that_cannot_be_read_says_so_and_nothing_is_begun(

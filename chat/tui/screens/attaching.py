@@ -246,13 +246,13 @@ class AttachingScreen(ChoosingScreen):
             self.say("Reading the picture; the message goes with it.", is_problem=False)
         return True
 
-    async def submit(self, draft: Draft) -> None:
-        """Send a message, or let it wait; a sample that comes after the first one is not for the next."""
+    async def submit(self, *drafts: Draft) -> None:
+        """Send messages, or let them wait; a sample that comes after the first one is not for the next."""
         self._wants_sample = False
         if self._is_bare_sample(self.composer.draft):
             # It came between the key and this call.
             self.composer.take()
-        await super().submit(draft)
+        await super().submit(*drafts)
 
     @work(thread=True, group="samples", exit_on_error=False)
     def open_samples(self) -> None:

@@ -49,7 +49,7 @@ class ChatScreen(TaskScreen):
         Binding("ctrl+r", "sessions", "Sessions", tooltip="Open an earlier conversation"),
         Binding("ctrl+n", "new", "New", tooltip="Begin a new conversation; this one is kept"),
         Binding("f1", "help", "Help", tooltip="Show these keys and commands"),
-        Binding("escape", "back", "Back", show=False, tooltip="Close a list; stop the reply; cancel the loading"),
+        Binding("escape", "back", "Back", show=False, tooltip="Close a list; stop the reply or the loading"),
     ]
     AUTO_FOCUS = "#message"
 

@@ -25,12 +25,12 @@ class ChoosingScreen(TalkScreen):
         super().__init__(load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings)
         self._step: Timer | None = None
 
-    def next_prompt(self, facts: CheckpointFacts) -> tuple[Conversation, GenerationSettings]:
+    def next_prompt(self, facts: CheckpointFacts) -> tuple[Conversation, GenerationSettings, str]:
         """What the first message that waits asks the model, and how; or the question which label it is."""
         asked = self.session.waiting[0]
         if not isinstance(asked, AskedChoice):
             return super().next_prompt(facts)
-        return self.session.conversation_for(asked, facts), replace(self._settings, max_new_tokens=LABEL_ROOM)
+        return self.session.conversation_for(asked, facts), replace(self._settings, max_new_tokens=LABEL_ROOM), ""
 
     async def begin_next(self, run: int, tokens: int, facts: CheckpointFacts) -> None:
         """Send the first message that waits, or rank its labels."""

@@ -45,6 +45,8 @@ class FollowingScreen(ModelScreen):
         """Follow a reply that has just been asked for; its pieces come one by one."""
         self._chunks = chunks
         self._started, self._first_token_at, self._read = time.monotonic(), 0.0, None
+        # What the reply begins with is there before the model says anything.
+        self._is_stale = bool(self.session.reply_text)
         self._flush = self.set_interval(FLUSH_S, self._look)
 
     def typed(self) -> None:

@@ -1,7 +1,9 @@
 """Keys and commands that work here and now, built from the live bindings."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -10,10 +12,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from chat.tui.commands import COMMANDS
+from chat.tui.commands import COMMANDS, USAGE_CELLS
 
-_KEY_CELLS = 16
-_FIRST_STEPS = (
+_INDENT: Final = 2
+_FIRST_STEPS: Final = (
     "Attach a picture with ctrl+o, by dropping it on the terminal, or by typing its path; then ask about it.",
     "[1] in the text places picture 1 there; without such marks pictures come first.",
     "Later questions may come back to earlier pictures. Everything is kept as it is said.",
@@ -39,18 +41,15 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(classes="dialog", id="help"):
             yield Static(_row_of_keys(("esc", "back"), ("ctrl+q", "quit")), markup=False, id="help-leave")
             with VerticalScroll(id="help-text"):
-                yield Static(Content("\n").join(self._lines()), markup=False)
+                # The ways to scroll are the least of what somebody looks for.
+                keys = sorted(self._keys().items(), key=lambda row: row[0].startswith("Scroll"))
+                yield HelpTable("Keys", [(shown, what) for what, shown in keys])
+                yield HelpTable("Commands", [(command.usage, command.description) for command in COMMANDS])
+                yield Static(Content("\n").join([_heading("First steps"), *map(Content, _FIRST_STEPS)]), markup=False)
 
     def action_close(self) -> None:
         """Back to the screen below."""
         self.dismiss()
-
-    def _lines(self) -> list[Content]:
-        # The ways to scroll are the least of what somebody looks for.
-        keys = sorted(self._keys().items(), key=lambda row: row[0].startswith("Scroll"))
-        lines = [_heading("Keys"), *(_row(keys, what) for what, keys in keys), Content()]
-        lines += [_heading("Commands"), *(_row(command.usage, command.description) for command in COMMANDS), Content()]
-        return [*lines, _heading("First steps"), *(Content(step) for step in _FIRST_STEPS)]
 
     def _keys(self) -> dict[str, str]:
         """What the keys do, each with its keys; only what a binding's tooltip explains is for help."""
@@ -65,12 +64,34 @@ class HelpScreen(ModalScreen[None]):
         return {"escape": "esc", "pageup": "page up", "pagedown": "page down"}.get(binding.key, binding.key)
 
 
+class HelpTable(Static):
+    """What can be typed, and what each does."""
+
+    def __init__(self, heading: str, rows: Sequence[tuple[str, str]]) -> None:
+        super().__init__(markup=False)
+        self._heading = heading
+        self._rows = rows
+
+    def on_resize(self) -> None:
+        """Fit the columns into the width."""
+        if width := self.size.width:
+            lines = [line for typed, what in self._rows for line in _row(typed, what, width)]
+            self.update(Content("\n").join([_heading(self._heading), *lines, Content()]))
+
+
 def _heading(text: str) -> Content:
     return Content.styled(text, "bold")
 
 
-def _row(keys: str, what: str) -> Content:
-    return Content.assemble((f"  {keys:<{_KEY_CELLS}}", "$text-primary"), what)
+def _row(typed: str, what: str, width: int) -> list[Content]:
+    """Lines of two columns; what does not fit into one goes on below in its own column."""
+    room = max(1, width - _INDENT - USAGE_CELLS)
+    left = textwrap.wrap(typed, USAGE_CELLS - 1) or [""]
+    right = textwrap.wrap(what, room) or [""]
+    return [
+        Content.assemble((f"{'':{_INDENT}}{begun:<{USAGE_CELLS}}", "$text-primary"), told)
+        for begun, told in zip_longest(left, right, fillvalue="")
+    ]
 
 
 def _row_of_keys(*pairs: tuple[str, str]) -> Content:

@@ -7,8 +7,9 @@ from textual import on, work
 
 from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
+from chat.records import Draft
 from chat.safe_text import short_line
-from chat.tui.commands import parse
+from chat.tui.commands import is_command, parse
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread, prompt_of
 from chat.tui.screens.keeping import KeepingScreen
@@ -197,6 +198,9 @@ class ModelScreen(KeepingScreen):
         if self._generator is None or self.is_working:
             return
         draft = self.composer.draft
+        if is_command(draft.text):
+            # It never reaches the model; its pictures may.
+            draft = Draft("", draft.images)
         if draft.text.strip() or draft.images:
             conversation = self.session.conversation_with(draft, self._generator.facts)
         else:

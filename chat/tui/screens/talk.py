@@ -10,6 +10,7 @@ from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft, StoredTurn
 from chat.tui.marks import renumbered
 from chat.tui.messages import PromptCounted, ReplyEnded, RunFailed
+from chat.tui.said import words_of
 from chat.tui.screens.following import FollowingScreen
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
@@ -27,15 +28,15 @@ class TalkScreen(FollowingScreen):
         """Send the next message."""
         self.send_next()
 
-    async def submit(self, draft: Draft) -> None:
-        """Send a message, or let it wait until the model is free."""
-        await self.enqueue(draft)
+    async def submit(self, *drafts: Draft) -> None:
+        """Send messages, or let them wait until the model is free."""
+        await self.enqueue(*drafts)
 
-    async def enqueue(self, draft: Draft) -> None:
-        """Let a message, or labels to be ranked, wait for their turn, which may be now."""
+    async def enqueue(self, *drafts: Draft) -> None:
+        """Let messages, or labels to be ranked, wait for their turn, which may be now; all in this session."""
         self.say_nothing()
         session = self.session
-        session.waiting.append(draft)
+        session.waiting.extend(drafts)
         await self.composer.number_from(session.next_number)
         if session is not self._session:
             return
@@ -70,9 +71,10 @@ class TalkScreen(FollowingScreen):
         self._is_checking = True
         self._model.count(self._run, self._generator, *self.next_prompt(self._generator.facts))
 
-    def next_prompt(self, facts: CheckpointFacts) -> tuple[Conversation, GenerationSettings]:
-        """What the first message that waits asks the model, and how."""
-        return self.session.conversation_with(self.session.waiting[0], facts), self._settings
+    def next_prompt(self, facts: CheckpointFacts) -> tuple[Conversation, GenerationSettings, str]:
+        """What the first message that waits asks the model, and how; and what the reply begins with."""
+        draft = self.session.waiting[0]
+        return self.session.conversation_with(draft, facts), self._settings, words_of(draft)
 
     def stop_checking(self) -> None:
         """Take the first waiting message back on its way to the model: what is counted must be what is sent."""
@@ -116,7 +118,8 @@ class TalkScreen(FollowingScreen):
             return
         self._state = State.READING
         conversation = self.session.conversation(self._generator.facts)
-        self.follow(self._model.reply(run, self._generator, conversation, settings))
+        words = self.session.reply.words if self.session.reply else ""
+        self.follow(self._model.reply(run, self._generator, conversation, settings, words))
         self.show_status()
 
     async def _show_sent(self, run: int, sent: StoredTurn, is_other: bool) -> None:

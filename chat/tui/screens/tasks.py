@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.message import Message
 
+from chat.conversation import Image
 from chat.errors import ChatError, UsageError
 from chat.ranking import check_labels
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.tui.commands import Call
-from chat.tui.said import AskedChoice
+from chat.tui.said import AskedCaption, AskedChoice
 from chat.tui.screens.browsing import BrowsingScreen
 from chat.tui.wording import count_in_words
 
@@ -62,7 +63,7 @@ class TaskScreen(BrowsingScreen):
             case "caption":
                 await self._caption(call.argument)
             case "story":
-                await self._send_with_picture(STORY_REQUEST, "/story")
+                await self.submit(Draft(STORY_REQUEST, self._take_shown("/story")))
             case "each":
                 await self._each(call.argument)
             case "example":
@@ -85,16 +86,18 @@ class TaskScreen(BrowsingScreen):
     async def _caption(self, beginning: str) -> None:
         from chat.tasks.prompts import CAPTION_REQUEST
 
-        request = f'Begin with "{beginning}". {CAPTION_REQUEST}' if beginning else CAPTION_REQUEST
-        await self._send_with_picture(request, "/caption")
+        if "\n" in beginning:
+            raise UsageError("/caption takes its words in one line")
+        images = self._take_shown("/caption")
+        asked = AskedCaption(f"/caption {beginning}", images, CAPTION_REQUEST) if beginning else None
+        await self.submit(asked or Draft(CAPTION_REQUEST, images))
 
-    async def _send_with_picture(self, text: str, command: str) -> None:
-        """Send a message about the attached pictures, or about the one that was shown last."""
+    def _take_shown(self, command: str) -> tuple[Image, ...]:
+        """Take the attached pictures out; there need be none where one was shown before."""
         self._require_read()
-        images = self.composer.draft.images
-        if not images and not self._has_picture:
+        if not self.composer.draft.images and not self._has_picture:
             raise UsageError(f"{command} is about a picture: attach one first.")
-        await self.submit(Draft(text, self.composer.take_images()))
+        return self.composer.take_images()
 
     async def _each(self, text: str) -> None:
         self._require_read()
@@ -103,8 +106,8 @@ class TaskScreen(BrowsingScreen):
         images = self.composer.take_images()
         if not images:
             raise UsageError("/each asks about the attached pictures: attach some first.")
-        for image in images:
-            await self.submit(Draft(text, (image,)))
+        # All before anything is waited for: meanwhile another session may be opened.
+        await self.submit(*(Draft(text, (image,)) for image in images))
 
     @property
     def _has_said(self) -> bool:
@@ -137,10 +140,11 @@ class TaskScreen(BrowsingScreen):
         from chat.tasks.recipes import recipe_of
 
         path = _recipe_path("/recipe", name)
-        self._write_recipe(path, recipe_of(self.session.examples()))
+        turns, are_marked = self.session.examples()
+        self._write_recipe(path, recipe_of(turns), are_marked=are_marked)
 
     @work(thread=True, group="recipes")
-    def _write_recipe(self, path: Path, recipe: "Recipe") -> None:
+    def _write_recipe(self, path: Path, recipe: "Recipe", *, are_marked: bool) -> None:
         from chat.tasks.recipes import write_recipe
 
         try:
@@ -149,7 +153,9 @@ class TaskScreen(BrowsingScreen):
             self.post_message(RecipeWritten(f"No recipe was written: {error}", is_problem=True))
         else:
             examples = count_in_words(len(recipe.examples), "example")
-            words = f"{examples} in {path.absolute()} · /fewshot {path} begins with them"
+            words = (
+                f"{examples} in {path.absolute()}{_why_these(recipe, are_marked)} · /fewshot {path} begins with them"
+            )
             self.post_message(RecipeWritten(words, is_problem=False))
 
     @on(RecipeWritten)
@@ -181,7 +187,7 @@ class TaskScreen(BrowsingScreen):
             self.say(short_line(message.problem, 400))
             return
         try:
-            session_id = session_of(self._store, message.recipe)
+            session_id = session_of(self._store, message.recipe, Path(message.call.argument).stem)
         except ChatError as error:
             self.say(f"Not begun: {error}")
             return
@@ -190,6 +196,15 @@ class TaskScreen(BrowsingScreen):
             self.composer.insert(message.recipe.text)
             examples = count_in_words(len(message.recipe.examples), "example")
             self.say(f"{examples} before your message; attach a picture and send it.", is_problem=False)
+
+
+def _why_these(recipe: "Recipe", are_marked: bool) -> str:
+    """Why a recipe has these examples, where nobody chose them."""
+    if are_marked:
+        return ""
+    count = len(recipe.examples)
+    which = f"all {count:,} exchanges" if count > 1 else "the one exchange"
+    return f" · none was marked: {which} with a picture"
 
 
 def _recipe_path(command: str, name: str) -> Path:

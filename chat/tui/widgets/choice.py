@@ -133,4 +133,6 @@ def basis_in_words(choice: Choice) -> str:
         oldest = "message" if choice.left_out == 1 else f"{choice.left_out:,} messages"
         history = f"the history without the oldest {oldest}"
     seen = f"{pictures} and {history}" if choice.number else history
+    if choice.turn_id is None:
+        seen = f"{pictures} before any message" if choice.number else "before any message"
     return f"{measure}, {seen} · not added to the conversation"

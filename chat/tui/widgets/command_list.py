@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from chat.tui.commands import Command
+from chat.tui.commands import USAGE_CELLS, Command
 
 
 class CommandList(OptionList, can_focus=False):
@@ -29,7 +29,9 @@ class CommandList(OptionList, can_focus=False):
         self.display = bool(commands)
         self.clear_options()
         self.add_options(
-            Option(Content.assemble((f"{command.usage:<14}", "$text-primary"), (command.description, "$quiet")))
+            Option(
+                Content.assemble((f"{command.usage:<{USAGE_CELLS}}", "$text-primary"), (command.description, "$quiet"))
+            )
             for command in commands
         )
         self.highlighted = 0 if commands else None

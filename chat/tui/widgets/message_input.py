@@ -19,7 +19,7 @@ class MessageInput(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", show=False, tooltip="Send the message, or queue it"),
         Binding("ctrl+j", "new_line", "New line", show=False, tooltip="Begin a new line"),
-        Binding("up", "cursor_up", "Up", show=False, tooltip="In an empty message: edit what waits, or try an example"),
+        Binding("up", "cursor_up", "Up", show=False, tooltip="When empty: edit what waits, or try an example"),
         Binding("pageup", "scroll_log(-1)", "Earlier", show=False, tooltip="Scroll the conversation up"),
         Binding("pagedown", "scroll_log(1)", "Later", show=False, tooltip="Scroll the conversation down"),
         Binding("ctrl+home", "scroll_log(-2)", "First", show=False, tooltip="Scroll to the beginning"),

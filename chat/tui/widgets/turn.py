@@ -149,7 +149,9 @@ class ReplyTurn(TurnView):
         if generation is None:
             return ""
         error = printable(self._error, multiline=False)
-        return ending_in_words(generation.stop_reason, generation.settings, len(generation.token_ids), error)
+        # Words that the reply was to begin with stand there also where the model said nothing.
+        token_count = len(generation.token_ids) or int(bool(stored.turn.text))
+        return ending_in_words(generation.stop_reason, generation.settings, token_count, error)
 
 
 class QueuedTurn(TurnView, can_focus=True):
