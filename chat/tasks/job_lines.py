@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +12,7 @@ from chat.files import read_file
 from chat.generation import GenerationSettings
 from chat.safe_text import short_line
 from chat.tasks.jobs import BadJob, Given, Job, JobId, Task, settings_of
+from chat.transcript.typed_json import object_of, refuse_constant
 
 MOST_BYTES: Final = 2**30
 """Of a file of jobs; its pictures are apart."""
@@ -147,7 +147,7 @@ def _own_id(value: object, number: int, named: Mapping[_IdKey, int]) -> JobId:
 
 def _parsed(line: bytes) -> dict[str, object]:
     try:
-        value = json.loads(line.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
+        value = json.loads(line.decode(), object_pairs_hook=object_of, parse_constant=refuse_constant)
     except UnicodeDecodeError as error:
         raise InputError("is not JSON: it is not a text in UTF-8") from error
     except json.JSONDecodeError as error:
@@ -159,15 +159,3 @@ def _parsed(line: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InputError('is no job: write an object such as {"image": "cat.png", "prompt": "What is it?"}')
     return value
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise InputError(f"the key {short_line(twice, 60)} stands twice in one object")
-    return found
-
-
-def _refuse_constant(name: str) -> object:
-    raise InputError(f"is not JSON: {name} is no number")

@@ -5,7 +5,6 @@ A key is called like the attribute it is written from. Reading trusts nothing: w
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -13,10 +12,9 @@ from typing import Final
 from chat.conversation import Image, Part, Role, Text, Turn
 from chat.errors import InvalidTurnError, TranscriptError
 from chat.records import Generation, StoredTurn
-from chat.safe_text import short_line
 from chat.transcript.choices import ChoiceObject
 from chat.transcript.pictures import PictureObject, file_of, picture_from, picture_object, require_time
-from chat.transcript.typed_json import read_as
+from chat.transcript.typed_json import object_of, read_as, refuse_constant
 from chat.transcript.values import UNKNOWN_GENERATION, Transcript
 
 FORMAT: Final = "idefics-chat transcript"
@@ -142,25 +140,13 @@ def _part_object(part: Part, files: Mapping[str, str]) -> dict[str, object]:
 
 def _parse(document: str) -> object:
     try:
-        return json.loads(document, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        return json.loads(document, object_pairs_hook=object_of, parse_constant=refuse_constant)
     except json.JSONDecodeError as error:
         raise TranscriptError(f"is not JSON: line {error.lineno}, column {error.colno}") from error
     except ValueError as error:
         raise TranscriptError("is not JSON: it holds a number of thousands of digits") from error
     except RecursionError as error:
         raise TranscriptError("is no saved conversation: its lists are nested too deeply") from error
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise TranscriptError(f"the key {short_line(twice, 60)} stands twice in one object")
-    return found
-
-
-def _refuse_constant(name: str) -> object:
-    raise TranscriptError(f"is not JSON: {name} is no number")
 
 
 def _stored_turn(number: int, read: _Turn, open_picture: Callable[[str], Image]) -> StoredTurn:

@@ -1,6 +1,7 @@
-"""From parsed JSON to dataclasses, by their annotations: nothing missing, nothing unknown, every type as declared."""
+"""From JSON to dataclasses, by their annotations: nothing missing, unknown or twice, every type as declared."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -38,6 +39,20 @@ def read_as(kind: type[_T], value: object, where: str, defaults: Mapping[type, o
     """
     result: _T = _read(kind, value, where, defaults or {})
     return result
+
+
+def object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A parsed JSON object, for `json.loads`; raises TranscriptError where a key stands twice in it."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise TranscriptError(f"the key {short_line(twice, 60)} stands twice in one object")
+    return found
+
+
+def refuse_constant(name: str) -> object:
+    """For `json.loads`: raises TranscriptError for what Python takes for a number and JSON does not know."""
+    raise TranscriptError(f"is not JSON: {name} is no number")
 
 
 def _read(kind: Any, value: object, where: str, defaults: Mapping[type, object]) -> Any:
