@@ -33,8 +33,7 @@ def batch(
 ) -> Iterator[dict[str, Any]]:
     """Do many jobs, several at once, and yield the result of each, in their order.
 
-    A result has the keys `id`, `images`, `reply`, `stop_reason`, `usage`, `checkpoint` and `run`; that of a job that
-    failed has `error` in the place of `reply`, `stop_reason` and `usage`.
+    A result is a line of the command's; that of a job that failed has `error` in the place of `reply`.
 
     Args:
         generator: A loaded checkpoint.
