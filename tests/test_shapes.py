@@ -228,7 +228,7 @@ def test_an_installed_wheel_has_the_checkpoint_and_the_samples(tmp_path: Path) -
         "chat/shapes/checkpoint/model.safetensors",
         "chat/shapes/checkpoint/tokenizer.model",
         "chat/shapes/checkpoint/README.md",
-        "chat/tui/app.tcss",
+        "chat/tui/styles/app.tcss",
         "chat/py.typed",
         *(f"chat/shapes/samples/{path.name}" for path in SAMPLES),
     } <= names

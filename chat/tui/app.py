@@ -26,8 +26,8 @@ from chat.tui.pictures import picture_mode
 from chat.tui.screens.chat import ChatScreen
 from chat.tui.themes import DEFAULT_VARIABLES, INK, PAPER
 
-STYLES: Final = Path(__file__).with_name("app.tcss")
-"""The rules that the first frame does without."""
+STYLES: Final = Path(__file__).with_name("styles")
+"""A folder with the rules that the first frame does without."""
 WIDTHS: Final = ((0, "-narrow"), (100, "-normal"), (160, "-wide"))
 """Classes of the screens by columns."""
 HEIGHTS: Final = ((0, "-tiny"), (12, "-short"), (30, "-tall"))
@@ -131,7 +131,7 @@ class ChatApp(App[ChatError]):
 
     async def _begin(self) -> None:
         gc.enable()
-        self.stylesheet.read(STYLES)
+        self.stylesheet.read_all(sorted(STYLES.glob("*.tcss")))
         self.refresh_css(animate=False)
         try:
             store = self._open_store()

@@ -7,7 +7,7 @@ import pytest
 from chat.conversation import Image
 from chat.records import Draft
 from chat.session import SessionStore
-from chat.tui.commands import COMMANDS, Call, completions, parse
+from chat.talk.commands import COMMANDS, Call, completions, parse
 from chat.tui.screens.help import HelpScreen
 from chat.tui.widgets.command_list import CommandList
 from tests.tui.doubles import Desk, ready, send, until, write

@@ -12,7 +12,7 @@ from chat.errors import StoreError
 from chat.generation import Chunk, GenerationSettings, Reply, StopReason
 from chat.session import RunningReply, SessionStore
 from chat.store import SqliteStore, open_store
-from chat.tui.saving import ReplySaver
+from chat.talk.saving import ReplySaver
 from tests.tui.doubles import FACTS
 
 FULL = "the disk is full"
@@ -50,8 +50,8 @@ class Watched:
 
 @pytest.fixture
 def watched(db: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
-    monkeypatch.setattr("chat.tui.saving.SAVE_EVERY_S", 0.05)
-    monkeypatch.setattr("chat.tui.saving.RETRY_S", 0.1)
+    monkeypatch.setattr("chat.talk.saving.SAVE_EVERY_S", 0.05)
+    monkeypatch.setattr("chat.talk.saving.RETRY_S", 0.1)
     return Watched(db)
 
 

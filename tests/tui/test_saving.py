@@ -54,7 +54,7 @@ async def test_keys_do_not_wait_for_a_locked_database_while_the_model_writes(
     make_desk: MakeDesk, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chat.store.connection.BUSY_S", 1)
-    monkeypatch.setattr("chat.tui.saving.RETRY_S", 0.2)
+    monkeypatch.setattr("chat.talk.saving.RETRY_S", 0.2)
     model = HeldGenerator("One two three four five six.")
     desk = make_desk(generator=model)
     longest = 0.0

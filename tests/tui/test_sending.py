@@ -18,7 +18,7 @@ from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.store import SqliteStore, open_store
-from chat.tui.open_session import OpenSession
+from chat.talk.open_session import OpenSession
 from chat.tui.widgets.log import ConversationLog
 from chat.tui.widgets.turn import QueuedTurn
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until, write

@@ -10,13 +10,9 @@ from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
-from chat.tui.glyphs import ASCII, UNICODE, glyphs_for
-from chat.tui.marks import moved, parts_of, without_picture
-from chat.tui.open_session import OpenSession, joined
-from chat.tui.pictures import PictureCache, PictureMode, cells_for, mode_for
-from chat.tui.widgets.markdown import markdown_widget
-from chat.tui.widgets.picture import turn_box
-from chat.tui.wording import (
+from chat.talk.marks import moved, parts_of, without_picture
+from chat.talk.open_session import OpenSession, joined
+from chat.talk.wording import (
     LONGEST_SHOWN,
     checkpoint_in_words,
     count_in_words,
@@ -27,6 +23,10 @@ from chat.tui.wording import (
     size_in_words,
     time_in_words,
 )
+from chat.tui.glyphs import ASCII, UNICODE, glyphs_for
+from chat.tui.pictures import PictureCache, PictureMode, cells_for, mode_for
+from chat.tui.widgets.markdown import markdown_widget
+from chat.tui.widgets.picture import turn_box
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until
 
 NOW = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)

@@ -22,10 +22,10 @@ from chat.conversation import Image
 from chat.errors import ChatError
 from chat.images import PICTURE_SUFFIXES, open_image
 from chat.safe_text import printable, short_line
+from chat.talk.wording import size_in_words
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.widgets.picture import PictureView, fixed_box
 from chat.tui.widgets.safe_input import SafeInput
-from chat.tui.wording import size_in_words
 
 PREVIEW_DELAY_S = 0.08
 

@@ -16,7 +16,7 @@ from chat.generation import GenerationSettings, Loader
 from chat.images import open_image
 from chat.records import Draft
 from chat.safe_text import short_line
-from chat.tui.open_session import OpenSession
+from chat.talk.open_session import OpenSession
 from chat.tui.screens.choosing import ChoosingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput

@@ -10,7 +10,7 @@ from chat.conversation import Image
 from chat.errors import ChatError, StoreError
 from chat.records import Draft, SessionSummary
 from chat.session import SessionStore
-from chat.tui.open_session import NOTHING, OpenSession, joined
+from chat.talk.open_session import NOTHING, OpenSession, joined
 from chat.tui.screens.attaching import AttachingScreen
 from chat.tui.widgets.title_bar import TitleBar
 

@@ -14,13 +14,14 @@ from textual.timer import Timer
 from textual.widgets import Footer
 
 from chat.attachments import dropped_paths
+from chat.errors import ChatError, UsageError
 from chat.records import Draft
 from chat.safe_text import short_line
-from chat.tui.commands import Call
+from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
 from chat.tui.screens.following import ECHO_S
-from chat.tui.screens.tasks import TaskScreen
+from chat.tui.screens.reading import ReadingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.status_row import StatusRow
@@ -41,7 +42,7 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(TaskScreen):
+class ChatScreen(ReadingScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -146,37 +147,44 @@ class ChatScreen(TaskScreen):
             await self.composer.put_back(Draft(message.text), self.session.next_number)
             self.say(f"/{call.name} takes nothing behind it; a space in front makes it text.")
             return
-        if call.name == "image" and call.argument:
+        try:
+            await getattr(self, f"command_{call.name}")(call)
+        except ChatError as error:
+            await self.composer.put_back(Draft(message.text), self.session.next_number)
+            self.say(short_line(str(error), 400))
+
+    async def command_image(self, call: Call) -> None:
+        """Attach pictures, or choose some."""
+        if call.argument:
             paths = dropped_paths(call.argument) or [Path(call.argument)]
-            self.attach_paths(paths, Origin.TYPED, message.text)
-            return
-        await self._run_known(call)
+            self.attach_paths(paths, Origin.TYPED, f"/{call.name} {call.argument}")
+        else:
+            self.action_attach()
 
-    async def _run_known(self, call: Call) -> None:
-        match call.name:
-            case "image":
-                self.action_attach()
-            case "new":
-                await self.action_new()
-            case "sessions":
-                await self.action_sessions()
-            case "system":
-                await self._system(call.argument)
-            case "drop":
-                await self._drop(call.argument)
-            case "stop":
-                if not self.stop():
-                    self.say("There is nothing to stop.")
-            case "load":
-                self._load_again()
-            case "help":
-                self.action_help()
-            case "quit":
-                self.post_message(QuitWanted())
-            case _:
-                await self.run_task(call)
+    async def command_new(self, _: Call) -> None:
+        """Begin a new conversation."""
+        await self.action_new()
 
-    async def _system(self, system: str) -> None:
+    async def command_sessions(self, _: Call) -> None:
+        """Show the sessions."""
+        await self.action_sessions()
+
+    async def command_stop(self, _: Call) -> None:
+        """Stop whatever is under way."""
+        if not self.stop():
+            self.say("There is nothing to stop.")
+
+    async def command_help(self, _: Call) -> None:
+        """Show keys and commands."""
+        self.action_help()
+
+    async def command_quit(self, _: Call) -> None:
+        """Leave, in turn with what was typed before."""
+        self.post_message(QuitWanted())
+
+    async def command_system(self, call: Call) -> None:
+        """Show or set the text before the first turn."""
+        system = call.argument
         if system:
             self.session.system = "" if system == "none" else system
             self.save()
@@ -192,12 +200,11 @@ class ChatScreen(TaskScreen):
             is_problem=False,
         )
 
-    async def _drop(self, count: str) -> None:
+    async def command_drop(self, call: Call) -> None:
         """Leave more of the oldest messages out of what the model sees, or none any more."""
+        count = call.argument
         if not re.fullmatch("[0-9]{0,9}", count):
-            await self.composer.put_back(Draft(f"/drop {count}"), self.session.next_number)
-            self.say("/drop takes the number of messages: /drop 2; /drop 0 shows the model everything again.")
-            return
+            raise UsageError("/drop takes the number of messages: /drop 2; /drop 0 shows the model everything again.")
         if count and not int(count):
             self.session.left_out = 0
         else:
@@ -217,7 +224,8 @@ class ChatScreen(TaskScreen):
         self.show_status()
         self.count_context()
 
-    def _load_again(self) -> None:
+    async def command_load(self, _: Call) -> None:
+        """Load the checkpoint, if that has failed before."""
         if self.facts is None and not self.is_loading:
             self.start_loading()
         else:
@@ -257,7 +265,7 @@ class ChatScreen(TaskScreen):
             return
         if self.session.waiting:
             await self.take_back(-1, to_edit=True)
-        else:
+        elif not self.read_last():
             self.welcome.focus_examples()
 
     async def on_queued_turn_taken_back(self, message: "QueuedTurn.TakenBack") -> None:

@@ -9,8 +9,8 @@ from textual.timer import Timer
 
 from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader
+from chat.talk.said import AskedChoice
 from chat.tui.messages import ChoiceEnded, ChoiceFailed
-from chat.tui.said import AskedChoice
 from chat.tui.screens.talk import TalkScreen
 from chat.tui.widgets.status_row import STEP_S, State
 

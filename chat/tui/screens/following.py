@@ -16,7 +16,7 @@ from chat.tui.widgets.status_row import State
 
 # Imported with the first reply.
 if TYPE_CHECKING:
-    from chat.tui.saving import ReplySaver
+    from chat.talk.saving import ReplySaver
 
 FLUSH_S: Final = 0.1
 """Seconds between two looks at a reply that is being written."""
@@ -112,7 +112,7 @@ class FollowingScreen(ModelScreen):
         if reply is None or not reply.turn_id or self._store is None:
             return
         if self._saver is None:
-            from chat.tui.saving import ReplySaver
+            from chat.talk.saving import ReplySaver
 
             tell = partial(self._tell_saving, self._run)
             self._saver = ReplySaver(self._store.open_again, reply.turn_id, tell)

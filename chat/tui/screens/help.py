@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from chat.tui.commands import COMMANDS, USAGE_CELLS
+from chat.talk.commands import COMMANDS, USAGE_CELLS
 
 _INDENT: Final = 2
 _FIRST_STEPS: Final = (

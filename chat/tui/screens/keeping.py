@@ -8,7 +8,7 @@ from textual.timer import Timer
 from chat.errors import StoreBusyError, StoreError
 from chat.records import Draft
 from chat.session import SessionStore
-from chat.tui.open_session import OpenSession
+from chat.talk.open_session import OpenSession
 from chat.tui.widgets.composer import Composer
 
 RETRY_S: Final = 3.0

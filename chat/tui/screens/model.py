@@ -9,13 +9,13 @@ from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
 from chat.records import Draft
 from chat.safe_text import short_line
-from chat.tui.commands import is_command, parse
+from chat.talk.commands import is_command, parse
+from chat.talk.wording import count_in_words
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread, prompt_of
 from chat.tui.screens.keeping import KeepingScreen
 from chat.tui.widgets.status_row import State, Status, StatusRow
 from chat.tui.widgets.title_bar import TitleBar
-from chat.tui.wording import count_in_words
 
 # Imported with the widgets that come after the first frame, which need not wait for them.
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
+from chat.talk.wording import count_in_words
 from chat.tui.screens.browsing import BrowsingScreen
 from chat.tui.widgets.session_list import SessionList
-from chat.tui.wording import count_in_words
 
 
 class SessionsScreen(ModalScreen[None]):

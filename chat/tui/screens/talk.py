@@ -8,13 +8,13 @@ from chat.conversation import Conversation
 from chat.errors import ChatError, StoreBusyError
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft, StoredTurn
-from chat.tui.marks import renumbered
+from chat.talk.marks import renumbered
+from chat.talk.said import words_of
+from chat.talk.wording import overflow_in_words
 from chat.tui.messages import PromptCounted, ReplyEnded, RunFailed
-from chat.tui.said import words_of
 from chat.tui.screens.following import FollowingScreen
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
-from chat.tui.wording import overflow_in_words
 
 
 class TalkScreen(FollowingScreen):

@@ -12,10 +12,10 @@ from chat.errors import ChatError, UsageError
 from chat.ranking import check_labels
 from chat.records import Draft
 from chat.safe_text import short_line
-from chat.tui.commands import Call
-from chat.tui.said import AskedCaption, AskedChoice
+from chat.talk.commands import Call
+from chat.talk.said import AskedCaption, AskedChoice
+from chat.talk.wording import count_in_words
 from chat.tui.screens.browsing import BrowsingScreen
-from chat.tui.wording import count_in_words
 
 # The tasks come with the first command that needs them.
 if TYPE_CHECKING:
@@ -45,36 +45,11 @@ class RecipeRead(Message):
 
 
 class TaskScreen(BrowsingScreen):
-    """Does what these commands ask; where it cannot, one line says why, and the command is in the message again."""
+    """Does what these commands ask; where it cannot, it raises a ChatError."""
 
-    async def run_task(self, call: Call) -> None:
-        """Run one of these commands."""
-        try:
-            await self._run_task(call)
-        except ChatError as error:
-            typed = f"/{call.name} {call.argument}"
-            await self.composer.put_back(Draft(typed), self.session.next_number)
-            self.say(short_line(str(error), 400))
-
-    async def _run_task(self, call: Call) -> None:
-        match call.name:
-            case "choose":
-                await self._choose(call.argument)
-            case "caption":
-                await self._caption(call.argument)
-            case "story":
-                await self.submit(Draft(STORY_REQUEST, self._take_shown("/story")))
-            case "each":
-                await self._each(call.argument)
-            case "example":
-                await self._example(call.argument)
-            case "recipe":
-                self._recipe(call.argument)
-            case "fewshot":
-                self._few_shot(call)
-
-    async def _choose(self, argument: str) -> None:
-        labels = check_labels(argument.split("|") if argument else (), "/choose ONE | OTHER")
+    async def command_choose(self, call: Call) -> None:
+        """Have labels ranked."""
+        labels = check_labels(call.argument.split("|") if call.argument else (), "/choose ONE | OTHER")
         if any("\n" in label for label in labels):
             raise UsageError("/choose takes its labels in one line")
         self._require_read()
@@ -83,9 +58,11 @@ class TaskScreen(BrowsingScreen):
             raise UsageError("There is nothing to choose for: attach a picture first.")
         await self.enqueue(AskedChoice(f"/choose {' | '.join(labels)}", (), labels, shown))
 
-    async def _caption(self, beginning: str) -> None:
+    async def command_caption(self, call: Call) -> None:
+        """Ask for a caption, which given words may begin."""
         from chat.tasks.prompts import CAPTION_REQUEST
 
+        beginning = call.argument
         if "\n" in beginning:
             raise UsageError("/caption takes its words in one line")
         images = self._take_shown("/caption")
@@ -99,7 +76,13 @@ class TaskScreen(BrowsingScreen):
             raise UsageError(f"{command} is about a picture: attach one first.")
         return self.composer.take_images()
 
-    async def _each(self, text: str) -> None:
+    async def command_story(self, _: Call) -> None:
+        """Ask for a story about the pictures."""
+        await self.submit(Draft(STORY_REQUEST, self._take_shown("/story")))
+
+    async def command_each(self, call: Call) -> None:
+        """Ask the same of every attached picture by itself."""
+        text = call.argument
         self._require_read()
         if not text:
             raise UsageError("/each needs the words to send with every picture.")
@@ -125,8 +108,9 @@ class TaskScreen(BrowsingScreen):
 
     # Examples and recipes
 
-    async def _example(self, argument: str) -> None:
-        number = argument.strip()
+    async def command_example(self, call: Call) -> None:
+        """Make an exchange an example, or take its mark away."""
+        number = call.argument.strip()
         if number and not (number.isascii() and number.isdigit() and len(number) < 10):
             raise UsageError("/example takes the number of an exchange, from 1: /example 2")
         message = self.session.mark_example(int(number) if number else None)
@@ -136,10 +120,11 @@ class TaskScreen(BrowsingScreen):
         line = short_line(message.turn.text, 40) or "The exchange"
         self.say(f"“{line}” is {done} · {count} · /recipe FILE.toml writes them", is_problem=False)
 
-    def _recipe(self, name: str) -> None:
+    async def command_recipe(self, call: Call) -> None:
+        """Write examples as a recipe."""
         from chat.tasks.recipes import recipe_of
 
-        path = _recipe_path("/recipe", name)
+        path = _recipe_path("/recipe", call.argument)
         turns, are_marked = self.session.examples()
         self._write_recipe(path, recipe_of(turns), are_marked=are_marked)
 
@@ -162,7 +147,8 @@ class TaskScreen(BrowsingScreen):
     def _tell_written(self, message: RecipeWritten) -> None:
         self.say(short_line(message.words, 400), is_problem=message.is_problem)
 
-    def _few_shot(self, call: Call) -> None:
+    async def command_fewshot(self, call: Call) -> None:
+        """Begin a conversation with a recipe's examples."""
         self._read_recipe(_recipe_path("/fewshot", call.argument), call)
 
     @work(thread=True, group="recipes", exclusive=True)
@@ -179,7 +165,7 @@ class TaskScreen(BrowsingScreen):
         """Begin a conversation whose first exchanges are a recipe's examples."""
         if self._store is None or self._session is None:
             return
-        from chat.tui.few_shot import session_of
+        from chat.talk.few_shot import session_of
 
         if message.recipe is None:
             typed = Draft(f"/{message.call.name} {message.call.argument}")

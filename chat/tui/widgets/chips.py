@@ -10,10 +10,10 @@ from textual.widgets import Static
 
 from chat.conversation import Image
 from chat.safe_text import printable
+from chat.talk.wording import elided
 from chat.tui.glyphs import GLYPHS
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.widgets.picture import PictureView, fixed_box
-from chat.tui.wording import elided
 
 MOST_CHIPS = 3
 """Chips that are shown; the rest are counted."""

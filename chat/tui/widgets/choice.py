@@ -10,9 +10,9 @@ from textual.widgets import Static
 from chat.conversation import Image
 from chat.records import Choice
 from chat.safe_text import printable
+from chat.talk.wording import elided, label_of
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.turn import TurnView, picture_name
-from chat.tui.wording import elided, label_of
 
 BAR_CELLS: Final = 32
 NARROW_BAR_CELLS: Final = 16

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from chat.tui.commands import USAGE_CELLS, Command
+from chat.talk.commands import USAGE_CELLS, Command
 
 
 class CommandList(OptionList, can_focus=False):

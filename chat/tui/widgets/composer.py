@@ -12,8 +12,8 @@ from textual.widgets import OptionList, TextArea
 
 from chat.conversation import Image
 from chat.records import Draft
-from chat.tui.commands import Call, Command, completions, parse
-from chat.tui.marks import renumbered, without_picture
+from chat.talk.commands import Call, Command, completions, parse
+from chat.talk.marks import renumbered, without_picture
 from chat.tui.widgets.message_input import MessageInput, safe_draft
 
 # Imported when the first picture is attached or the first command typed.

@@ -8,9 +8,9 @@ from textual.widgets import Static
 
 from chat.conversation import Image
 from chat.safe_text import printable
+from chat.talk.wording import elided, size_in_words
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.widgets.picture import PictureView, PixelPicture
-from chat.tui.wording import elided, size_in_words
 
 MOST_FIGURES = 4
 """Pictures of one turn that are drawn; of more, one place goes to the count of the rest."""

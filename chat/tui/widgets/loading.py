@@ -8,9 +8,9 @@ from textual.widgets import Static
 
 from chat.generation import LoadProgress
 from chat.safe_text import printable
+from chat.talk.wording import label_of
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.turn import TurnView
-from chat.tui.wording import label_of
 
 BAR_CELLS = 40
 LEAST_S = 3.0

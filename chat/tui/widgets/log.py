@@ -16,13 +16,13 @@ from textual.widgets import Static
 from chat.conversation import Role
 from chat.generation import LoadProgress
 from chat.records import Choice, Draft, StoredTurn
+from chat.talk.said import Entry, RunningChoice
+from chat.talk.wording import count_in_words
 from chat.tui.glyphs import GLYPHS
-from chat.tui.said import Entry, RunningChoice
 from chat.tui.widgets.choice import ChoiceCommand, ChoiceTurn
 from chat.tui.widgets.figure import Receipt
 from chat.tui.widgets.loading import LoadingTurn
-from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SystemTurn, UserTurn
-from chat.tui.wording import count_in_words
+from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SaidTurn, SystemTurn, UserTurn
 
 PAGE: Final = 30
 """Earlier turns that come at once when they are scrolled to."""
@@ -78,6 +78,11 @@ class ConversationLog(VerticalScroll, can_focus=False):
         No more are mounted at first: with each it takes longer to lay the screen out, and keys wait for that.
         """
         return max(LEAST, self.app.size.height // 2)
+
+    @property
+    def said_turns(self) -> list[SaidTurn]:
+        """The mounted turns, in order."""
+        return list(self._turns.query_children(SaidTurn))
 
     @property
     def _turns(self) -> Vertical:

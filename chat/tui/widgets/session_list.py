@@ -16,9 +16,9 @@ from textual.widgets.option_list import Option
 
 from chat.records import SessionSummary
 from chat.safe_text import printable
+from chat.talk.wording import count_in_words, label_of, time_in_words
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.safe_input import SafeInput
-from chat.tui.wording import count_in_words, label_of, time_in_words
 
 MARGINS = 8
 """Columns of a row that are neither title nor facts: its sign, and what lies around it."""

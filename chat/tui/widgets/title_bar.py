@@ -7,8 +7,8 @@ from textual.widgets import Static
 
 from chat.generation import CheckpointFacts
 from chat.safe_text import printable
+from chat.talk.wording import checkpoint_in_words, elided
 from chat.tui.glyphs import GLYPHS
-from chat.tui.wording import checkpoint_in_words, elided
 
 NEW_TITLE = "New conversation"
 

@@ -15,11 +15,11 @@ from textual.widgets import Static
 from chat.conversation import Image, Text, Turn
 from chat.records import Draft, StoredTurn
 from chat.safe_text import printable
+from chat.talk.wording import ending_in_words, label_of, shown_part
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.figure import Figures
 from chat.tui.widgets.growing_text import GrowingText
 from chat.tui.widgets.markdown import markdown_widget
-from chat.tui.wording import ending_in_words, label_of, shown_part
 
 MOST_TAIL: Final = 1_500
 """Characters of a reply being written that are laid out anew with every word."""
@@ -43,11 +43,39 @@ class TurnView(Horizontal):
         raise NotImplementedError
 
 
-class UserTurn(TurnView):
+class SaidTurn(TurnView, can_focus=True):
+    """A turn that was said, or is being said. With the focus on it, letters are keys: it is read, not written to."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "ask('previous')", "Previous", show=False, key_display="↑", tooltip="Go to the turn above"),
+        Binding("down,j", "ask('next')", "Next", show=False, key_display="↓", tooltip="Go to the turn below"),
+        Binding("home,g", "ask('first')", "First", show=False, tooltip="Go to the first turn"),
+        Binding("end,G", "ask('last')", "Last", show=False, tooltip="Go to the last turn"),
+    ]
+
+    class Asked(Message):
+        """Something is to be done with a turn: `ReadingScreen` calls its method `turn_` and the name."""
+
+        def __init__(self, turn: "SaidTurn", name: str) -> None:
+            super().__init__()
+            self.turn = turn
+            self.name = name
+
+    def __init__(self, label: Content, stored: StoredTurn | None) -> None:
+        super().__init__(label)
+        self.stored = stored
+        """The turn; None for a reply that is still being written."""
+
+    def action_ask(self, name: str) -> None:
+        """Ask for what a key means."""
+        self.post_message(self.Asked(self, name))
+
+
+class UserTurn(SaidTurn):
     """What the user said, with pictures."""
 
     def __init__(self, stored: StoredTurn, first_number: int, image_size: int | None) -> None:
-        super().__init__(_user_label(stored.is_example))
+        super().__init__(_user_label(stored.is_example), stored)
         self.turn_id = stored.id
         self._turn = stored.turn
         self._first_number = first_number
@@ -85,7 +113,7 @@ class SystemTurn(TurnView):
         yield Static(Content.styled(shown_part(printable(self._system)), "$quiet"), markup=False)
 
 
-class ReplyTurn(TurnView):
+class ReplyTurn(SaidTurn):
     """What the model said or is saying: plain text while it is written, Markdown when it is complete."""
 
     def __init__(self, checkpoint: str, stored: StoredTurn | None = None, error: str = "") -> None:
@@ -96,17 +124,16 @@ class ReplyTurn(TurnView):
             stored: The complete reply; None while it is written.
             error: What the model failed with.
         """
-        super().__init__(Content.styled(printable(label_of(checkpoint), multiline=False), "bold $quiet"))
-        self._stored = stored
+        super().__init__(Content.styled(printable(label_of(checkpoint), multiline=False), "bold $quiet"), stored)
         self._error = error
         self._settled = 0
 
     def compose_body(self) -> ComposeResult:
         """Nothing yet, or the whole reply."""
-        if self._stored is None:
+        if self.stored is None:
             yield GrowingText(self._with_caret(""), classes="said")
         else:
-            yield from self._complete(self._stored)
+            yield from self._complete(self.stored)
 
     def stream(self, text: str, *, calmly: bool) -> bool:
         """Show what has been said so far, as `GrowingText.grow` does."""
@@ -124,7 +151,7 @@ class ReplyTurn(TurnView):
 
     async def finish(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""
-        self._stored, self._error = stored, error
+        self.stored, self._error = stored, error
         body = self.query_one(".body")
         with self.app.batch_update():
             await body.remove_children()

@@ -13,9 +13,9 @@ from chat.errors import StoreBusyError, StoreError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
 from chat.records import Choice, Draft, StoredTurn
 from chat.session import SessionStore
-from chat.tui.kept_reply import KeptReply, now
-from chat.tui.said import AskedChoice, RunningChoice, marked_message, turn_of, words_of
-from chat.tui.waiting import WaitingSession
+from chat.talk.kept_reply import KeptReply, now
+from chat.talk.said import AskedChoice, RunningChoice, marked_message, turn_of, words_of
+from chat.talk.waiting import WaitingSession
 
 NOTHING: Final = Draft()
 

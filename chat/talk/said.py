@@ -11,9 +11,9 @@ from chat.generation import CheckpointFacts, Score
 from chat.ranking import Ranking
 from chat.records import Choice, Draft, StoredTurn, examples_of, exchanges_of
 from chat.session import conversation_of
-from chat.tui.commands import parse
-from chat.tui.kept_reply import now
-from chat.tui.marks import parts_of
+from chat.talk.commands import parse
+from chat.talk.kept_reply import now
+from chat.talk.marks import parts_of
 
 Entry = StoredTurn | Choice
 """What the transcript shows in its order."""

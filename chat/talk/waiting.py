@@ -1,8 +1,8 @@
 """The messages of a session that wait to be sent, and the numbers of their pictures."""
 
 from chat.records import Draft
-from chat.tui.marks import renumbered
-from chat.tui.said import SaidSession
+from chat.talk.marks import renumbered
+from chat.talk.said import SaidSession
 
 
 class WaitingSession(SaidSession):
