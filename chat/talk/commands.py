@@ -35,6 +35,7 @@ COMMANDS: Final = (
     Command("example", "make the last exchange, or NUMBER, an example", "NUMBER"),
     Command("recipe", "write marked exchanges, or all, as a recipe", "FILE"),
     Command("fewshot", "begin a conversation with a recipe's examples", "FILE"),
+    Command("replay", "play this conversation, or one in FILE, back", "FILE"),
     Command("help", "keys and commands"),
     Command("quit", "leave; everything is kept"),
 )

@@ -23,10 +23,13 @@ class Glyphs(NamedTuple):
     down: str = "↓"
     up: str = "↑"
     chosen: str = "✓"
+    playing: str = "▶"
+    paused: str = "‖"
+    turn: str = "○"
 
 
 UNICODE: Final = Glyphs()
-ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*")
+ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o")
 
 
 def glyphs_for(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> Glyphs:

@@ -22,6 +22,7 @@ from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.reading import ReadingScreen
+from chat.tui.screens.replaying import ReplayingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.status_row import StatusRow
@@ -42,7 +43,7 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(ReadingScreen):
+class ChatScreen(ReplayingScreen, ReadingScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
