@@ -20,16 +20,17 @@ from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
+from chat.tui.screens.copying import CopyingScreen
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.screens.replaying import ReplayingScreen
+from chat.tui.screens.viewing import ViewingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.status_row import StatusRow
 from chat.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
-    from chat.tui.widgets.log import ConversationLog
     from chat.tui.widgets.notice import BelowNotice
     from chat.tui.widgets.turn import QueuedTurn
 
@@ -43,7 +44,7 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(ReplayingScreen, ReadingScreen):
+class ChatScreen(ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -277,24 +278,20 @@ class ChatScreen(ReplayingScreen, ReadingScreen):
     # The transcript
 
     @on(MessageInput.Scrolled)
-    def _scroll(self, message: MessageInput.Scrolled) -> None:
+    async def _scroll(self, message: MessageInput.Scrolled) -> None:
         if self._session is None:
             return
         match message.by:
             case -1:
-                self.log_view.scroll_page_up()
+                self.log_view.scroll_page_up(animate=False)
             case 1:
-                self.log_view.scroll_page_down()
+                self.log_view.scroll_page_down(animate=False)
             case -2:
-                self.log_view.scroll_home()
+                await self.log_view.go_first()
             case _:
-                self.log_view.anchor()
+                await self.log_view.go_last()
 
-    def on_conversation_log_end_left(self, message: "ConversationLog.EndLeft") -> None:
+    def show_below(self, lines_below: int | None) -> None:
         """Say that the conversation goes on below, or that it does not any more."""
         if self._below is not None:
-            self._below.show(message.lines_below)
-
-    async def on_earlier_turns_wanted(self) -> None:
-        """Show turns before those in view."""
-        await self.log_view.show_earlier()
+            self._below.show(lines_below)

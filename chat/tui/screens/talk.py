@@ -41,6 +41,9 @@ class TalkScreen(FollowingScreen):
         if session is not self._session:
             return
         self.keep_draft()
+        await self.log_view.go_last()
+        if session is not self._session:
+            return
         if self._generator is None and self._state is State.NOT_LOADED:
             self.start_loading()
         if self._generator is None or self.is_working:
@@ -60,7 +63,6 @@ class TalkScreen(FollowingScreen):
             await self.show_waiting()
             return
         await self.turns_changed()
-        self.log_view.anchor()
         self.show_status()
 
     def send_next(self) -> None:
