@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from chat.errors import UsageError
+from chat.errors import ModelLostError, UsageError
 
 if TYPE_CHECKING:
     from chat.prompt import Dialect, Prompt
@@ -174,7 +174,10 @@ class Score:
 
 
 class TextGenerator(Protocol):
-    """A loaded model. Used from one thread at a time, for one reply at a time."""
+    """A loaded model. Used from one thread at a time, for one reply at a time.
+
+    What can be stopped takes long; what cannot is quick, and safe from any thread, also during `generate`.
+    """
 
     @property
     def facts(self) -> CheckpointFacts:
@@ -185,7 +188,7 @@ class TextGenerator(Protocol):
         """How prompts for this checkpoint are written."""
 
     def count_tokens(self, prompt: "Prompt") -> int:
-        """How many tokens a prompt takes. Safe from any thread, also during `generate`."""
+        """How many tokens a prompt takes."""
 
     def generate(
         self, prompt: "Prompt", settings: GenerationSettings, stop: threading.Event
@@ -239,6 +242,17 @@ class TextGenerator(Protocol):
             tokens: Of the longest of them, its reply included.
             images: The most that one of them has.
         """
+
+
+@runtime_checkable
+class CanBeLost(Protocol):
+    """What a generator has besides where its model may go at any time, such as one in a process of its own."""
+
+    def when_lost(self, tell: Callable[[ModelLostError], object]) -> None:
+        """Have it told, once and from another thread, that the model is gone though nobody closed it."""
+
+    def close(self) -> None:
+        """Let go of the model at once; whatever is asked of it now or later raises ModelLostError."""
 
 
 @dataclass(frozen=True, slots=True)

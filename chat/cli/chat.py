@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from chat.cli.compose import loader, open_session_store, opened, sample_images
+from chat.cli.compose import apart_loader, open_session_store, opened, sample_images
 from chat.cli.options import (
     check_session_options,
     checkpoint_request,
@@ -41,7 +41,7 @@ def chat(images: tuple[str, ...], **options: Any) -> None:
 
     app = ChatApp(
         open_store=lambda: open_session_store(options["db"], wait_s=WAIT_S),
-        load=loader(request),
+        load=apart_loader(request),
         checkpoint=request.name,
         is_demonstration=request.is_demonstration,
         settings=chosen,
@@ -63,10 +63,7 @@ def chat(images: tuple[str, ...], **options: Any) -> None:
 
 
 def _end(exit_code: int) -> NoReturn:
-    """End at once.
-
-    The model's thread may be inside torch, which an interpreter that takes itself apart around it does not survive.
-    """
+    """End at once: a thread that waits for the model, or reads a picture, would keep an orderly end waiting."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)

@@ -57,6 +57,17 @@ def check_request(request: CheckpointRequest) -> None:
     check_request(request)
 
 
+def apart_loader(request: CheckpointRequest) -> Loader:
+    """What loads this checkpoint in a process of its own, so that its work keeps nobody from their keys."""
+
+    def load(progress: Callable[[LoadProgress], None], stop: threading.Event) -> TextGenerator:
+        from chat.apart.generator import load_apart
+
+        return load_apart(request, progress, stop)
+
+    return load
+
+
 def loader(request: CheckpointRequest) -> Loader:
     """What loads this checkpoint; importing torch is left to the call."""
 

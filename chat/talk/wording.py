@@ -24,6 +24,11 @@ def size_in_words(byte_count: int) -> str:
     return f"{byte_count / 1_000_000_000:.1f} GB"
 
 
+def sentence(words: str) -> str:
+    """Words of an error as they begin a line."""
+    return words[:1].upper() + words[1:]
+
+
 def count_in_words(count: int, noun: str) -> str:
     """A count and its noun: `1 picture`, `no pictures`."""
     return f"{count:,} {noun}" if count == 1 else f"{f'{count:,}' if count else 'no'} {noun}s"

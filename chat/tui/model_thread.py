@@ -1,32 +1,29 @@
-"""The one thread the model lives on: it loads, reads and replies, and tells about it by messages and a queue alone.
+"""The one thread that asks the model: it loads, reads and replies, and tells about it by messages and a queue alone.
 
-A thread of our own and not a Textual worker, because a program waits for its workers when it ends, and neither the
-import of torch nor one step of a large model can be interrupted. One thread for all of that, because each new thread
-that computes gets its own pool of helper threads.
+A thread of our own and not a Textual worker, because a program waits for its workers when it ends, and a step of a
+large model cannot be interrupted. One thread for all of that, because a model does one thing at a time.
 """
 
-import gc
 import math
-import os
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from chat.context import overflow
 from chat.conversation import Conversation
-from chat.errors import CheckpointError, GenerationError, ModelError
-from chat.generation import NO_REPLY, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
+from chat.errors import CheckpointError, GenerationError, ModelError, in_one_line
+from chat.generation import NO_REPLY, CanBeLost, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
 from chat.tui.messages import (
     ChoiceEnded,
     ChoiceFailed,
     LoadAdvanced,
     LoadEnded,
     LoadFailed,
+    ModelLost,
     PromptCounted,
     ReplyEnded,
     RunFailed,
@@ -36,9 +33,6 @@ if TYPE_CHECKING:
     from chat.prompt import Prompt
 
 Job = Callable[[], None]
-
-NICENESS: Final = 5
-"""Of the model's threads; those that torch keeps spinning between two steps would else take a processor from the UI."""
 
 
 class ModelThread:
@@ -76,12 +70,8 @@ class ModelThread:
 
         On a thread of its own: the message is seen to be sent even while the model is still at its beginning.
         """
-
-        def count() -> None:
-            _let_keys_go_first()
-            self._count(run, generator, conversation, settings, words)
-
-        threading.Thread(target=count, name="count", daemon=True).start()
+        asked = (run, generator, conversation, settings, words)
+        threading.Thread(target=self._count, args=asked, name="count", daemon=True).start()
 
     def prefill(self, generator: TextGenerator, conversation: Conversation) -> None:
         """Compute a conversation whose last message is still being written, until anything else is to be done."""
@@ -137,7 +127,6 @@ class ModelThread:
         self.stop_reply()
 
     def _work(self) -> None:
-        _let_keys_go_first()
         while not self._is_closed:
             self._jobs.get()()
 
@@ -150,20 +139,17 @@ class ModelThread:
                 self._is_closed = True
 
     def _load(self, loader: Loader, stop: threading.Event) -> None:
-        # What is imported and loaded stays; looking it over for garbage would hold keys up for a fifth of a second.
-        gc.disable()
         try:
             generator = loader(lambda progress: self._post(LoadAdvanced(progress)), stop)
         except ModelError as error:
             self._post(LoadFailed(error, was_cancelled=stop.is_set()))
         except Exception as error:
             # Whatever torch or a checkpoint's files raise ends here: a thread that died would leave the UI waiting.
-            self._post(LoadFailed(CheckpointError(_in_one_line(error)), was_cancelled=stop.is_set()))
+            self._post(LoadFailed(CheckpointError(in_one_line(error)), was_cancelled=stop.is_set()))
         else:
-            gc.freeze()
             self._post(LoadEnded(generator))
-        finally:
-            gc.enable()
+            if isinstance(generator, CanBeLost):
+                generator.when_lost(lambda error: self._post(ModelLost(generator, error)))
 
     def _count(
         self,
@@ -239,16 +225,6 @@ class ModelThread:
             self._post(ChoiceFailed(run, _model_error(error)))
 
 
-def _let_keys_go_first() -> None:
-    """Make this thread, and those that torch begins from it, yield to the thread that answers keys."""
-    # Only on Linux does a thread have a priority of its own, and a sandbox may keep it as it is.
-    if sys.platform == "linux":
-        with suppress(OSError):
-            thread = threading.get_native_id()
-            niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
-            os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
-
-
 def prompt_of(conversation: Conversation, generator: TextGenerator, words: str = "") -> "Prompt":
     """A conversation as the generator takes it; it awaits a reply where the last turn is the user's.
 
@@ -266,10 +242,4 @@ def prompt_of(conversation: Conversation, generator: TextGenerator, words: str =
 
 
 def _model_error(error: Exception) -> ModelError:
-    return error if isinstance(error, ModelError) else GenerationError(_in_one_line(error))
-
-
-def _in_one_line(error: Exception) -> str:
-    """What a foreign error says, in the one line that a message of ours is."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return error if isinstance(error, ModelError) else GenerationError(in_one_line(error))

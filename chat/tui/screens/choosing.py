@@ -85,7 +85,7 @@ class ChoosingScreen(TalkScreen):
         await self.log_view.drop_choice()
 
     def _stop_steps(self) -> None:
-        self._state = State.READY
+        self._state = self.resting_state
         if self._step is not None:
             self._step.stop()
             self._step = None

@@ -69,6 +69,11 @@ class ModelScreen(KeepingScreen):
         """Whether the model is at work on a message."""
         return self._is_checking or (self._session is not None and self._session.is_busy)
 
+    @property
+    def resting_state(self) -> State:
+        """What the program is doing when the model is at work on nothing."""
+        return State.READY if self._generator else State.NOT_LOADED
+
     def say(self, text: str, *, is_problem: bool = True) -> None:
         """Say something in the line above the composer."""
         if self._notice is not None:

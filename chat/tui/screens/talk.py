@@ -10,8 +10,8 @@ from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft, StoredTurn
 from chat.talk.marks import renumbered
 from chat.talk.said import words_of
-from chat.talk.wording import overflow_in_words
-from chat.tui.messages import PromptCounted, ReplyEnded, RunFailed
+from chat.talk.wording import overflow_in_words, sentence
+from chat.tui.messages import ModelLost, PromptCounted, ReplyEnded, RunFailed
 from chat.tui.screens.following import FollowingScreen
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
@@ -188,7 +188,7 @@ class TalkScreen(FollowingScreen):
 
     async def _end_reply(self, end: Callable[[], StoredTurn], error: str = "") -> None:
         self.stop_following()
-        self._state = State.READY
+        self._state = self.resting_state
         session, ended = self.session, end()
         self.save()
         await self.log_view.finish_reply(ended, error)
@@ -198,6 +198,19 @@ class TalkScreen(FollowingScreen):
         self.count_context()
         self.send_next()
         self.prefill_draft()
+
+    @on(ModelLost)
+    def _take_loss(self, message: ModelLost) -> None:
+        """Say that the model is gone; what is asked of it fails by itself, and what waits is kept."""
+        if message.generator is not self._generator:
+            return
+        self._generator = None
+        self.stop_checking()
+        if not self.is_working:
+            self._state = State.NOT_LOADED
+        self.query_one(TitleBar).show_failed(self._checkpoint)
+        self.show_status()
+        self.say(f"{sentence(str(message.error))} · /load loads it again")
 
     def stop(self) -> bool:
         """Stop the reply, or else the loading; tells whether there was anything to stop."""
@@ -224,6 +237,6 @@ class TalkScreen(FollowingScreen):
         if self.session.is_replying:
             if self._model is not None:
                 self._model.stop_reply()
-            self._state = State.READY
+            self._state = self.resting_state
             self.session.fail(StopReason.CANCELLED)
         self.keep_draft(is_last=True)
