@@ -11,11 +11,13 @@ import torch
 from chat.conversation import Conversation, assistant_turn, user_turn
 from chat.errors import GenerationError
 from chat.generation import TextGenerator
+from chat.models.engine import Engine
 from chat.models.generator import ModelGenerator
 from chat.prompt import Prompt, serialize
 from chat.seen import WeighedToken
 from tests.benign import benign_conversation
-from tests.models.reference import IMAGES, loaded, run, said
+from tests.models.reference import IMAGES, engine_of, loaded, run, said
+from tests.models.tiny_idefics import SIDE
 
 ASKED = Conversation((user_turn(IMAGES[0], "What is in the picture?"),))
 
@@ -26,15 +28,17 @@ def weighed(generator: TextGenerator, prompt: Prompt, token_ids: tuple[int, ...]
     return found
 
 
-def by_the_reference(generator: ModelGenerator, prompt: Prompt, token_ids: tuple[int, ...]) -> torch.Tensor:
+def by_the_reference(engine: Engine, prompt: Prompt, token_ids: tuple[int, ...]) -> torch.Tensor:
     """Of every token of a reply the log-likelihoods of all, by one pass of transformers over everything."""
-    engine = generator.engine
     keys = [*engine.encoder.keys(prompt), *((token_id, "") for token_id in token_ids)]
-    inputs = engine.generate_inputs(keys, {one.digest: one for one in prompt.images})
-    if "image_hidden_states" in inputs:
-        inputs["perceiver_embeddings"] = inputs.pop("image_hidden_states")
-    else:
+    images = {one.digest: one for one in prompt.images}
+    inputs = engine.generate_inputs(keys, images)
+    if inputs.pop("image_hidden_states", None) is None:
         del inputs["input_ids"]
+    else:
+        shown = dict.fromkeys(digest for _, digest in keys if digest)
+        pixels = [engine._pixels(images[digest])[0] for digest in shown]  # type: ignore[attr-defined]  # IDEFICS has it
+        inputs["pixel_values"] = torch.stack(pixels or [torch.zeros(3, SIDE, SIDE)])[None]
     with torch.inference_mode():
         logits = engine.model(**inputs).logits[0]
     start = len(keys) - len(token_ids)
@@ -45,13 +49,13 @@ def by_the_reference(generator: ModelGenerator, prompt: Prompt, token_ids: tuple
 def test_the_likelihoods_are_those_of_one_whole_pass(family_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # So few at once that a reply takes several parts.
     monkeypatch.setattr("chat.models.weighing.MOST_TOKENS", 3)
-    generator, other = loaded(family_folder), loaded(family_folder)
-    rng = random.Random(8)
+    generator, reference = loaded(family_folder), engine_of(family_folder)
+    rng = random.Random(5)
     for _ in range(4):
         talk = benign_conversation(rng, IMAGES)
         prompt = serialize(talk, generator.dialect)
         reply = run(generator, talk, temperature=2.0, seed=rng.getrandbits(31))[1]
-        expected = by_the_reference(other, prompt, reply.token_ids)
+        expected = by_the_reference(reference, prompt, reply.token_ids)
         found = weighed(generator, prompt, reply.token_ids)
         assert tuple(one.token_id for one in found) == reply.token_ids
         for one, row in zip(found, expected, strict=True):
