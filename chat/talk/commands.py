@@ -26,6 +26,8 @@ COMMANDS: Final = (
     Command("sessions", "open an earlier conversation"),
     Command("system", "show or set the text before the first turn", "TEXT"),
     Command("drop", "hide the oldest messages from the model", "COUNT"),
+    Command("prompt", "show or hide what the model sees"),
+    Command("tokens", "list the last reply's tokens and likelihoods"),
     Command("stop", "stop the reply or the loading"),
     Command("load", "load the checkpoint again"),
     Command("choose", "see how likely the model finds each label", "ONE | OTHER"),

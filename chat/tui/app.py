@@ -148,6 +148,10 @@ class ChatApp(App[ChatError]):
             yield SystemCommand("Picture", "Choose a picture to attach", self._chat.action_attach)
             yield SystemCommand("Sessions", "Open an earlier conversation", self._chat.action_sessions)
             yield SystemCommand("New", "Begin a new conversation; this one is kept", self._chat.action_new)
+            yield SystemCommand("Model's view", "Show or hide what the model sees", self._chat.action_model_view)
+            yield SystemCommand(
+                "Tokens of the last reply", "List them and how likely each was", self._chat.action_tokens
+            )
             yield SystemCommand("Stop", "Stop the reply or the loading", self._chat.stop)
             yield SystemCommand("Help", "Show keys and commands", self._chat.action_help)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)

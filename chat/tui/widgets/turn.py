@@ -51,6 +51,7 @@ class SaidTurn(TurnView, can_focus=True):
         Binding("down,j", "ask('next')", "Next", show=False, key_display="↓", tooltip="Go to the turn below"),
         Binding("home,g", "ask('first')", "First", show=False, tooltip="Go to the first turn"),
         Binding("end,G", "ask('last')", "Last", show=False, tooltip="Go to the last turn"),
+        Binding("p", "ask('prompt')", "Model's view", show=False, tooltip="Show what the model sees up to this turn"),
     ]
 
     class Asked(Message):
@@ -115,6 +116,17 @@ class SystemTurn(TurnView):
 
 class ReplyTurn(SaidTurn):
     """What the model said or is saying: plain text while it is written, Markdown when it is complete."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "number_sign",
+            "ask('tokens')",
+            "Tokens",
+            show=False,
+            key_display="#",
+            tooltip="List the reply's tokens and how likely each was",
+        ),
+    ]
 
     def __init__(self, checkpoint: str, stored: StoredTurn | None = None, error: str = "") -> None:
         """A reply.
