@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from chat.errors import ModelLostError, UsageError
 
 if TYPE_CHECKING:
+    from chat.conversation import Image
     from chat.prompt import Dialect, Prompt
+    from chat.seen import SeenPicture, SeenPrompt, WeighedToken
 
+ALTERNATIVES: Final = 3
+"""Likeliest tokens that are told for each token of a reply, unless more are asked for."""
 MOST_NEW_TOKENS: Final = 100_000
 NO_REPLY: Final = "the model ended without a reply: try again"
 """Told where a generator does not end with a `Reply`, as it promises."""
@@ -220,6 +224,27 @@ class TextGenerator(Protocol):
 
         Raises:
             GenerationError: The model failed, or a text has no token.
+        """
+
+    def describe(self, prompt: "Prompt") -> "SeenPrompt":
+        """A prompt token by token, with the ids that `generate` begins with. Safe from any thread, also meanwhile."""
+
+    def preprocess(self, image: "Image") -> "SeenPicture":
+        """What the model gets of a picture. Safe from any thread, also during `generate`.
+
+        Raises:
+            ImageError: The picture's bytes are gone or damaged.
+        """
+
+    def weigh(
+        self, prompt: "Prompt", token_ids: "Sequence[int]", stop: threading.Event, alternatives: int = ALTERNATIVES
+    ) -> "tuple[WeighedToken, ...] | None":
+        """How likely each token of a reply to a prompt was, and what else could have stood there.
+
+        What is kept of conversations stays as it is. None when `stop` was set on the way.
+
+        Raises:
+            GenerationError: The model failed, or knows no such token.
         """
 
     def generate_batch(

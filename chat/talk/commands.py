@@ -31,6 +31,8 @@ COMMANDS: Final = (
     Command("times", "say of each turn when it was said"),
     Command("view", "a picture as large as the window", "NUMBER"),
     Command("last", "go to the last turn"),
+    Command("prompt", "show or hide what the model sees"),
+    Command("tokens", "list the last reply's tokens and likelihoods"),
     Command("stop", "stop the reply or the loading"),
     Command("load", "load the checkpoint again"),
     Command("choose", "see how likely the model finds each label", "ONE | OTHER"),

@@ -1,6 +1,6 @@
 """What was said in a session: its turns, the labels that were ranked between them, and what of it a model is shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -78,6 +78,10 @@ class SaidSession:
     def image_count(self) -> int:
         """Pictures in the conversation."""
         return sum(len(stored.turn.images) for stored in self.turns)
+
+    def place_of(self, turn_id: int) -> int | None:
+        """Which of the turns it is, from 0; None where it is none of them."""
+        return next((place for place, stored in enumerate(self.turns) if stored.id == turn_id), None)
 
     def numbered(self) -> Iterable[tuple[StoredTurn, int]]:
         """The turns, each with the number of its first picture."""
@@ -173,3 +177,19 @@ def marked_message(turns: Iterable[StoredTurn], number: int | None) -> StoredTur
 def _is_finished(reply: StoredTurn) -> bool:
     ending = reply.generation.stop_reason if reply.generation else None
     return bool(reply.turn.text.strip()) and ending is not None and not ending.is_cut
+
+
+def numbers_of(shown: Sequence[Image], known: Sequence[Image]) -> tuple[int, ...]:
+    """The numbers that pictures go by in a session of which the model is shown a part.
+
+    Args:
+        shown: The model's pictures in order.
+        known: All pictures of the session in order, and those of the message being written.
+    """
+    numbers: list[int] = []
+    place = len(known)
+    # From the end: what a model is not shown is the oldest as a rule.
+    for image in reversed(shown):
+        place = next((earlier for earlier in range(place - 1, -1, -1) if known[earlier] == image), 0)
+        numbers.insert(0, place + 1)
+    return tuple(numbers)

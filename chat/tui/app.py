@@ -153,6 +153,10 @@ class ChatApp(App[ChatError]):
             yield SystemCommand("Times", "Say of each turn when it was said", self._chat.toggle_times)
             yield SystemCommand("View", "Show the last picture as large as the window", self._chat.view_last)
             yield SystemCommand("Last turn", "Go to the last turn", self._chat.show_last)
+            yield SystemCommand("Model's view", "Show or hide what the model sees", self._chat.action_model_view)
+            yield SystemCommand(
+                "Tokens of the last reply", "List them and how likely each was", self._chat.action_tokens
+            )
             yield SystemCommand("Stop", "Stop the reply or the loading", self._chat.stop)
             yield SystemCommand("Help", "Show keys and commands", self._chat.action_help)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)

@@ -107,6 +107,15 @@ class ModelThread:
         stop = self._stop_reply = threading.Event()
         self._jobs.put(lambda: self._score(run, generator, conversation, labels, stop))
 
+    def ask(self, job: Callable[[], Message]) -> None:
+        """Have something else done with the model when it is free, and post what comes of it.
+
+        Args:
+            job: Does it; raises nothing.
+        """
+        self.stop_prefill()
+        self._jobs.put(lambda: self._post(job()))
+
     def stop_loading(self) -> None:
         """Ask the loading to stop at the next place where it can."""
         self._stop_loading.set()

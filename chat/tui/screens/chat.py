@@ -25,6 +25,8 @@ from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.screens.replaying import ReplayingScreen
 from chat.tui.screens.viewing import ViewingScreen
+from chat.tui.screens.seeing import SeeingScreen
+from chat.tui.screens.weighing import WeighingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.status_row import StatusRow
@@ -32,7 +34,6 @@ from chat.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from chat.tui.widgets.notice import BelowNotice
-    from chat.tui.widgets.turn import QueuedTurn
 
 DRAFT_DELAY_S: Final = 1.0
 """Seconds of quiet before an unsent message is kept."""
@@ -44,12 +45,13 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen):
+class ChatScreen(WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "attach", "Picture", tooltip="Choose a picture to attach"),
         Binding("ctrl+r", "sessions", "Sessions", tooltip="Open an earlier conversation"),
+        Binding("ctrl+t", "model_view", "Model's view", tooltip="Show or hide what the model sees"),
         Binding("ctrl+n", "new", "New", tooltip="Begin a new conversation; this one is kept"),
         Binding("f1", "help", "Help", tooltip="Show these keys and commands"),
         Binding("escape", "back", "Back", show=False, tooltip="Close a list; stop the reply or the loading"),
@@ -269,11 +271,6 @@ class ChatScreen(ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen):
             await self.take_back(-1, to_edit=True)
         elif not self.read_last():
             self.welcome.focus_examples()
-
-    async def on_queued_turn_taken_back(self, message: "QueuedTurn.TakenBack") -> None:
-        """Take a waiting message back."""
-        await self.take_back(message.position, to_edit=message.to_edit)
-        self.composer.focus_text()
 
     # The transcript
 

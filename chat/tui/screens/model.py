@@ -198,18 +198,20 @@ class ModelScreen(KeepingScreen):
         if self._model is not None:
             self._model.stop_prefill()
 
+    def draft_for_model(self) -> Draft:
+        """The message being written, as far as it would reach the model; empty where none of it would."""
+        draft = self.composer.draft
+        # A command never reaches it; its pictures may.
+        draft = Draft("", draft.images) if is_command(draft.text) else draft
+        return draft if draft.text.strip() or draft.images else Draft()
+
     def count_context(self) -> None:
         """Count the conversation and the message being written, for the meter."""
         if self._generator is None or self.is_working:
             return
-        draft = self.composer.draft
-        if is_command(draft.text):
-            # It never reaches the model; its pictures may.
-            draft = Draft("", draft.images)
-        if draft.text.strip() or draft.images:
-            conversation = self.session.conversation_with(draft, self._generator.facts)
-        else:
-            conversation = self.session.conversation(self._generator.facts)
+        draft = self.draft_for_model()
+        facts = self._generator.facts
+        conversation = self.session.conversation_with(draft, facts) if draft else self.session.conversation(facts)
         if conversation.turns:
             self._count(self._generator, conversation)
         else:

@@ -1,6 +1,7 @@
 """How the conversation screen sends messages, one after the other, and takes the replies."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual import on
 
@@ -15,6 +16,9 @@ from chat.tui.messages import ModelLost, PromptCounted, ReplyEnded, RunFailed
 from chat.tui.screens.following import FollowingScreen
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from chat.tui.widgets.turn import QueuedTurn
 
 
 class TalkScreen(FollowingScreen):
@@ -156,6 +160,11 @@ class TalkScreen(FollowingScreen):
         await self.show_waiting()
         self.keep_draft()
         self.send_next()
+
+    async def on_queued_turn_taken_back(self, message: "QueuedTurn.TakenBack") -> None:
+        """Take a waiting message back."""
+        await self.take_back(message.position, to_edit=message.to_edit)
+        self.composer.focus_text()
 
     async def refuse(self, reason: str, *, can_wait: bool = False) -> None:
         """Tell why the first waiting message was not sent.

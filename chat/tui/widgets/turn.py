@@ -59,6 +59,7 @@ class SaidTurn(TurnView, can_focus=True):
         Binding("y", "ask('code')", "Code", show=False, tooltip="Copy its code blocks, one after the other"),
         Binding("i", "ask('details')", "Details", tooltip="Show when it was said, how and why it ended"),
         Binding("enter", "ask('view')", "View", show=False, tooltip="Show its pictures as large as the window"),
+        Binding("p", "ask('prompt')", "Model's view", show=False, tooltip="Show what the model sees up to this turn"),
     ]
 
     class Asked(Message):
@@ -173,6 +174,17 @@ class SystemTurn(TurnView):
 
 class ReplyTurn(SaidTurn):
     """What the model said or is saying."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "number_sign",
+            "ask('tokens')",
+            "Tokens",
+            show=False,
+            key_display="#",
+            tooltip="List the reply's tokens and how likely each was",
+        ),
+    ]
 
     def __init__(self, checkpoint: str, stored: StoredTurn | None = None, error: str = "") -> None:
         """A reply.
