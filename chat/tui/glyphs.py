@@ -26,12 +26,13 @@ class Glyphs(NamedTuple):
     playing: str = "▶"
     paused: str = "‖"
     turn: str = "○"
+    line_end: str = "↵"
 
 
 UNICODE: Final = Glyphs()
-ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o")
-    line_end: str = "↵"
-ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", line_end="\\n")
+ASCII: Final = Glyphs(
+    "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", line_end="\\n"
+)
 
 
 def glyphs_for(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> Glyphs:

@@ -24,8 +24,8 @@ from chat.tui.screens.copying import CopyingScreen
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.screens.replaying import ReplayingScreen
-from chat.tui.screens.viewing import ViewingScreen
 from chat.tui.screens.seeing import SeeingScreen
+from chat.tui.screens.viewing import ViewingScreen
 from chat.tui.screens.weighing import WeighingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
