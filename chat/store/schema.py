@@ -9,6 +9,7 @@ from chat.errors import StoreError
 from chat.store.connection import APPLICATION_ID, transaction
 from chat.store.faults import ANOTHER_FILE
 from chat.store.files import back_up
+from chat.store.search_tables import M004, index_all
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -163,7 +164,14 @@ def m003_choices(db: "Database") -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions, m002_image_detail, m003_choices)
+def m004_search(db: "Database") -> None:
+    """Pins, and the index of titles and turns."""
+    for statement in M004:
+        db.execute(statement)
+    index_all(db.conn)
+
+
+MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions, m002_image_detail, m003_choices, m004_search)
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 
 
