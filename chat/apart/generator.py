@@ -6,8 +6,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from chat.apart.link import Link
 from chat.apart.wire import LOAD
+from chat.conversation import Image
 from chat.errors import CheckpointError, ModelLostError
 from chat.generation import (
+    ALTERNATIVES,
     CheckpointFacts,
     Chunk,
     GenerationSettings,
@@ -19,6 +21,7 @@ from chat.generation import (
 )
 from chat.models.request import CheckpointRequest
 from chat.prompt import Dialect, Prompt
+from chat.seen import SeenPicture, SeenPrompt, WeighedToken
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -93,6 +96,20 @@ class ApartGenerator:
     def score(self, prompt: Prompt, texts: Sequence[str], stop: threading.Event) -> tuple[Score, ...] | None:
         """See `TextGenerator.score`."""
         return self._ask(TextGenerator.score, prompt, texts, stop)
+
+    def describe(self, prompt: Prompt) -> SeenPrompt:
+        """See `TextGenerator.describe`."""
+        return self._ask(TextGenerator.describe, prompt)
+
+    def preprocess(self, image: Image) -> SeenPicture:
+        """See `TextGenerator.preprocess`."""
+        return self._ask(TextGenerator.preprocess, image)
+
+    def weigh(
+        self, prompt: Prompt, token_ids: Sequence[int], stop: threading.Event, alternatives: int = ALTERNATIVES
+    ) -> tuple[WeighedToken, ...] | None:
+        """See `TextGenerator.weigh`."""
+        return self._ask(TextGenerator.weigh, prompt, token_ids, stop, alternatives)
 
     def generate_batch(
         self, requests: Sequence[tuple[Prompt, GenerationSettings]], stop: threading.Event

@@ -18,8 +18,9 @@ from chat.records import StoredTurn
 from chat.replay import Moment, Playback, faster, slower
 from chat.safe_text import printable
 from chat.talk.wording import checkpoint_in_words, time_in_words
-from chat.tui.widgets.log import ConversationLog, EarlierTurns
+from chat.tui.widgets.log import ConversationLog
 from chat.tui.widgets.scrubber import Scrubber, ScrubLine
+from chat.tui.widgets.turn_window import EarlierTurns, LaterTurns
 
 TICK_S: Final = 0.1
 """Seconds between two looks at what is to be shown."""
@@ -155,6 +156,11 @@ class ReplayScreen(Screen[None]):
         """Show turns before those in view."""
         message.stop()
         await self._log.show_earlier()
+
+    async def on_later_turns_wanted(self, message: LaterTurns.Wanted) -> None:
+        """Show turns after those in view."""
+        message.stop()
+        await self._log.show_later()
 
     async def _tick(self) -> None:
         now = time.monotonic()

@@ -25,13 +25,13 @@ class ViewingScreen(TaskScreen):
         """Show a turn's first picture."""
         images = turn.stored.turn.images if turn.stored is not None else ()
         if images:
-            self._view(turn, images[0])
+            self._open_picture(turn, images[0])
         else:
             self.say("There is no picture in this turn.", is_problem=False)
 
     def on_said_turn_view_wanted(self, message: "SaidTurn.ViewWanted") -> None:
         """Show the picture that was clicked."""
-        self._view(message.turn, message.image)
+        self._open_picture(message.turn, message.image)
 
     def view_last(self) -> None:
         """Show the last picture."""
@@ -52,7 +52,7 @@ class ViewingScreen(TaskScreen):
             raise UsageError(f"/view takes the number of a picture, from 1 to {len(pictures):,}.")
         self._open(pictures, int(argument) - 1 if argument else len(pictures) - 1)
 
-    def _view(self, turn: "SaidTurn", image: Image) -> None:
+    def _open_picture(self, turn: "SaidTurn", image: Image) -> None:
         """Show a picture of a turn; the same picture may stand in others as well."""
         place = 0
         for stored in self.session.turns:
