@@ -33,7 +33,7 @@ class TurnView(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Gutter and body."""
-        yield Static(self.gutter(), classes="gutter", markup=False)
+        yield Static(self.gutter_content(), classes="gutter", markup=False)
         with Vertical(classes="body"):
             yield from self.compose_body()
 
@@ -41,7 +41,7 @@ class TurnView(Horizontal):
         """What is said."""
         raise NotImplementedError
 
-    def gutter(self) -> Content:
+    def gutter_content(self) -> Content:
         """Who speaks, and below it whatever else is known of the turn in a word."""
         return self._label
 
@@ -89,7 +89,7 @@ class SaidTurn(TurnView, can_focus=True):
         """Ask for what a key means."""
         self.post_message(self.Asked(self, name))
 
-    def gutter(self) -> Content:
+    def gutter_content(self) -> Content:
         """Who speaks, and the notes below."""
         return Content("\n").join([self._label, *self.gutter_notes()])
 
@@ -102,7 +102,7 @@ class SaidTurn(TurnView, can_focus=True):
     def show_gutter(self) -> None:
         """Show the notes as they are; a turn that is not mounted yet shows what it has then."""
         for gutter in self.query(".gutter").results(Static):
-            gutter.update(self.gutter())
+            gutter.update(self.gutter_content())
 
     def show_time(self, shows_time: bool) -> None:
         """Show when it was said, or do not."""

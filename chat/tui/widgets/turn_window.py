@@ -11,6 +11,7 @@ from textual.events import Click
 from textual.geometry import Size
 from textual.layout import DockArrangeResult
 from textual.message import Message
+from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -234,7 +235,7 @@ class TurnWindow(VerticalScroll, can_focus=False):
         # As Textual does it where the end is followed: setting the place as usual would ask for another layout.
         self.set_reactive(Widget.scroll_y, place)
         self.set_reactive(Widget.scroll_target_y, place)
-        self.vertical_scrollbar._reactive_position = place
+        self.vertical_scrollbar.set_reactive(ScrollBar.position, place)
 
     def unfinished_views(self) -> list[Widget]:
         """The widgets behind the last turn that is complete."""
