@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chat.conversation import Image, Role
 from chat.safe_text import printable
 from chat.seen import SeenPrompt, SegmentKind, TokenCount
-from chat.talk.wording import count_in_words, elided
+from chat.talk.wording import elided
 from chat.tui.prompt_lines import Line, Look
 
 _NAME_CELLS = 9
@@ -49,14 +50,11 @@ def count_lines(talk: SeenTalk) -> list[Line]:
     lines.append(((f"   {'control':<{_NAME_CELLS}}{'':22}{control:>8,}", Look.QUIET),))
     whole = shown.count()
     left = talk.context_length - whole.total
+    lines.append(((f"   {'total':<15}{whole.text:>6,}{whole.pictures:>10,}{whole.total:>8,}", Look.BOLD),))
+    words = f"{left:,} left" if left >= 0 else f"{-left:,} too many"
     lines.append(
-        (
-            (f"   {'total':<15}{whole.text:>6,}{whole.pictures:>10,}{whole.total:>8,}", Look.BOLD),
-            (f" of {talk.context_length:,}", Look.QUIET),
-        )
+        ((f"   of {talk.context_length:,} tokens of context, {words}", Look.QUIET if left >= 0 else Look.BOLD),)
     )
-    words = f"{count_in_words(left, 'token')} left" if left >= 0 else f"{count_in_words(-left, 'token')} too many"
-    lines.append(((f"   {words}", Look.QUIET if left >= 0 else Look.BOLD),))
     return lines
 
 
@@ -83,10 +81,8 @@ def sight_sentences(talk: SeenTalk) -> list[str]:
     if not talk.shown.looks_at_newest:
         seen = "every picture" if len(numbers) > 1 else "the picture"
         return [f"text looks at {seen} before it: {_listed(numbers)}"]
-    parts: list[str] = []
-    for number, following in zip(numbers, [*numbers[1:], None], strict=True):
-        where = f"after {number}" if following is None else f"from {number} to {following}"
-        parts.append(f"{where}, text looks at picture {number} only")
+    parts = [f"from {one} to {other}, text looks at {one} only" for one, other in pairwise(numbers)]
+    parts.append(f"after {numbers[-1]}, text looks at picture {numbers[-1]} only")
     if _has_words_before_pictures(talk.shown):
         parts.insert(0, f"before {numbers[0]}, text looks at no picture")
     return parts

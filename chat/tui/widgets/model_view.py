@@ -14,7 +14,7 @@ from textual.widgets import Static, Tab, Tabs
 
 from chat.conversation import Image
 from chat.safe_text import printable
-from chat.talk.wording import elided
+from chat.talk.wording import count_in_words
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.prompt_lines import Line, Look, Manner, prompt_lines
 from chat.tui.seen_talk import SeenTalk, count_lines, sight_sentences
@@ -71,26 +71,25 @@ class ModelView(VerticalScroll, can_focus=True):
 
     def compose(self) -> ComposeResult:
         """Title, pictures, prompt, counts; nothing is in them yet."""
-        with Horizontal(id="seen-title"):
-            yield Static("What the model sees", id="seen-name", markup=False)
-            yield Static("", id="seen-number", markup=False)
         tabs = Tabs(*(Tab(name.capitalize(), id=name) for name in TABS), id="seen-tabs")
         tabs.can_focus = False
-        yield tabs
-        yield Static("", id="seen-note", markup=False)
-        with Vertical(id="seen-pictures"):
-            with Horizontal(id="seen-pair"):
-                for side in ("original", "model"):
-                    with Vertical(id=f"seen-{side}"):
-                        yield Static("", classes="caption", markup=False)
-            yield Static("", id="seen-receipt", markup=False)
+        with Vertical(id="seen-head"):
+            with Horizontal(id="seen-title"):
+                yield Static("What the model sees", id="seen-name", markup=False)
+                yield Static("", id="seen-number", markup=False)
+            yield tabs
+            yield Static("", id="seen-note", markup=False)
+        with Horizontal(id="seen-pictures"):
+            for side in ("original", "model"):
+                with Vertical(id=f"seen-{side}"):
+                    yield Static("", classes="caption", markup=False)
         yield LinesView(id="seen-prompt")
         with Vertical(id="seen-budget"):
             yield LinesView(id="seen-counts")
             yield Static("", id="seen-sights", markup=False)
 
     def on_mount(self) -> None:
-        """Begin with the prompt where one part is shown at a time."""
+        """Fit into the window."""
         self._fit()
 
     def on_resize(self) -> None:
@@ -129,6 +128,9 @@ class ModelView(VerticalScroll, can_focus=True):
             manner: How its prompt was laid out.
             lines: Of the prompt in this manner.
         """
+        # The message that is being written is at the end: it is followed unless somebody has scrolled away from it.
+        if self.scroll_y >= self.max_scroll_y - 1:
+            self.call_after_refresh(self.scroll_end, animate=False)
         is_other = self.talk is None or self.talk.images != talk.images
         self.talk, self._about = talk, about
         if is_other:
@@ -176,16 +178,15 @@ class ModelView(VerticalScroll, can_focus=True):
                 (f" of {len(set(self.talk.numbers)):,}", "$quiet"),
             )
         )
-        tokens = self.talk.shown.tokens_of_picture(place + 1)
-        name = elided(printable(image.name, multiline=False), 28)
-        self.query_one("#seen-receipt", Static).update(Content.styled(f"{name} · {tokens:,} tokens", "$quiet"))
         self._draw("original", image, f"original {image.width}×{image.height}")
         self.post_message(self.PictureWanted(image))
 
     def show_model_picture(self, image: Image, drawn: Image | None, caption: str) -> None:
         """Show what the model gets of a picture, if that one is still shown; None where it could not be told."""
-        if image == self.image:
-            self._draw("model", drawn, caption)
+        place = self._place
+        if self.talk is not None and place is not None and image == self.image:
+            tokens = self.talk.shown.tokens_of_picture(place + 1)
+            self._draw("model", drawn, f"{caption} · {count_in_words(tokens, 'token')}")
 
     def _draw(self, side: str, image: Image | None, caption: str) -> None:
         place = self.query_one(f"#seen-{side}")
@@ -224,6 +225,9 @@ class ModelView(VerticalScroll, can_focus=True):
         if self.talk is not None and place is not None:
             self._picture = (place + by) % len(self.talk.images)
             self._show_picture()
+            if "-prompt" in self.classes and self.query_one(Tabs).display:
+                self.query_one(Tabs).active = "pictures"
+            self.scroll_home(animate=False)
 
     def action_tab(self, by: int) -> None:
         """Show the part beside this one."""
