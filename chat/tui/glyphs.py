@@ -33,6 +33,8 @@ UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
     "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", line_end="\\n"
 )
+    pinned: str = "★"
+ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", "*")
 
 
 def glyphs_for(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> Glyphs:

@@ -12,6 +12,9 @@ from chat.session import SessionStore
 from chat.tui.screens.help import HelpScreen
 from chat.tui.screens.sessions import SessionsScreen
 from chat.tui.widgets.session_list import SessionList, SessionOptions
+from chat.tui.widgets.log import PAGE, EarlierTurns
+from chat.tui.widgets.session_keys import SessionOptions
+from chat.tui.widgets.session_list import SessionList
 from chat.tui.widgets.turn import SystemTurn, TurnView
 from chat.tui.widgets.turn_window import PAGE, EarlierTurns
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until
@@ -47,7 +50,7 @@ async def test_a_session_is_found_and_opened(make_desk: MakeDesk, store: Session
         assert options.option_count == 2
         await pilot.press(*"triangle")
         await until(pilot, lambda: options.option_count == 1)
-        assert "1 of 2 sessions" in desk.shown()
+        assert "1 of 2 match" in desk.shown()
         await pilot.press("down", "enter")
         await until(pilot, lambda: desk.app.screen is desk.screen)
         assert desk.said() == ["Green triangle on the left?", "Yes, it is."]
@@ -72,13 +75,12 @@ async def test_the_keys_of_the_list_are_shown_and_explained(make_desk: MakeDesk,
 async def test_rows_fit_a_narrow_window(make_desk: MakeDesk, store: SessionStore) -> None:
     _session(store, "What is to the left of the green triangle, and is there another one?")
     desk = make_desk()
-    async with desk.app.run_test(size=(100, 20)) as pilot:
+    async with desk.app.run_test(size=(90, 20)) as pilot:
         await ready(pilot, desk)
         options = await _list(pilot, desk)
-        assert options.virtual_size.height == 1
-        assert "shapes" in desk.shown()
+        await until(pilot, lambda: options.virtual_size.height == 1 and "shapes" in desk.shown())
         await pilot.resize_terminal(60, 20)
-        await until(pilot, lambda: "What is to the left of the" in desk.shown() and "shapes" not in desk.shown())
+        await until(pilot, lambda: "What is to the left of" in desk.shown() and "shapes" not in desk.shown())
         assert options.virtual_size.height == 1
         assert "no pictures" in desk.shown()
 
@@ -90,7 +92,7 @@ async def test_a_search_without_a_find_says_so_and_escape_shows_all(make_desk: M
         await ready(pilot, desk)
         options = await _list(pilot, desk)
         await pilot.press(*"triangel")
-        await until(pilot, lambda: "No session is called “triangel”. esc shows all." in desk.shown())
+        await until(pilot, lambda: "No session mentions “triangel”. esc shows all." in desk.shown())
         await pilot.press("escape")
         await until(pilot, lambda: options.option_count == 1)
         await pilot.press("escape")

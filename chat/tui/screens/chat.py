@@ -21,6 +21,7 @@ from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
 from chat.tui.screens.copying import CopyingScreen
+from chat.tui.screens.filing import FilingScreen
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.screens.replaying import ReplayingScreen
@@ -45,7 +46,7 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen):
+class ChatScreen(FilingScreen, WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -115,17 +116,6 @@ class ChatScreen(WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, Rep
 
         self.app.push_screen(AttachScreen(), attach)
 
-    async def action_sessions(self) -> None:
-        """Show the sessions, or go to them where they are in view."""
-        if self._session is None:
-            return
-        if self.session_pane is not None:
-            self.session_pane.focus_search()
-            return
-        from chat.tui.screens.sessions import SessionsScreen
-
-        await self.app.push_screen(SessionsScreen(self))
-
     def action_help(self) -> None:
         """Show keys and commands."""
         from chat.tui.screens.help import HelpScreen
@@ -168,10 +158,6 @@ class ChatScreen(WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, Rep
     async def command_new(self, _: Call) -> None:
         """Begin a new conversation."""
         await self.action_new()
-
-    async def command_sessions(self, _: Call) -> None:
-        """Show the sessions."""
-        await self.action_sessions()
 
     async def command_stop(self, _: Call) -> None:
         """Stop whatever is under way."""
