@@ -200,8 +200,7 @@ class SeeingScreen(TaskScreen):
 
     @work(thread=True, exclusive=True, group="looks", exit_on_error=False)
     def _describe(self, run: int, generator: TextGenerator, asked: Asked, manner: "Manner") -> None:
-        from chat.talk.said import numbers_of
-        from chat.tui.model_thread import prompt_of
+        from chat.talk.said import numbers_of, prompt_of
         from chat.tui.prompt_lines import prompt_lines
         from chat.tui.seen_talk import SeenTalk
 
