@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chat.cli.compose import loader, open_session_store
+from chat.cli.compose import loader, open_session_store, sample_images
 from chat.cli.ending import end_at_once
 from chat.conversation import Image
 from chat.errors import ChatError
@@ -44,6 +44,7 @@ def talk_line_by_line(
             session_id=options["session_id"],
             continue_latest=options["continue_latest"],
             images=images,
+            samples=sample_images,
         ).run()
     except Exception as error:
         # Once it has been told.

@@ -69,6 +69,11 @@ class TerminalLines:
         except OSError:
             # The terminal is gone.
             return None
+        except Ended:
+            # What comes after the program begins a line of its own; the terminal may be gone.
+            with suppress(OSError):
+                self._output.say()
+            raise
         except KeyboardInterrupt:
             if self._readline is not None and self._signals.unfinished.strip():
                 self._readline.add_history(self._signals.unfinished)

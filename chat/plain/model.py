@@ -24,6 +24,9 @@ TICK_S: Final = 0.1
 TOLD_EVERY_S: Final = 5.0
 """Seconds between two lines about something that takes long."""
 
+SLOW_TICKS: Final = 10
+"""Looks after which something that was asked to end is told to take its time."""
+
 Piece = LoadProgress | ReadProgress | Chunk | Reply
 Result = TypeVar("Result")
 Tell = Callable[[Piece], None]
@@ -116,10 +119,14 @@ class Model:
             Stopped: Ctrl+C was pressed a second time: nobody waits for the end.
             Ended: The program was asked to end.
         """
+        waited = 0
         while True:
             self._signals.check()
             if self._signals.presses:
                 work.stop.set()
+                waited += 1
+            if waited == SLOW_TICKS:
+                self._output.notice("Stopping; ctrl+c once more does not wait for it.")
             if self._signals.presses > 1:
                 raise Stopped("stopped")
             try:

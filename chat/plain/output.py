@@ -62,9 +62,9 @@ class Output:
 
     def notice(self, text: str) -> None:
         """Write a line beside the conversation."""
-        self.end_line()
         # Nobody may be there to hear it.
         with suppress(OSError):
+            self.end_line()
             if sys.stderr is not None:
                 sys.stderr.write(f"{printable(text, multiline=False)}\n")
                 sys.stderr.flush()

@@ -35,6 +35,7 @@ class PlainChat:
         session_id: str | None = None,
         continue_latest: bool = False,
         images: Sequence[Image] = (),
+        samples: Callable[[], Sequence[Image]] = tuple,
     ) -> None:
         """Prepare it; nothing is opened or loaded yet.
 
@@ -48,6 +49,7 @@ class PlainChat:
             session_id: The session to go on with; a prefix of its id will do.
             continue_latest: Go on with the session that was changed last.
             images: Pictures to attach to the first message.
+            samples: Gives the sample pictures.
         """
         self._open_store = open_store
         self._load = load
@@ -57,6 +59,7 @@ class PlainChat:
         self._session_id = session_id
         self._continue_latest = continue_latest
         self._images = images
+        self._samples = samples
         self._signals = Signals()
         self._output = Output(environment)
         is_terminal = sys.stdin is not None and sys.stdin.isatty()
@@ -87,18 +90,18 @@ class PlainChat:
 
     def _opened(self, store: SessionStore) -> Talk:
         model = Model(self._load, self._checkpoint, self._signals, self._output)
-        talk = Talk(
+        session_id = self._session_id
+        if session_id is None and self._continue_latest and (latest := store.latest_session()):
+            session_id = latest.id
+        return Talk(
             store=store,
             model=model,
             output=self._output,
             settings=self._settings,
+            samples=self._samples,
             is_interactive=self._piped is None,
+            session_id=session_id,
         )
-        session_id = self._session_id
-        if session_id is None and self._continue_latest and (latest := store.latest_session()):
-            session_id = latest.id
-        talk.open(session_id)
-        return talk
 
     def _talk(self, talk: Talk) -> int:
         unfinished = ""
@@ -118,24 +121,28 @@ class PlainChat:
             talk.keep(unfinished, is_last=True)
         if talk.images:
             talk.output.notice("The attached pictures were not sent; they are kept.")
+        if self._piped is not None and talk.is_stopped:
+            return INTERRUPTED
         return self._exit_code
 
     def _greet(self, talk: Talk) -> None:
         if self._piped is not None:
             return
         name = short_line(self._checkpoint, 60)
-        what = ", a demonstration that knows coloured shapes and nothing else" if self._is_demonstration else ""
-        self._output.say(f"A conversation with {name}{what}.")
-        self._output.say("/help lists the commands. Ctrl+C stops a reply, ctrl+d leaves; everything is kept.")
+        what = ", which knows coloured shapes and nothing else" if self._is_demonstration else ""
+        self._output.notice(f"A conversation with {name}{what}.")
+        self._output.notice("/help lists the commands; ctrl+c stops a reply; ctrl+d leaves and keeps it all.")
+        if self._is_demonstration and not talk.session.turns and not self._images:
+            self._output.notice("/sample attaches a picture that it knows; then ask about it.")
 
     def _take_lines(self, talk: Talk) -> None:
         while not talk.is_over:
             talk.model.look()
+            before = talk.unsent
             try:
                 text = self._next(talk)
                 if text is None:
                     return
-                before = talk.unsent
                 take_line(talk, text)
             except ChatError as error:
                 self._tell(error)

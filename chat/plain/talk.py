@@ -1,6 +1,6 @@
 """The conversation in use: what is attached to the next message, what was not sent, and how a message is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from chat.context import Overflow, overflow
@@ -29,26 +29,31 @@ class Talk:
         model: Model,
         output: Output,
         settings: GenerationSettings,
+        samples: Callable[[], Sequence[Image]],
         is_interactive: bool,
+        session_id: str | None = None,
     ) -> None:
-        """Begin without a conversation; `open` gives one.
+        """Open a session.
 
         Args:
             store: Keeps everything.
             model: Replies.
             output: Takes what is said.
             settings: How replies are generated.
+            samples: Gives the sample pictures.
             is_interactive: Whether somebody is there who hears what is said at once.
+            session_id: Of the session; None for a new one.
         """
         self.store = store
         self.model = model
         self.output = output
         self.settings = settings
+        self.samples = samples
         self.is_interactive = is_interactive
-        self.session = OpenSession(store)
+        self.session = OpenSession(store, session_id)
         self.images: tuple[Image, ...] = ()
         """Attached to the next message."""
-        self.unsent = Unsent()
+        self.unsent = Unsent(self.session.draft, self.session.next_number)
         """Kept for later: a draft from before, or what could not be sent."""
         self.is_over = False
         """Whether somebody asked to leave."""

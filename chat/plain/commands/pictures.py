@@ -11,6 +11,7 @@ from chat.images import open_image
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import picture_in_words
 from chat.talk.commands import Call
+from chat.talk.wording import count_in_words
 
 
 class PictureCommands(CommandGroup):
@@ -22,6 +23,14 @@ class PictureCommands(CommandGroup):
             raise UsageError("/image needs the path of a picture: /image cat.jpg")
         paths = dropped_paths(call.argument) or [Path(call.argument)]
         self.talk.attach([open_image(path) for path in paths])
+
+    def command_sample(self, call: Call) -> None:
+        """Attach a sample picture."""
+        samples = self.talk.samples()
+        number = count_of(call, 1)
+        if not 1 <= number <= len(samples):
+            raise UsageError(f"There is no sample {number:,}: there are {count_in_words(len(samples), 'sample')}.")
+        self.talk.attach(samples[number - 1 : number])
 
     def command_pictures(self, _: Call) -> None:
         """List the pictures."""

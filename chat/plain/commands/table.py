@@ -7,6 +7,7 @@ from chat.talk.commands import COMMANDS, Command
 
 _OWN: Final = (
     Command("image", "attach the picture in a file", "PATH"),
+    Command("sample", "attach a sample picture, the first or NUMBER", "NUMBER"),
     Command("pictures", "list the pictures, attached and sent"),
     Command(
         "describe", "hear a caption of the newest picture, or of NUMBER; it is not added to the conversation", "NUMBER"
