@@ -9,7 +9,7 @@ from tests.cli.program import Run, stored
 
 
 def test_a_piped_conversation_about_a_picture_is_answered_and_stored(run: Run, tmp_path: Path, picture: Path) -> None:
-    lines = f"{picture}\nHow many shapes are there?\n\n/tokens\n/describe\nWhat is in the picture?\n"
+    lines = f"{picture}\nHow many shapes are there?\n\n/context\n/describe\nWhat is in the picture?\n"
     done = run("--plain", stdin=lines.encode())
     assert done.returncode == 0
     announced, counted, used, described, told = done.stdout.splitlines()

@@ -1,6 +1,7 @@
 """Slash commands, line by line."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from chat.talk.commands import COMMANDS
 from chat.transcript import load_transcript
 from tests.plain.conftest import FACTS, Talk, turns
 
-ELSEWHERE: frozenset[str] = frozenset()
+ELSEWHERE = {"copy", "view"}
 """Commands that only a full screen can do; they are answered with a line that says so."""
 
 
@@ -131,21 +132,66 @@ def test_the_system_text_is_set_shown_and_taken_away(talk: Talk, store: SqliteSt
 def test_prompt_is_exactly_what_the_model_is_shown(
     talk: Talk, shapes: TextGenerator, scene_image: Callable[..., Image]
 ) -> None:
-    done = talk("What is in the picture?", "/prompt", "/tokens", images=[scene_image(1, 1)], generator=shapes)
-    said = done.out.split("shapes: ")[1].splitlines()
+    done = talk("What is in the picture?", "/prompt", images=[scene_image(1, 1)], generator=shapes)
+    said = done.out.partition("shapes: ")[2].splitlines()
     fence = "<fake_token_around_image>"
     assert said[1:3] == [
         f"<s>User:{fence}<image>{fence}What is in the picture?<end_of_utterance>",
         f"Assistant: {said[0]}<end_of_utterance>",
     ]
-    tokens = [int(line.split(": ")[1].split()[0]) for line in said[3:5]]
-    assert said[5:] == [f"{sum(tokens)} of 1,024 tokens of the context are used."] * 2
+    numbers = [[int(number) for number in re.findall("[0-9]+", line.replace(",", ""))] for line in said[3:7]]
+    (_, words, pictures), (_, replied), (control,), (total, length, left) = numbers
+    assert said[3].startswith("Turn 1, You: ")
+    assert pictures == 3
+    assert words + pictures + replied + control == total == length - left
+    assert said[7:] == ["After [1], text looks at picture [1] only"]
+    assert talk("/context", continue_latest=True, generator=shapes).out.startswith(f"{total} of 1,024 tokens")
 
 
-def test_details_tell_how_the_last_reply_came_about(talk: Talk) -> None:
-    lines = talk("Hello", "/details").out.splitlines()
-    assert lines[1] == "shapes, cpu, fp32; greedy, at most 256 tokens."
-    assert lines[2].endswith("2 tokens of reply; end of utterance.")
+def test_tokens_lists_how_likely_each_token_of_the_last_reply_was(
+    talk: Talk, shapes: TextGenerator, scene_image: Callable[..., Image]
+) -> None:
+    done = talk("What is in the picture?", "/tokens", images=[scene_image(1, 1)], generator=shapes)
+    lines = done.out.splitlines()
+    tokens = [re.match("“(.*?)”", line) for line in lines[3:]]
+    assert "".join(token[1] for token in tokens if token).removesuffix("<end_of_utterance>") in lines[1]
+    assert all(re.search(r" [0-9.]+ %   “", line) for line in lines[3:])
+
+
+def test_details_and_times_tell_when_and_how_a_reply_came_about(talk: Talk) -> None:
+    lines = talk("Hello", "/details", "/times").out.splitlines()
+    assert lines[1].endswith(", end of utterance")
+    assert "shapes, cpu, fp32" in lines
+    assert re.fullmatch("You: [0-9:]{5}, “Hello”", lines[-2])
+    assert re.fullmatch("shapes: [0-9:]{5}, “Two cats.”", lines[-1])
+
+
+def test_conversations_are_found_by_what_was_said_in_them(talk: Talk, store: SqliteStore) -> None:
+    talk("Hello", replies=["A green triangle."])
+    talk("Bye")
+    done = talk("/search triangle", "/pin 1", "/sessions", "/open 1", "/pin", "/search nosuchword")
+    assert done.out.splitlines() == [
+        "1. Hello, 2 turns, no pictures, now, shapes",
+        "   A green «triangle».",
+        "/open NUMBER goes on with one.",
+        "“Hello” stands first in the list.",
+        "1. Hello, 2 turns, no pictures, now, shapes, pinned",
+        "2. Bye, 2 turns, no pictures, now, shapes",
+        "/open NUMBER goes on with one.",
+        "“Hello” stands among the others again.",
+        "No conversation has “nosuchword”.",
+    ]
+
+
+def test_a_saved_conversation_is_told_from_its_file(
+    talk: Talk, tmp_path: Path, scene_image: Callable[..., Image]
+) -> None:
+    path = tmp_path / "talk.json"
+    said = talk("What is it?", f"/export {path}", "/replay", "/last", images=[scene_image(1)]).out
+    told = said.partition("talk.json.\n")[2]
+    assert told.splitlines()[0] == "You: [1] What is it?"
+    assert told.endswith("shapes: Two cats.\nshapes: Two cats.\n")
+    assert talk(f"/replay {path}").out == told.removesuffix("shapes: Two cats.\n")
 
 
 def test_tab_completes_commands_and_the_paths_behind_them(tmp_path: Path) -> None:

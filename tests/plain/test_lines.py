@@ -168,7 +168,21 @@ def test_hostile_texts_give_no_control_character(
     generator = ScriptedGenerator([HOSTILE] * 5, facts=facts)
     typed = HOSTILE.replace("\r", "")
     lines = (f"/image {path}", typed, f"/system {typed}", f"/rename {typed}", f"/choose {typed} | b", f"/{typed}")
-    rest = ("/sessions", "/history", "/prompt", "/details", "/pictures", "/describe", "/export a/b", "/open x\x1b[2J")
+    rest = (
+        "/sessions",
+        "/history",
+        "/prompt",
+        "/details",
+        "/times",
+        "/tokens",
+        "/last",
+        "/replay",
+        f"/search {typed[:6]}",
+        "/pictures",
+        "/describe",
+        "/export a/b",
+        "/open x\x1b[2J",
+    )
     done = talk(*lines, *rest, generator=generator, checkpoint=HOSTILE)
     assert len(_CONTROLS.findall(HOSTILE)) > 8
     assert _CONTROLS.findall(done.out + done.err) == []

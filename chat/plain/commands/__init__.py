@@ -3,16 +3,25 @@
 from chat.errors import UsageError
 from chat.plain.commands.asking import AskingCommands
 from chat.plain.commands.general import GeneralCommands
-from chat.plain.commands.looking import LookingCommands
 from chat.plain.commands.pictures import PictureCommands
+from chat.plain.commands.reading import ReadingCommands
 from chat.plain.commands.recipes import RecipeCommands
+from chat.plain.commands.seeing import SeeingCommands
 from chat.plain.commands.sessions import SessionCommands
 from chat.plain.commands.table import TABLE
 from chat.plain.talk import Talk
 from chat.safe_text import short_line
 from chat.talk.commands import Call, Command
 
-GROUPS = (PictureCommands, SessionCommands, LookingCommands, AskingCommands, RecipeCommands, GeneralCommands)
+GROUPS = (
+    PictureCommands,
+    SessionCommands,
+    ReadingCommands,
+    SeeingCommands,
+    AskingCommands,
+    RecipeCommands,
+    GeneralCommands,
+)
 
 
 def available() -> tuple[Command, ...]:

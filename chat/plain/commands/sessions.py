@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import quoted
 from chat.records import SessionSummary
 from chat.safe_text import short_line
+from chat.search import Piece, parse_query
 from chat.talk.commands import Call
 from chat.talk.wording import count_in_words, label_of, time_in_words
 
@@ -44,8 +45,33 @@ class SessionCommands(CommandGroup):
         else:
             self.say("/open NUMBER goes on with one.")
 
-    def tell_sessions(self, found: Sequence[SessionSummary]) -> None:
-        """A line for each conversation, numbered as `/open` takes them."""
+    def command_search(self, call: Call) -> None:
+        """Find conversations by their titles and by what was said in them."""
+        query = parse_query(call.argument)
+        if not query:
+            raise UsageError("/search needs words: /search triangle")
+        found = self.talk.store.search(query, limit=LISTED)
+        self.talk.listed = [hit.summary.id for hit in found.hits]
+        self.tell_sessions([hit.summary for hit in found.hits], [_marked(hit.snippet) for hit in found.hits])
+        count = f"{'more than ' if found.is_cut else ''}{found.count:,}"
+        if not found.hits:
+            self.say(f"No conversation has {quoted(call.argument)}.")
+        elif found.count > len(found.hits):
+            self.say(f"The first {len(found.hits)} of {count}. /open NUMBER goes on with one.")
+        else:
+            self.say("/open NUMBER goes on with one.")
+
+    def command_pin(self, call: Call) -> None:
+        """Let a conversation stand before the others, or among them again."""
+        if not call.argument and self.talk.session.id is None:
+            raise UsageError("This conversation is not begun yet: send a message first.")
+        summary = self._named(call.argument)
+        self.talk.store.pin_session(summary.id, not summary.is_pinned)
+        where = "stands among the others again" if summary.is_pinned else "stands first in the list"
+        self.say(f"{quoted(summary.title)} {where}.")
+
+    def tell_sessions(self, found: Sequence[SessionSummary], snippets: Sequence[str] = ()) -> None:
+        """A line for each conversation, numbered as `/open` takes them, and one for what was found in it."""
         now = datetime.now().astimezone()
         for number, summary in enumerate(found, start=1):
             parts = [
@@ -54,9 +80,12 @@ class SessionCommands(CommandGroup):
                 count_in_words(summary.image_count, "picture"),
                 _ago(summary.updated_at, now),
                 *([label_of(summary.checkpoint)] if summary.checkpoint else []),
+                *(["pinned"] if summary.is_pinned else []),
                 *(["open"] if summary.id == self.talk.session.id else []),
             ]
             self.say(", ".join(parts))
+            if snippets and snippets[number - 1]:
+                self.say(f"   {snippets[number - 1]}")
 
     def command_open(self, call: Call) -> None:
         """Open another conversation."""
@@ -69,12 +98,14 @@ class SessionCommands(CommandGroup):
         self.talk.announce()
 
     def _named(self, name: str) -> SessionSummary:
-        """The conversation with this number in the list that was told last, or with this id."""
-        if re.fullmatch("[0-9]{1,9}", name):
-            if not 1 <= int(name) <= len(self.talk.listed):
-                raise UsageError(f"There is no conversation {name} in the list: /sessions tells it.")
-            return self.talk.store.find_session(self.talk.listed[int(name) - 1])
-        return self.talk.store.find_session(name)
+        """The conversation with this number in the list that was told last, or with this id; the open one for none."""
+        store, listed = self.talk.store, self.talk.listed
+        # No id is so short a number.
+        if not re.fullmatch("[0-9]{1,4}", name):
+            return store.find_session(name or str(self.talk.session.id))
+        if not 1 <= int(name) <= len(listed):
+            raise UsageError(f"There is no conversation {name} in the list: /sessions tells it.")
+        return store.find_session(listed[int(name) - 1])
 
     def command_rename(self, call: Call) -> None:
         """Give the open conversation a title; without one, that of its first message again."""
@@ -90,7 +121,7 @@ class SessionCommands(CommandGroup):
         talk = self.talk
         if not call.argument and talk.session.id is None:
             raise UsageError("This conversation is not begun yet: there is nothing to delete.")
-        summary = talk.store.find_session(talk.session.id or "") if not call.argument else self._named(call.argument)
+        summary = self._named(call.argument)
         is_open = summary.id == talk.session.id
         if is_open:
             talk.open(None)
@@ -126,6 +157,11 @@ class SessionCommands(CommandGroup):
             raise TranscriptError(f"{short_line(str(path.parent))}: there is no such folder: make it first")
         save_transcript(path, export_session(self.talk.store, session.id))
         self.say(f"Saved as {short_line(str(path.absolute()), 200)}.")
+
+
+def _marked(snippet: Iterable[Piece]) -> str:
+    """A piece of what was said, with what was looked for in it in quotes."""
+    return short_line("".join(f"«{piece.text}»" if piece.is_match else piece.text for piece in snippet), 400)
 
 
 def _ago(moment: str, now: datetime) -> str:
