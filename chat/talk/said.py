@@ -3,17 +3,24 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 from chat.context import without_oldest
 from chat.conversation import Conversation, Image, Turn, user_turn
 from chat.errors import UsageError
-from chat.generation import CheckpointFacts, Score
+from chat.generation import CheckpointFacts, Score, TextGenerator
 from chat.ranking import Ranking
 from chat.records import Choice, Draft, StoredTurn, examples_of, exchanges_of
 from chat.session import conversation_of
 from chat.talk.commands import parse
 from chat.talk.kept_reply import now
 from chat.talk.marks import parts_of
+
+if TYPE_CHECKING:
+    from chat.prompt import Prompt
+
+LABEL_ROOM: Final = 64
+"""Tokens of the context that are kept free for a label."""
 
 Entry = StoredTurn | Choice
 """What the transcript shows in its order."""
@@ -193,3 +200,19 @@ def numbers_of(shown: Sequence[Image], known: Sequence[Image]) -> tuple[int, ...
         place = next((earlier for earlier in range(place - 1, -1, -1) if known[earlier] == image), 0)
         numbers.insert(0, place + 1)
     return tuple(numbers)
+
+
+def prompt_of(conversation: Conversation, generator: TextGenerator, words: str = "") -> "Prompt":
+    """A conversation as the generator takes it; it awaits a reply where the last turn is the user's.
+
+    Args:
+        conversation: What was said.
+        generator: Whose prompt it is.
+        words: What the reply begins with.
+    """
+    # Imported with the first prompt: the first frame does without.
+    from chat.prompt import Label, Prompt, Words, serialize
+
+    awaits_reply = len(conversation.turns) % 2 == 1
+    prompt = serialize(conversation, generator.dialect, open_reply=awaits_reply)
+    return Prompt((*prompt.segments, Label(" "), Words(words))) if words else prompt

@@ -5,6 +5,7 @@ from typing import Final
 
 from chat.context import Overflow
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+from chat.records import Choice
 
 _DTYPES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 LONGEST_SHOWN: Final = 20_000
@@ -85,6 +86,21 @@ def overflow_in_words(overflow: Overflow) -> str:
         f"Not sent, it does not fit: {overflow.tokens:,} tokens, {room}. "
         f"/drop{count} leaves out {overflow.what_goes}, then yours is sent; up takes it back."
     )
+
+
+def basis_in_words(choice: Choice) -> str:
+    """What the labels were ranked by, as far as the model saw it."""
+    measure = "log-likelihood of a token" if choice.ranking.per_token else "log-likelihood"
+    last = choice.number + len(choice.images) - 1
+    pictures = f"pictures [{choice.number}] to [{last}]" if len(choice.images) > 1 else f"picture [{choice.number}]"
+    history = "the whole history"
+    if choice.left_out:
+        oldest = "message" if choice.left_out == 1 else f"{choice.left_out:,} messages"
+        history = f"the history without the oldest {oldest}"
+    seen = f"{pictures} and {history}" if choice.number else history
+    if choice.turn_id is None:
+        seen = f"{pictures} before any message" if choice.number else "before any message"
+    return f"{measure}, {seen} · not added to the conversation"
 
 
 def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -17,6 +16,7 @@ from chat.context import overflow
 from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError, in_one_line
 from chat.generation import NO_REPLY, CanBeLost, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
+from chat.talk.said import prompt_of
 from chat.tui.messages import (
     ChoiceEnded,
     ChoiceFailed,
@@ -28,9 +28,6 @@ from chat.tui.messages import (
     ReplyEnded,
     RunFailed,
 )
-
-if TYPE_CHECKING:
-    from chat.prompt import Prompt
 
 Job = Callable[[], None]
 
@@ -232,22 +229,6 @@ class ModelThread:
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(ChoiceFailed(run, _model_error(error)))
-
-
-def prompt_of(conversation: Conversation, generator: TextGenerator, words: str = "") -> "Prompt":
-    """A conversation as the generator takes it; it awaits a reply where the last turn is the user's.
-
-    Args:
-        conversation: What was said.
-        generator: Whose prompt it is.
-        words: What the reply begins with.
-    """
-    # Imported with the first prompt: the first frame does without.
-    from chat.prompt import Label, Prompt, Words, serialize
-
-    awaits_reply = len(conversation.turns) % 2 == 1
-    prompt = serialize(conversation, generator.dialect, open_reply=awaits_reply)
-    return Prompt((*prompt.segments, Label(" "), Words(words))) if words else prompt
 
 
 def _model_error(error: Exception) -> ModelError:

@@ -1,4 +1,4 @@
-"""What the pane of the model's view tells: a prompt, its tokens by turn and picture, and what its texts look at."""
+"""What the pane of the model's view tells of a prompt: its tokens by turn, and what is left of the context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,27 +8,13 @@ from chat.conversation import Image, Role
 from chat.safe_text import printable
 from chat.seen import SeenPrompt, SegmentKind, TokenCount
 from chat.talk.wording import elided
+from chat.conversation import Role
+from chat.seen import SeenPrompt, TokenCount
+from chat.talk.sights import SeenTalk
+from chat.talk.wording import count_in_words, elided
 from chat.tui.prompt_lines import Line, Look
 
 _NAME_CELLS = 9
-
-
-@dataclass(frozen=True, slots=True)
-class SeenTalk:
-    """A conversation as a model is given it, with what a person calls its parts."""
-
-    shown: SeenPrompt
-    images: tuple[Image, ...]
-    """The prompt's pictures in order."""
-    numbers: tuple[int, ...]
-    """Of these, the numbers that they go by in the session."""
-    model: str
-    """What the checkpoint's turns are labelled with."""
-    context_length: int
-    turns_before: int = 0
-    """Turns of the session that the model is not shown, before those that it is."""
-    has_draft: bool = False
-    """Whether the last message is still being written."""
 
 
 def count_lines(talk: SeenTalk) -> list[Line]:

@@ -10,9 +10,10 @@ from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadPro
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import is_command, parse
+from chat.talk.said import prompt_of
 from chat.talk.wording import count_in_words
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
-from chat.tui.model_thread import ModelThread, prompt_of
+from chat.tui.model_thread import ModelThread
 from chat.tui.screens.keeping import KeepingScreen
 from chat.tui.widgets.status_row import State, Status, StatusRow
 from chat.tui.widgets.title_bar import TitleBar

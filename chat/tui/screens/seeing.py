@@ -16,7 +16,6 @@ from chat.generation import TextGenerator
 from chat.records import StoredTurn
 from chat.session import conversation_of
 from chat.talk.commands import Call
-from chat.talk.wording import label_of
 from chat.tui.screens.tasks import TaskScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.status_row import Meter
@@ -25,8 +24,8 @@ from chat.tui.widgets.turn import SaidTurn
 # Imported when the pane is opened: the first frame does without.
 if TYPE_CHECKING:
     from chat.seen import SeenPicture
+    from chat.talk.sights import SeenTalk
     from chat.tui.prompt_lines import Line, Manner
-    from chat.tui.seen_talk import SeenTalk
     from chat.tui.widgets.model_view import ModelView
 
 LOOK_DELAY_S: Final = 0.1
@@ -200,27 +199,21 @@ class SeeingScreen(TaskScreen):
 
     @work(thread=True, exclusive=True, group="looks", exit_on_error=False)
     def _describe(self, run: int, generator: TextGenerator, asked: Asked, manner: "Manner") -> None:
-        from chat.talk.said import numbers_of
-        from chat.tui.model_thread import prompt_of
+        from chat.talk.sights import seen_talk
         from chat.tui.prompt_lines import prompt_lines
-        from chat.tui.seen_talk import SeenTalk
 
-        prompt = prompt_of(asked.conversation, generator)
         try:
-            shown = generator.describe(prompt)
+            talk = seen_talk(
+                generator,
+                asked.conversation,
+                asked.known,
+                turns_before=asked.turns_before,
+                has_draft=asked.has_draft,
+            )
         except ModelError as error:
             self.post_message(Looked(run, problem=f"The prompt cannot be told: {error}"))
             return
-        talk = SeenTalk(
-            shown,
-            prompt.images,
-            numbers_of(prompt.images, asked.known),
-            label_of(generator.facts.name),
-            generator.facts.context_length,
-            asked.turns_before,
-            asked.has_draft,
-        )
-        lines = prompt_lines(shown, talk.numbers, manner)
+        lines = prompt_lines(talk.shown, talk.numbers, manner)
         self.post_message(Looked(run, asked.about, talk, manner, lines))
 
     @on(Looked)

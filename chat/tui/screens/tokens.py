@@ -16,10 +16,10 @@ from textual.widgets import Static
 from chat.records import StoredTurn
 from chat.safe_text import printable, short_line
 from chat.seen import WeighedToken
+from chat.talk.weighing import Weighed
 from chat.talk.wording import count_in_words
 from chat.tui.glyphs import GLYPHS
 from chat.tui.prompt_lines import Line, Look
-from chat.tui.weighing import Weighed
 from chat.tui.widgets.lines import LinesView
 
 LOW: Final = 0.5

@@ -17,8 +17,8 @@ from chat.tui.widgets.turn import SaidTurn
 
 # Imported with the first list: the first frame does without.
 if TYPE_CHECKING:
+    from chat.talk.weighing import Weighed
     from chat.tui.screens.tokens import TokensScreen
-    from chat.tui.weighing import Weighed
 
 
 class TokensWeighed(Message):
@@ -49,8 +49,8 @@ class WeighingScreen(TaskScreen):
         self.action_tokens()
 
     def _list_tokens(self, reply: StoredTurn | None) -> None:
+        from chat.talk.weighing import weigh, why_not
         from chat.tui.screens.tokens import TokensScreen
-        from chat.tui.weighing import weigh, why_not
 
         if self._session is None:
             return

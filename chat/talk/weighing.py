@@ -9,7 +9,7 @@ from chat.generation import TextGenerator
 from chat.prompt import Prompt
 from chat.records import StoredTurn
 from chat.seen import WeighedToken
-from chat.tui.model_thread import prompt_of
+from chat.talk.said import prompt_of
 
 
 class Weighed(NamedTuple):
