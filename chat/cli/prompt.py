@@ -23,8 +23,8 @@ from chat.talk.wording import label_of
 
 if TYPE_CHECKING:
     from chat.seen import SeenPrompt, SeenSegment
+    from chat.talk.sights import SeenTalk
     from chat.tui.prompt_lines import Line
-    from chat.tui.seen_talk import SeenTalk
 
 COLUMNS: Final = 100
 """Of the output where it goes to no terminal."""
@@ -67,7 +67,7 @@ def prompt(session: str, db: Path | None, as_json: bool, **options: Any) -> None
 
 
 def _talk(conversation: Conversation, known: list[Image], generator: TextGenerator) -> "SeenTalk":
-    from chat.tui.seen_talk import SeenTalk
+    from chat.talk.sights import SeenTalk
 
     whole = serialize(conversation, generator.dialect, open_reply=len(conversation.turns) % 2 == 1)
     numbers = numbers_of(whole.images, known)
@@ -118,8 +118,9 @@ def _attended(talk: "SeenTalk", segment: "SeenSegment") -> list[int]:
 
 
 def _show(title: str, talk: "SeenTalk", checkpoint: str) -> None:
+    from chat.talk.sights import sight_sentences
     from chat.tui.prompt_lines import Look, Manner, prompt_lines
-    from chat.tui.seen_talk import count_lines, sight_sentences
+    from chat.tui.seen_talk import count_lines
 
     columns = terminal_columns(sys.stdout)
     has_colour = columns is not None and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

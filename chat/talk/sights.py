@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chat.conversation import Conversation, Image
 from chat.generation import TextGenerator
@@ -68,10 +69,8 @@ def sight_sentences(talk: SeenTalk) -> list[str]:
     if not talk.shown.looks_at_newest:
         seen = "every picture" if len(numbers) > 1 else "the picture"
         return [f"text looks at {seen} before it: {_listed(numbers)}"]
-    parts: list[str] = []
-    for number, following in zip(numbers, [*numbers[1:], None], strict=True):
-        where = f"after {number}" if following is None else f"from {number} to {following}"
-        parts.append(f"{where}, text looks at picture {number} only")
+    parts = [f"from {one} to {other}, text looks at {one} only" for one, other in pairwise(numbers)]
+    parts.append(f"after {numbers[-1]}, text looks at picture {numbers[-1]} only")
     if _has_words_before_pictures(talk.shown):
         parts.insert(0, f"before {numbers[0]}, text looks at no picture")
     return parts

@@ -27,14 +27,13 @@ class Glyphs(NamedTuple):
     paused: str = "‖"
     turn: str = "○"
     line_end: str = "↵"
+    pinned: str = "★"
 
 
 UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
-    "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", line_end="\\n"
+    "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", "\\n", "*"
 )
-    pinned: str = "★"
-ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", "*")
 
 
 def glyphs_for(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> Glyphs:

@@ -1,17 +1,10 @@
 """What the pane of the model's view tells of a prompt: its tokens by turn, and what is left of the context."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-
-from chat.conversation import Image, Role
-from chat.safe_text import printable
-from chat.seen import SeenPrompt, SegmentKind, TokenCount
-from chat.talk.wording import elided
 from chat.conversation import Role
+from chat.safe_text import printable
 from chat.seen import SeenPrompt, TokenCount
 from chat.talk.sights import SeenTalk
-from chat.talk.wording import count_in_words, elided
+from chat.talk.wording import elided
 from chat.tui.prompt_lines import Line, Look
 
 _NAME_CELLS = 9
@@ -57,29 +50,3 @@ def _row(number: str, name: str, note: str, count: TokenCount) -> Line:
         (f"{note:<6}", Look.QUIET),
         (f"{count.text:>6,}{pictures:>10}{count.total:>8,}", Look.PLAIN),
     )
-
-
-def sight_sentences(talk: SeenTalk) -> list[str]:
-    """Which picture each part of the text attends to."""
-    numbers = [f"[{number}]" for number in talk.numbers]
-    if not numbers:
-        return ["no picture: the model reads text alone"]
-    if not talk.shown.looks_at_newest:
-        seen = "every picture" if len(numbers) > 1 else "the picture"
-        return [f"text looks at {seen} before it: {_listed(numbers)}"]
-    parts = [f"from {one} to {other}, text looks at {one} only" for one, other in pairwise(numbers)]
-    parts.append(f"after {numbers[-1]}, text looks at picture {numbers[-1]} only")
-    if _has_words_before_pictures(talk.shown):
-        parts.insert(0, f"before {numbers[0]}, text looks at no picture")
-    return parts
-
-
-def _has_words_before_pictures(shown: SeenPrompt) -> bool:
-    words = (SegmentKind.WORDS, SegmentKind.SAID)
-    return any(one.kind in words and one.end > one.start and not one.newest for one in shown.segments)
-
-
-def _listed(numbers: Sequence[str]) -> str:
-    if len(numbers) > 3:
-        return f"{numbers[0]} to {numbers[-1]}"
-    return " and ".join(", ".join(numbers).rsplit(", ", 1))

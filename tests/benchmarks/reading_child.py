@@ -5,7 +5,6 @@
 
 import asyncio
 import json
-import os
 import resource
 import sys
 import tempfile
@@ -94,8 +93,6 @@ async def measure_stream(app: ChatApp, model: PacedGenerator, tokens: list[str])
     total = time.perf_counter() - model.began
     watch.cancel()
     stored = chat.session.turns[-1].turn.text
-    if os.environ.get("LAGS"):
-        Path(os.environ["LAGS"]).write_text(repr([(round(i*0.0),round(l*1000)) for i,l in enumerate(found) if l>0.06]) + repr(len(found)))
     found.sort()
     return {
         "total_s": total,

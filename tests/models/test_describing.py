@@ -27,14 +27,14 @@ def read_by_the_model(generator: ModelGenerator, prompt: Prompt) -> list[int]:
         read.extend(token_id for token_id, _ in keys)
         return compute(state, keys, images)  # type: ignore[arg-type]  # what it was given
 
-    generator.engine.compute = watch  # type: ignore[method-assign]  # watches, and is the method otherwise
+    generator.engine.compute = watch  # type: ignore[method-assign, assignment]  # watches, and is the method otherwise
     try:
         generator.forget()
         for piece in generator.generate(prompt, GenerationSettings(max_new_tokens=1), threading.Event()):
             if isinstance(piece, Chunk):
                 break
     finally:
-        generator.engine.compute = compute  # type: ignore[method-assign]
+        generator.engine.compute = compute  # type: ignore[method-assign, assignment]
     return read
 
 

@@ -11,8 +11,6 @@ from chat.records import Draft
 from chat.session import SessionStore
 from chat.tui.screens.help import HelpScreen
 from chat.tui.screens.sessions import SessionsScreen
-from chat.tui.widgets.session_list import SessionList, SessionOptions
-from chat.tui.widgets.log import PAGE, EarlierTurns
 from chat.tui.widgets.session_keys import SessionOptions
 from chat.tui.widgets.session_list import SessionList
 from chat.tui.widgets.turn import SystemTurn, TurnView

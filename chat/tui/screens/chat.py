@@ -46,7 +46,9 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(FilingScreen, WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen):
+class ChatScreen(
+    FilingScreen, WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen
+):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

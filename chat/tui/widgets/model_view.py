@@ -14,9 +14,8 @@ from textual.widgets import Static, Tab, Tabs
 
 from chat.conversation import Image
 from chat.safe_text import printable
-from chat.talk.wording import count_in_words
 from chat.talk.sights import SeenTalk, sight_sentences
-from chat.talk.wording import elided
+from chat.talk.wording import count_in_words
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.prompt_lines import Line, Look, Manner, prompt_lines
 from chat.tui.seen_talk import count_lines
