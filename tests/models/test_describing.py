@@ -34,7 +34,7 @@ def read_by_the_model(generator: ModelGenerator, prompt: Prompt) -> list[int]:
             if isinstance(piece, Chunk):
                 break
     finally:
-        generator.engine.compute = compute  # type: ignore[method-assign, assignment]
+        generator.engine.compute = compute  # type: ignore[method-assign]
     return read
 
 
