@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from chat.cli.compose import apart_loader, open_session_store, opened, sample_images
+from chat.cli.compose import apart_loader, machine_catalogue, open_session_store, opened, sample_images
 from chat.cli.options import (
     check_session_options,
     checkpoint_request,
@@ -49,6 +49,7 @@ def chat(images: tuple[str, ...], **options: Any) -> None:
         continue_latest=options["continue_latest"],
         images=attached,
         samples=sample_images,
+        catalogue=lambda: machine_catalogue(device=options["device"], image_detail=options["image_detail"]),
     )
     failure = app.run() or app.failure
     exit_code = app.return_code or 0

@@ -20,6 +20,7 @@ from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
+from chat.tui.screens.changing import ChangingScreen
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.widgets.composer import Composer
@@ -42,7 +43,7 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(ReadingScreen):
+class ChatScreen(ReadingScreen, ChangingScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -41,7 +41,7 @@ class TalkScreen(FollowingScreen):
         if session is not self._session:
             return
         self.keep_draft()
-        if self._generator is None and self._state is State.NOT_LOADED:
+        if self._generator is None and not self.is_loading:
             self.start_loading()
         if self._generator is None or self.is_working:
             await self.show_waiting()
@@ -204,9 +204,9 @@ class TalkScreen(FollowingScreen):
             return
         self._generator = None
         self.stop_checking()
-        if not self.is_working:
-            self._state = State.NOT_LOADED
-        self.query_one(TitleBar).show_failed(self._checkpoint)
+        self._rest()
+        if not self.is_loading:
+            self.query_one(TitleBar).show_failed(self._checkpoint)
         self.show_status()
         self.say(f"{sentence(str(message.error))} · /load loads it again")
 
@@ -217,9 +217,10 @@ class TalkScreen(FollowingScreen):
         if self.session.is_replying:
             self._model.stop_reply()
             self._state = State.STOPPING
-        elif self._state is State.LOADING:
+        elif self._loading is State.LOADING:
             self._model.stop_loading()
-            self._state = State.CANCELLING
+            self._loading = State.CANCELLING
+            self._rest()
         else:
             return False
         self.show_status()
