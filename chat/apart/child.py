@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import IO, Any, Final, NoReturn
 
 from chat.apart.pictures import KeptBytes
-from chat.apart.wire import LOAD, Call, Done, Failed, PictureBytes, PictureWanted, Piece, Place, Stop, Wire
+from chat.apart.wire import DEVICES, LOAD, Call, Done, Failed, PictureBytes, PictureWanted, Piece, Place, Stop, Wire
 from chat.errors import ChatError, GenerationError, in_one_line
 from chat.generation import LoadProgress, TextGenerator
 
@@ -103,6 +103,10 @@ class Child:
         arguments = [stop if argument is Place.STOP else argument for argument in call.arguments]
         if call.name == LOAD:
             return self._load(call.number, *arguments)
+        if call.name == DEVICES:
+            from chat.models.survey import devices
+
+            return devices()
         return getattr(self._generator, call.name)(*arguments)
 
     def _load(self, number: int, request: Any, stop: threading.Event) -> Any:

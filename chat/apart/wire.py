@@ -18,6 +18,9 @@ from chat.errors import ChatError
 LOAD: Final = "load"
 """Name of the call that must come first: it takes a request, gives its progress piece by piece, facts and dialect."""
 
+DEVICES: Final = "devices"
+"""Name of a call for the devices of this machine, which needs no loading before."""
+
 
 class Place(Enum):
     """Stands among the arguments of a call for what cannot be sent."""

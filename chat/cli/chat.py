@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from chat.cli.compose import apart_loader, open_session_store, opened, sample_images
+from chat.cli.compose import apart_loader, machine_catalogue, open_session_store, opened, sample_images
 from chat.cli.ending import end_at_once
 from chat.cli.options import (
     check_session_options,
@@ -59,6 +59,7 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
         continue_latest=options["continue_latest"],
         images=attached,
         samples=sample_images,
+        catalogue=lambda: machine_catalogue(device=options["device"], image_detail=options["image_detail"]),
     )
     failure = app.run() or app.failure
     exit_code = app.return_code or 0

@@ -3,12 +3,16 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chat.conversation import Image
 from chat.errors import StoreError
 from chat.generation import Loader, LoadProgress, TextGenerator
 from chat.models.request import CheckpointRequest
 from chat.session import SessionStore
+
+if TYPE_CHECKING:
+    from chat.talk.offers import Catalogue
 
 
 def opened(paths: Iterable[str | Path]) -> list[Image]:
@@ -66,6 +70,13 @@ def apart_loader(request: CheckpointRequest) -> Loader:
         return load_apart(request, progress, stop)
 
     return load
+
+
+def machine_catalogue(**options: str) -> "Catalogue":
+    """What can be chosen on this machine, each with these options of `CheckpointRequest`."""
+    from chat.cli.catalogue import MachineCatalogue
+
+    return MachineCatalogue(**options)
 
 
 def loader(request: CheckpointRequest) -> Loader:

@@ -41,6 +41,7 @@ COMMANDS: Final = (
     Command("tokens", "list the last reply's tokens and likelihoods"),
     Command("stop", "stop the reply or the loading"),
     Command("load", "load the checkpoint again"),
+    Command("checkpoint", "choose what to talk with, or load NAME", "NAME"),
     Command("choose", "see how likely the model finds each label", "ONE | OTHER"),
     Command("caption", "ask for a caption; WORDS begin it", "WORDS"),
     Command("story", "ask for a story about the picture"),

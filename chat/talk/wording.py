@@ -109,9 +109,14 @@ def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:
     return facts.short_name, f"{facts.device} · {precision}"
 
 
+def short_name(checkpoint: str) -> str:
+    """The last part of a checkpoint's name."""
+    return checkpoint.rstrip("/").rpartition("/")[2]
+
+
 def label_of(checkpoint: str) -> str:
     """The name that stands beside a checkpoint's replies: at most eight characters."""
-    short = checkpoint.rstrip("/").rpartition("/")[2].lower()
+    short = short_name(checkpoint).lower()
     if len(short) > 8:
         short = short.split("-")[0]
     return short if 0 < len(short) <= 8 else "model"

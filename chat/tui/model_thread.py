@@ -1,4 +1,4 @@
-"""The one thread that asks the model: it loads, reads and replies, and tells about it by messages and a queue alone.
+"""The one thread that asks the model: it reads and replies, and tells about it by messages and a queue alone.
 
 A thread of our own and not a Textual worker, because a program waits for its workers when it ends, and a step of a
 large model cannot be interrupted. One thread for all of that, because a model does one thing at a time.
@@ -51,9 +51,18 @@ class ModelThread:
         threading.Thread(target=self._work, name="model", daemon=True).start()
 
     def load(self, loader: Loader) -> None:
-        """Load a checkpoint."""
+        """Load a checkpoint.
+
+        On a thread of its own: another one may go on replying until this one is ready.
+        """
         stop = self._stop_loading = threading.Event()
-        self._jobs.put(lambda: self._load(loader, stop))
+        threading.Thread(target=self._load, args=(loader, stop), name="load", daemon=True).start()
+
+    def let_go(self, generator: TextGenerator) -> None:
+        """Let go of a model once it has done what it was asked before."""
+        if isinstance(generator, CanBeLost):
+            self.stop_prefill()
+            self._jobs.put(generator.close)
 
     def count(
         self,

@@ -20,6 +20,7 @@ from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
+from chat.tui.screens.changing import ChangingScreen
 from chat.tui.screens.copying import CopyingScreen
 from chat.tui.screens.filing import FilingScreen
 from chat.tui.screens.following import ECHO_S
@@ -47,7 +48,14 @@ PREFILL_DELAY_S: Final = 0.4
 
 
 class ChatScreen(
-    FilingScreen, WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen
+    FilingScreen,
+    WeighingScreen,
+    SeeingScreen,
+    ViewingScreen,
+    CopyingScreen,
+    ReplayingScreen,
+    ChangingScreen,
+    ReadingScreen,
 ):
     """The conversation, and everything that is reached from it."""
 

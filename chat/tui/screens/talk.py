@@ -48,7 +48,7 @@ class TalkScreen(FollowingScreen):
         await self.log_view.go_last()
         if session is not self._session:
             return
-        if self._generator is None and self._state is State.NOT_LOADED:
+        if self._generator is None and not self.is_loading:
             self.start_loading()
         if self._generator is None or self.is_working:
             await self.show_waiting()
@@ -215,9 +215,9 @@ class TalkScreen(FollowingScreen):
             return
         self._generator = None
         self.stop_checking()
-        if not self.is_working:
-            self._state = State.NOT_LOADED
-        self.query_one(TitleBar).show_failed(self._checkpoint)
+        self._rest()
+        if not self.is_loading:
+            self.query_one(TitleBar).show_failed(self._checkpoint)
         self.show_status()
         self.say(f"{sentence(str(message.error))} · /load loads it again")
 
@@ -228,9 +228,10 @@ class TalkScreen(FollowingScreen):
         if self.session.is_replying:
             self._model.stop_reply()
             self._state = State.STOPPING
-        elif self._state is State.LOADING:
+        elif self._loading is State.LOADING:
             self._model.stop_loading()
-            self._state = State.CANCELLING
+            self._loading = State.CANCELLING
+            self._rest()
         else:
             return False
         self.show_status()
