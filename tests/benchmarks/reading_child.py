@@ -5,7 +5,6 @@
 
 import asyncio
 import json
-import os
 import resource
 import sys
 import tempfile
@@ -15,17 +14,15 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from textual.widgets import Static
-
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.prompt import Prompt
 from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.store import open_store
 from chat.tui.app import ChatApp
-from chat.tui.widgets.code_block import CodeBlock
 from chat.tui.widgets.reply_text import ReplyText
 from tests.benchmarks.reading_texts import tokens_of
+from tests.tui.doubles import shown_text
 
 TOKENS_PER_S: Final = 200
 LOOK_S: Final = 0.005
@@ -60,19 +57,6 @@ async def lags(into: list[float]) -> None:
         into.append(max(0.0, time.perf_counter() - asked))
 
 
-def shown_text(reply: ReplyText) -> str:
-    """What a reply shows, from the widgets that show it."""
-    blocks = []
-    for block in reply.children:
-        texts = [str(static.visual) for static in block.walk_children(Static)] if block.children else []
-        if isinstance(block, CodeBlock):
-            language, _, *code = texts
-            blocks.append("\n".join([f"```{language}", *code, "```"]))
-        else:
-            blocks.append("\n".join(texts) if texts else str(block.visual) if isinstance(block, Static) else "")
-    return "\n\n".join(blocks)
-
-
 async def until(is_so: Callable[[], object]) -> None:
     """Wait for a condition."""
     while not is_so():
@@ -94,8 +78,6 @@ async def measure_stream(app: ChatApp, model: PacedGenerator, tokens: list[str])
     total = time.perf_counter() - model.began
     watch.cancel()
     stored = chat.session.turns[-1].turn.text
-    if os.environ.get("LAGS"):
-        Path(os.environ["LAGS"]).write_text(repr([(round(i*0.0),round(l*1000)) for i,l in enumerate(found) if l>0.06]) + repr(len(found)))
     found.sort()
     return {
         "total_s": total,

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from textual import on, work
 
-from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
 from chat.records import Draft
 from chat.safe_text import short_line
@@ -19,6 +18,7 @@ from chat.tui.widgets.title_bar import TitleBar
 
 # Imported with the widgets that come after the first frame, which need not wait for them.
 if TYPE_CHECKING:
+    from chat.talk.said import SaidSession
     from chat.tui.widgets.log import ConversationLog
     from chat.tui.widgets.notice import Notice
 
@@ -201,18 +201,19 @@ class ModelScreen(KeepingScreen):
         if is_command(draft.text):
             # It never reaches the model; its pictures may.
             draft = Draft("", draft.images)
-        if draft.text.strip() or draft.images:
-            conversation = self.session.conversation_with(draft, self._generator.facts)
-        else:
-            conversation = self.session.conversation(self._generator.facts)
-        if conversation.turns:
-            self._count(self._generator, conversation)
+        is_draft = bool(draft.text.strip() or draft.images)
+        if is_draft or self.session.turns:
+            self._count(self._generator, self.session.as_it_is(), draft if is_draft else None)
         else:
             self._show_context(0)
 
     @work(thread=True, exclusive=True, group="context", exit_on_error=False)
-    def _count(self, generator: TextGenerator, conversation: Conversation) -> None:
-        self.post_message(ContextCounted(generator.count_tokens(prompt_of(conversation, generator))))
+    def _count(self, generator: TextGenerator, said: "SaidSession", draft: Draft | None) -> None:
+        # A long conversation takes as long to put together as several keys.
+        facts = generator.facts
+        conversation = said.conversation_with(draft, facts) if draft is not None else said.conversation(facts)
+        tokens = generator.count_tokens(prompt_of(conversation, generator)) if conversation.turns else 0
+        self.post_message(ContextCounted(tokens))
 
     @on(ContextCounted)
     def _show_counted(self, message: ContextCounted) -> None:
