@@ -66,7 +66,8 @@ class BrowsingScreen(AttachingScreen):
         self.say_nothing()
         await self.turns_changed()
         self.show_status()
-        self.count_context()
+        # Behind the first sight of it: counting takes time from that.
+        self.call_after_refresh(self.count_context)
         self.composer.focus_text()
 
     async def change_session(self, session_id: str | None) -> None:
