@@ -299,7 +299,7 @@ async def test_the_tokens_of_a_reply_are_listed(make_desk: MakeDesk) -> None:
         await pilot.press("number_sign")
         await until(pilot, lambda: len(rows(desk)) == 4)
         assert [row.split()[:2] for row in rows(desk)[1:]] == [
-            ["word1", "100.0"],
+            ["word1", "100"],
             ["word2", "77.9"],
             ["word3", "60.7"],
         ]
