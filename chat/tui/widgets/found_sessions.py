@@ -65,7 +65,7 @@ class FoundSessions(Vertical):
         """Line, rows, the line for a title, and a word about all."""
         search = SearchLine(self._typed, placeholder="Search titles and text", id="search", compact=True)
         if not self._is_pane:
-            search.border_subtitle = "has:picture  checkpoint:NAME  before:2026-11-01  after:"
+            search.border_subtitle = "has:picture  checkpoint:  before:  after:"
         yield search
         yield SessionOptions(compact=True, markup=False)
         yield TitleLine(placeholder="A title; empty takes the first words", id="new-title", compact=True)
