@@ -158,10 +158,10 @@ class FoundSessions(Vertical):
 
     # What is asked for
 
-    def _ask(self, *, offset: int = 0, limit: int = PAGE) -> None:
+    def _ask(self, *, offset: int = 0, limit: int = 0) -> None:
         self._number += 1
         self._is_asking = True
-        self.post_message(SessionsWanted(self._query, self._number, offset, limit))
+        self.post_message(SessionsWanted(self._query, self._number, offset, limit or PAGE))
 
     @on(Input.Changed, "#search")
     def _search(self, message: Input.Changed) -> None:
