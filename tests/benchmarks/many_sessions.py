@@ -48,14 +48,21 @@ def write_many(path: Path, sessions: int, turns_each: int = 10) -> None:
         # Nobody needs it after a power cut.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -200000")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        # They count one by one what is known here before.
+        for trigger in triggers:
+            connection.execute(f"DROP TRIGGER {trigger['name']}")
         connection.execute("INSERT INTO images VALUES ('none', 256, 256, 'image/png', 1, '', x'00')")
         for session in _sessions(sessions, turns_each):
             session.write(connection)
+        for trigger in triggers:
+            connection.execute(trigger["sql"])
         index_all(connection)
         connection.commit()
 
 
 class _Session(NamedTuple):
+    number: int
     id: str
     title: str
     changed_at: str
@@ -66,8 +73,9 @@ class _Session(NamedTuple):
     def write(self, connection: sqlite3.Connection) -> None:
         ids = range(self.first_turn, self.first_turn + len(self.texts))
         connection.execute(
-            "INSERT INTO sessions (id, title, title_is_own, system, created_at, updated_at) VALUES (?, ?, 0, '', ?, ?)",
-            (self.id, self.title, self.changed_at, self.changed_at),
+            "INSERT INTO sessions (id, title, title_is_own, system, created_at, updated_at, number, turn_count,"
+            " image_count, checkpoint) VALUES (?, ?, 0, '', ?, ?, ?, ?, ?, 'shapes')",
+            (self.id, self.title, *[self.changed_at] * 2, self.number, len(self.texts), self.has_picture),
         )
         connection.executemany(
             "INSERT INTO turns (id, session_id, parent_id, role, created_at) VALUES (?, ?, ?, ?, ?)",
@@ -96,4 +104,6 @@ def _sessions(count: int, turns_each: int) -> Iterator[_Session]:
         texts = [" ".join(said[start : start + draw.randint(4, 30)]) for start in starts]
         session_id = "".join(draw.choices(_ID, k=8))
         changed_at = (_LAST - timedelta(minutes=count - number)).isoformat(timespec="microseconds")
-        yield _Session(session_id, texts[0][:59], changed_at, 1 + number * turns_each, texts, number % 10 == 0)
+        yield _Session(
+            number + 1, session_id, texts[0][:59], changed_at, 1 + number * turns_each, texts, number % 10 == 0
+        )
