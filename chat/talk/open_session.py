@@ -191,6 +191,10 @@ class OpenSession(WaitingSession):
             self._saved_system = self.system
         for reply in self._unsaved:
             reply.save(self._store)
+        if self.id is not None and len(self.turns) <= 2 and any(reply.is_closed for reply in self._unsaved):
+            # The first reply may have made the title.
+            with suppress(StoreError):
+                self.title = self._store.find_session(self.id).title
         self._unsaved = [reply for reply in self._unsaved if not reply.is_closed]
         while self._unsaved_choices:
             choice, before = self._unsaved_choices[0]

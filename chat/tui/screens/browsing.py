@@ -126,6 +126,7 @@ class BrowsingScreen(AttachingScreen):
         is_empty = self.session.is_empty
         self.set_class(not is_empty, "-talking")
         self.query_one(TitleBar).show_talking(not is_empty)
+        self.query_one(TitleBar).show_title(self.session.title)
         await self.show_pane()
 
     async def on_resize(self, event: Resize) -> None:
