@@ -7,9 +7,10 @@ from collections.abc import Callable
 from chat.conversation import Conversation
 from chat.errors import GenerationError, ModelError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, ReadProgress, Reply, StopReason, TextGenerator
-from chat.plain.model import TOLD_EVERY_S, Model, Stopped, Tell, Work
+from chat.plain.model import TOLD_EVERY_S, Model, Stopped
 from chat.plain.output import Output
 from chat.plain.words import ending_of
+from chat.plain.work import Tell, Work
 from chat.records import StoredTurn
 from chat.session import SessionStore
 from chat.talk.open_session import OpenSession
@@ -83,7 +84,7 @@ class ReplyVoice:
                 told_at = time.monotonic()
                 share = f": {piece.done / piece.total:.0%}" if isinstance(piece, ReadProgress) else ""
                 self._output.notice(f"{self._speaker} is reading{share}.")
-        return work.result()
+        return self._model.result(work)
 
     def _tell_more(self, text: str) -> None:
         if len(text) > self._shown:

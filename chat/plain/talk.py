@@ -1,11 +1,11 @@
 """The conversation in use: what is attached to the next message, what was not sent, and how a message is sent."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 from chat.context import Overflow, overflow
 from chat.conversation import Conversation, Image
-from chat.errors import ChatError, ContextFullError, StoreError
+from chat.errors import ChatError, ContextFullError, StoreError, UsageError
 from chat.generation import GenerationSettings, TextGenerator
 from chat.plain.model import Model
 from chat.plain.output import Output
@@ -14,6 +14,8 @@ from chat.plain.unsent import Unsent
 from chat.plain.words import picture_in_words, quoted, said_in_words
 from chat.records import Draft
 from chat.session import SessionStore
+from chat.talk.commands import Call
+from chat.talk.offers import Catalogue
 from chat.talk.open_session import OpenSession, joined
 from chat.talk.said import prompt_of, words_of
 from chat.talk.wording import count_in_words
@@ -30,6 +32,7 @@ class Talk:
         output: Output,
         settings: GenerationSettings,
         samples: Callable[[], Sequence[Image]],
+        catalogue: Callable[[], Catalogue] | None,
         is_interactive: bool,
         session_id: str | None = None,
     ) -> None:
@@ -41,6 +44,7 @@ class Talk:
             output: Takes what is said.
             settings: How replies are generated.
             samples: Gives the sample pictures.
+            catalogue: Opens what knows which checkpoints there are.
             is_interactive: Whether somebody is there who hears what is said at once.
             session_id: Of the session; None for a new one.
         """
@@ -49,6 +53,9 @@ class Talk:
         self.output = output
         self.settings = settings
         self.samples = samples
+        self._open_catalogue = catalogue
+        self.refused: Call | None = None
+        """What was asked for last and does not fit into memory."""
         self.is_interactive = is_interactive
         self.session = OpenSession(store, session_id)
         self.images: tuple[Image, ...] = ()
@@ -68,6 +75,13 @@ class Talk:
     def is_stopped(self) -> bool:
         """Whether ctrl+c was pressed since the last line."""
         return self.model.is_stopped
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Knows which checkpoints there are; raises UsageError where there is none to choose."""
+        if self._open_catalogue is None:
+            raise UsageError("There is no other checkpoint here.")
+        return self._open_catalogue()
 
     # The session
 

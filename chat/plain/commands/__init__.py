@@ -2,6 +2,7 @@
 
 from chat.errors import UsageError
 from chat.plain.commands.asking import AskingCommands
+from chat.plain.commands.checkpoints import CheckpointCommands
 from chat.plain.commands.general import GeneralCommands
 from chat.plain.commands.pictures import PictureCommands
 from chat.plain.commands.reading import ReadingCommands
@@ -20,6 +21,7 @@ GROUPS = (
     SeeingCommands,
     AskingCommands,
     RecipeCommands,
+    CheckpointCommands,
     GeneralCommands,
 )
 
