@@ -239,6 +239,10 @@ class ConversationLog(TurnWindow):
         self.bring_near(old_value, new_value)
         self._check_end()
 
+    def watch_virtual_size(self) -> None:
+        """Tell of lines that came below the view."""
+        self._check_end()
+
     def _check_end(self) -> None:
         if self.is_at_last and self.scroll_y >= self.max_scroll_y - 1:
             if self._left_at is not None:
