@@ -1,4 +1,4 @@
-"""What a person dropped on the terminal: the paths that a text stands for. Opens no file, asks no network."""
+"""What a person dropped on the terminal: the paths and addresses in a text. Opens no file, asks no network."""
 
 import os
 import re
@@ -13,6 +13,19 @@ _MOST_CHARACTERS: Final = 100_000
 """A longer text is a text, whatever it holds."""
 _WORD: Final = re.compile(r"""\s*((?:"[^"\n]*"|'[^'\n]*'|\\.|[^\s"'\\])+)""")
 """A word as a shell reads it, with its quotes."""
+
+
+_URL: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
+
+
+def url_in(text: str) -> str:
+    """The first address of the web in a text, without the signs that end a sentence behind it; empty without any."""
+    match = _URL.search(text[:_MOST_CHARACTERS])
+    url = match[0].rstrip(".,;:!?") if match else ""
+    for opening, closing in ("()", "[]"):
+        if url.endswith(closing) and opening not in url:
+            url = url[:-1].rstrip(".,;:!?")
+    return url
 
 
 def dropped_paths(text: str) -> list[Path]:

@@ -26,7 +26,8 @@ class Tools:
         script = self.folder / program
         script.write_text(
             f"#!{sys.executable}\nimport sys\nasked, contents = sys.argv[1:], {contents!r}\n"
-            "if '--list-types' in asked or 'TARGETS' in asked:\n    print(*contents, sep='\\n')\n    sys.exit(not contents)\n"
+            "if '--list-types' in asked or 'TARGETS' in asked:\n"
+            "    print(*contents, sep='\\n')\n    sys.exit(not contents)\n"
             "kind = next((one for one in contents if one in asked), None)\n"
             "if kind is None:\n    sys.exit(1)\nsys.stdout.buffer.write(contents[kind])\n"
         )

@@ -196,8 +196,10 @@ def test_an_address_without_a_server_is_told() -> None:
 
 
 def test_three_redirects_are_followed_and_no_more(server: Server) -> None:
-    for number in range(4):
-        server.answers[f"/{number}"] = lambda answering, to=f"/{number + 1}": answering.give(b"", 307, Location=to)
+    def go_on(answering: _Answering) -> None:
+        answering.give(b"", 307, Location=f"/{int(answering.path[1:]) + 1}")
+
+    server.answers |= {f"/{number}": go_on for number in range(4)}
     server.answers["/4"] = lambda answering: answering.give(PICTURE)
     assert _fetch(server.url("/1")).read() == PICTURE
     with pytest.raises(ImageError, match="was sent on more than 3 times"):

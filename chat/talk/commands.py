@@ -21,7 +21,8 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = (
-    Command("image", "attach a picture", "PATH"),
+    Command("image", "attach a picture, or fetch it", "PATH | URL"),
+    Command("paste", "attach or paste what is in the clipboard"),
     Command("new", "begin a new conversation"),
     Command("sessions", "open an earlier conversation"),
     Command("system", "show or set the text before the first turn", "TEXT"),

@@ -146,6 +146,7 @@ class ChatApp(App[ChatError]):
         """What the palette offers: every command, and the themes."""
         if screen is self._chat:
             yield SystemCommand("Picture", "Choose a picture to attach", self._chat.action_attach)
+            yield SystemCommand("Paste", "Attach or paste what is in the clipboard", self._chat.action_paste)
             yield SystemCommand("Sessions", "Open an earlier conversation", self._chat.action_sessions)
             yield SystemCommand("New", "Begin a new conversation; this one is kept", self._chat.action_new)
             yield SystemCommand("Stop", "Stop the reply or the loading", self._chat.stop)

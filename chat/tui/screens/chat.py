@@ -2,7 +2,6 @@
 
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
@@ -13,13 +12,12 @@ from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Footer
 
-from chat.attachments import dropped_paths
 from chat.errors import ChatError, UsageError
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
-from chat.tui.screens.attaching import Origin
+from chat.tui.screens.bringing import BringingScreen
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.widgets.composer import Composer
@@ -42,7 +40,7 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(ReadingScreen):
+class ChatScreen(BringingScreen, ReadingScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -101,16 +99,6 @@ class ChatScreen(ReadingScreen):
         elif not self.leave_pictures_out() and not self.stop():
             self.say_nothing()
 
-    def action_attach(self) -> None:
-        """Choose a picture."""
-        from chat.tui.screens.attach import AttachScreen
-
-        def attach(paths: list[Path] | None) -> None:
-            if paths:
-                self.attach_paths(paths)
-
-        self.app.push_screen(AttachScreen(), attach)
-
     async def action_sessions(self) -> None:
         """Show the sessions, or go to them where they are in view."""
         if self._session is None:
@@ -152,14 +140,6 @@ class ChatScreen(ReadingScreen):
         except ChatError as error:
             await self.composer.put_back(Draft(message.text), self.session.next_number)
             self.say(short_line(str(error), 400))
-
-    async def command_image(self, call: Call) -> None:
-        """Attach pictures, or choose some."""
-        if call.argument:
-            paths = dropped_paths(call.argument) or [Path(call.argument)]
-            self.attach_paths(paths, Origin.TYPED, f"/{call.name} {call.argument}")
-        else:
-            self.action_attach()
 
     async def command_new(self, _: Call) -> None:
         """Begin a new conversation."""
