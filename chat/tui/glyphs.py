@@ -23,10 +23,11 @@ class Glyphs(NamedTuple):
     down: str = "↓"
     up: str = "↑"
     chosen: str = "✓"
+    cut: str = "┄"
 
 
 UNICODE: Final = Glyphs()
-ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*")
+ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", "-")
 
 
 def glyphs_for(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> Glyphs:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
-from chat.context import overflow
+from chat.context import Count, Overflow, overflow
 from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
@@ -34,6 +34,7 @@ from chat.tui.messages import (
 
 if TYPE_CHECKING:
     from chat.prompt import Prompt
+    from chat.talk.remedies import Remedy
 
 Job = Callable[[], None]
 
@@ -185,7 +186,7 @@ class ModelThread:
                 max_new_tokens=settings.max_new_tokens,
                 tokens=tokens,
             )
-            self._post(PromptCounted(run, tokens, found))
+            self._post(PromptCounted(run, tokens, found, _remedies(conversation, found, count) if found else ()))
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))
@@ -237,6 +238,13 @@ class ModelThread:
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(ChoiceFailed(run, _model_error(error)))
+
+
+def _remedies(conversation: Conversation, found: Overflow, count: Count) -> "tuple[Remedy, ...]":
+    # Imported with the first message that does not fit.
+    from chat.talk.remedies import remedies
+
+    return remedies(conversation, found, count)
 
 
 def _let_keys_go_first() -> None:

@@ -1,6 +1,5 @@
 """The conversation screen: its parts, its keys and its commands."""
 
-import re
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -12,13 +11,14 @@ from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Footer
 
-from chat.errors import ChatError, UsageError
+from chat.errors import ChatError
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.bringing import BringingScreen
 from chat.tui.screens.following import ECHO_S
+from chat.tui.screens.overflowing import OverflowingScreen
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
@@ -40,7 +40,7 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(BringingScreen, ReadingScreen):
+class ChatScreen(BringingScreen, OverflowingScreen, ReadingScreen):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -179,30 +179,6 @@ class ChatScreen(BringingScreen, ReadingScreen):
             else "There is no text before the first turn; /system TEXT sets one.",
             is_problem=False,
         )
-
-    async def command_drop(self, call: Call) -> None:
-        """Leave more of the oldest messages out of what the model sees, or none any more."""
-        count = call.argument
-        if not re.fullmatch("[0-9]{0,9}", count):
-            raise UsageError("/drop takes the number of messages: /drop 2; /drop 0 shows the model everything again.")
-        if count and not int(count):
-            self.session.left_out = 0
-        else:
-            self.session.leave_out(int(count or 1))
-        left_out = self.session.left_out
-        oldest = "the oldest message" if left_out == 1 else f"the {left_out:,} oldest messages"
-        self.say(
-            f"The model does not see {oldest} with {'its reply' if left_out == 1 else 'their replies'} and pictures; "
-            "the session keeps all "
-            "· /drop 0 shows the model everything again"
-            if left_out
-            else "The model sees everything that was said.",
-            is_problem=False,
-        )
-        self.stop_checking()
-        self.send_next()
-        self.show_status()
-        self.count_context()
 
     async def command_load(self, _: Call) -> None:
         """Load the checkpoint, if that has failed before."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual import on, work
 
+from chat.context import reply_room
 from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
 from chat.records import Draft
@@ -171,9 +172,11 @@ class ModelScreen(KeepingScreen):
                     state, ((f"{count_in_words(left_out, 'message')} left out",) if left_out else ()) + queued
                 )
 
-    def _show_context(self, tokens: int | None) -> None:
-        facts = self.facts
-        self.query_one(StatusRow).show_context(tokens, facts.context_length if facts else 0)
+    def _show_context(self, tokens: int | None, *, is_message: bool = False) -> None:
+        """Show how full the context is, with the message being written, or with what was said alone."""
+        limit = self.facts.context_length if self.facts else 0
+        most = limit - reply_room(limit, self._settings.max_new_tokens)
+        self.query_one(StatusRow).show_context(tokens, limit, fits=not is_message or tokens is None or tokens <= most)
 
     def prefill_draft(self) -> None:
         """Have the model compute the message being written, so that it is read when it is sent."""
@@ -201,20 +204,22 @@ class ModelScreen(KeepingScreen):
         if is_command(draft.text):
             # It never reaches the model; its pictures may.
             draft = Draft("", draft.images)
-        if draft.text.strip() or draft.images:
+        is_message = bool(draft.text.strip() or draft.images)
+        if is_message:
             conversation = self.session.conversation_with(draft, self._generator.facts)
         else:
             conversation = self.session.conversation(self._generator.facts)
         if conversation.turns:
-            self._count(self._generator, conversation)
+            self._count(self._generator, conversation, is_message)
         else:
             self._show_context(0)
 
     @work(thread=True, exclusive=True, group="context", exit_on_error=False)
-    def _count(self, generator: TextGenerator, conversation: Conversation) -> None:
-        self.post_message(ContextCounted(generator.count_tokens(prompt_of(conversation, generator))))
+    def _count(self, generator: TextGenerator, conversation: Conversation, is_message: bool) -> None:
+        tokens = generator.count_tokens(prompt_of(conversation, generator))
+        self.post_message(ContextCounted(tokens, is_message=is_message))
 
     @on(ContextCounted)
     def _show_counted(self, message: ContextCounted) -> None:
         if not self.is_working:
-            self._show_context(message.tokens)
+            self._show_context(message.tokens, is_message=message.is_message)

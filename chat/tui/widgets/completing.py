@@ -113,8 +113,9 @@ class CompletingField(Vertical):
             self.fit(self._window_rows)
 
     def _hide_marks(self) -> None:
-        if self._input.is_placing and self._marks is not None:
+        if self._marks is not None:
             self._marks.hide()
+        if self._input.is_placing:
             self._input.is_completing = self._input.is_placing = False
 
     @on(MessageInput.Moved)

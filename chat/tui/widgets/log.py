@@ -15,12 +15,13 @@ from textual.widgets import Static
 
 from chat.conversation import Role
 from chat.generation import LoadProgress
-from chat.records import Choice, Draft, StoredTurn
+from chat.records import Choice, Draft, LeftOut, StoredTurn
 from chat.talk.said import Entry, RunningChoice
 from chat.talk.wording import count_in_words
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.choice import ChoiceCommand, ChoiceTurn
 from chat.tui.widgets.figure import Receipt
+from chat.tui.widgets.left_out import LeftOutRule
 from chat.tui.widgets.loading import LoadingTurn
 from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SaidTurn, SystemTurn, UserTurn
 
@@ -61,6 +62,7 @@ class ConversationLog(VerticalScroll, can_focus=False):
         super().__init__()
         self._earlier: list[tuple[Entry, int]] = []
         self._system = ""
+        self._left_out = LeftOut()
         self._image_size: int | None = None
         self._checkpoint = ""
         self._left_at: int | None = None
@@ -100,13 +102,17 @@ class ConversationLog(VerticalScroll, can_focus=False):
             for receipt in self.query(Receipt):
                 receipt.add_image_size(image_size)
 
-    async def show_entries(self, entries: Sequence[tuple[Entry, int]], system: str = "") -> None:
+    async def show_entries(
+        self, entries: Sequence[tuple[Entry, int]], system: str = "", left_out: LeftOut | None = None
+    ) -> None:
         """Show a session from its end; each entry comes with the number of its first picture."""
+        self._left_out = left_out or LeftOut()
         with self.app.batch_update():
             await self._turns.remove_children()
             window = self.window
             self._earlier, self._system = list(entries[:-window]), system
             await self._turns.mount_all([*self._top(), *self._views(entries[-window:])])
+            await self._show_rule()
         self.anchor()
 
     async def show_system(self, system: str) -> None:
@@ -125,11 +131,32 @@ class ConversationLog(VerticalScroll, can_focus=False):
         with self.app.batch_update():
             await self.query(EarlierTurns).remove()
             await self._turns.mount_all([*self._top(), *self._views(page)], before=0)
+            await self._show_rule()
 
         def keep_place() -> None:
             self.scroll_to(y=self.scroll_y + self.virtual_size.height - height, animate=False, immediate=True)
 
         self.call_after_refresh(keep_place)
+
+    async def show_left_out(self, left_out: LeftOut) -> None:
+        """Show what of the turns the model is not shown."""
+        self._left_out = left_out
+        with self.app.batch_update():
+            for turn in self.query(UserTurn):
+                turn.show_left_out(left_out.places(turn.turn_id))
+            await self._show_rule()
+
+    async def _show_rule(self) -> None:
+        """Let the rule stand below the last turn that is left out with what follows it, if that turn is mounted."""
+        await self.query(LeftOutRule).remove()
+        is_left_out = False
+        for turn in self._turns.query_children(UserTurn):
+            if is_left_out and turn.turn_id not in self._left_out.messages:
+                await self._turns.mount(LeftOutRule(), before=turn)
+                return
+            is_left_out = turn.turn_id in self._left_out.messages
+        if is_left_out:
+            await self._mount_before_waiting(LeftOutRule())
 
     async def add_user_turn(self, stored: StoredTurn, first_number: int) -> None:
         """Add what the user said, before whatever waits."""
@@ -252,7 +279,7 @@ class ConversationLog(VerticalScroll, can_focus=False):
             asked = ChoiceCommand(entry.ranking.labels, entry.images, entry.number)
             return [asked, ChoiceTurn(entry.facts.name, entry)]
         if entry.turn.role is Role.USER:
-            return [UserTurn(entry, first_number, self._image_size)]
+            return [UserTurn(entry, first_number, self._image_size, self._left_out.places(entry.id))]
         facts = entry.generation.facts if entry.generation else None
         return [ReplyTurn(facts.name if facts else self._checkpoint, entry)]
 
