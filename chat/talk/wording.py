@@ -6,6 +6,15 @@ from typing import Final
 from chat.context import Overflow
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 
+_TURNS: Final = {
+    2: "mirrored by EXIF",
+    3: "turned by EXIF 180°",
+    4: "mirrored by EXIF, upside down",
+    5: "mirrored by EXIF, turned 270°",
+    6: "turned by EXIF 90°",
+    7: "mirrored by EXIF, turned 90°",
+    8: "turned by EXIF 270°",
+}
 _DTYPES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 LONGEST_SHOWN: Final = 20_000
 """Characters of one text that are shown; the rest is kept and counted."""
@@ -22,6 +31,11 @@ def size_in_words(byte_count: int) -> str:
                 f"{byte_count_in_unit:.1f} {unit}" if byte_count_in_unit < 9.95 else f"{byte_count_in_unit:.0f} {unit}"
             )
     return f"{byte_count / 1_000_000_000:.1f} GB"
+
+
+def turned_in_words(orientation: int) -> str:
+    """How a file asks for its picture to be turned; empty where it does not."""
+    return _TURNS.get(orientation, "")
 
 
 def count_in_words(count: int, noun: str) -> str:

@@ -12,10 +12,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from chat.attachments import dropped_paths, url_in
-from chat.conversation import Image
+from chat.conversation import Conversation, Image, user_turn
 from chat.errors import ChatError, StoreError
 from chat.safe_text import short_line
 from chat.talk.commands import Call, is_command
+from chat.talk.wording import count_in_words
+from chat.tui.model_thread import prompt_of
 from chat.tui.screens.openings import Opening, Origin, PicturesOpened
 from chat.tui.screens.tasks import TaskScreen
 from chat.tui.widgets.composer import Composer
@@ -60,13 +62,27 @@ class BringingScreen(TaskScreen):
         if (url := url_in(text)) and not is_command(text):
             self.fetch(url)
             return
-        from chat.tui.screens.attach import AttachScreen
+        from chat.tui.screens.attach import AttachScreen, Chosen
 
-        def attach(paths: list[Path] | None) -> None:
-            if paths:
-                self.attach_paths(paths)
+        def attach(chosen: Chosen | None) -> None:
+            if chosen is not None and chosen.is_from_clipboard:
+                self.action_paste()
+            elif chosen is not None and chosen.paths:
+                self.attach_paths(chosen.paths)
 
-        self.app.push_screen(AttachScreen(), attach)
+        self.app.push_screen(AttachScreen(self._seen_in_words), attach)
+
+    def _seen_in_words(self, image: Image) -> str:
+        """What the model sees of a picture and what that costs; nothing without a model. On another thread."""
+        generator = self._generator
+        if generator is None:
+            return ""
+        without, side = user_turn("a"), generator.facts.image_size
+        tokens, alone = (
+            generator.count_tokens(prompt_of(Conversation((turn,)), generator))
+            for turn in (user_turn(image, "a"), without)
+        )
+        return f"model sees {side}×{side}, cost {count_in_words(tokens - alone, 'token')}"
 
     async def command_image(self, call: Call) -> None:
         """Attach pictures by their paths, fetch one, or choose some."""
