@@ -26,7 +26,7 @@ COMMANDS: Final = (
     Command("new", "begin a new conversation"),
     Command("sessions", "open an earlier conversation"),
     Command("system", "show or set the text before the first turn", "TEXT"),
-    Command("drop", "hide the oldest messages from the model", "COUNT"),
+    Command("drop", "hide the oldest messages or a picture from the model", "COUNT | [N]"),
     Command("stop", "stop the reply or the loading"),
     Command("load", "load the checkpoint again"),
     Command("choose", "see how likely the model finds each label", "ONE | OTHER"),

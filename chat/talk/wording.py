@@ -97,17 +97,14 @@ def overflow_in_words(overflow: Overflow) -> str:
 
 
 def left_out_in_words(messages: int, pictures: int) -> str:
-    """What the model is not shown."""
+    """What the model is not shown, `the oldest message with its reply and pictures`; empty where it is shown all."""
     parts: list[str] = []
     if messages:
         oldest = "the oldest message" if messages == 1 else f"the {messages:,} oldest messages"
         parts.append(f"{oldest} with {'its reply' if messages == 1 else 'their replies'} and pictures")
     if pictures:
         parts.append(f"{count_in_words(pictures, 'picture')} whose words it sees")
-    if not parts:
-        return "The model sees everything that was said."
-    kept = "the session keeps all · /drop 0 shows the model everything again"
-    return f"The model does not see {', nor '.join(parts)}; {kept}"
+    return ", nor ".join(parts)
 
 
 def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:

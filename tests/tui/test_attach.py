@@ -14,6 +14,8 @@ from textual.widgets import Input, Static
 
 from chat.conversation import Image
 from chat.errors import ChatError
+from chat.prompt import Prompt
+from chat.scripted import ScriptedGenerator
 from chat.tui.screens.attach import AttachScreen
 from chat.tui.widgets.path_input import PathSuggester
 from chat.tui.widgets.picture_tree import PictureTree
@@ -221,6 +223,13 @@ async def test_enter_alone_takes_the_one_under_the_pointer_and_opens_a_folder(
         await until(pilot, lambda: _names(desk) == ["cat.png"])
 
 
+class Costly(ScriptedGenerator):
+    """A model to which a picture is worth three tokens, and a word none."""
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        return 3 * len(prompt.images)
+
+
 @pytest.mark.parametrize("size", [(60, 24), (80, 24), (120, 40), (200, 50)])
 async def test_a_look_says_what_the_file_is_and_what_the_model_sees(
     make_desk: MakeDesk, tmp_path: Path, size: tuple[int, int]
@@ -228,14 +237,14 @@ async def test_a_look_says_what_the_file_is_and_what_the_model_sees(
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
     PIL.Image.new("RGB", (64, 32), "red").save(tmp_path / "park.jpg", exif=exif)
-    desk = make_desk()
+    desk = make_desk(generator=Costly([]))
     async with desk.app.run_test(size=size) as pilot:
         await _in_folder(pilot, desk, tmp_path)
         await until(pilot, lambda: "sha " in str(desk.app.screen.query_one("#preview-facts", Static).visual))
         facts = str(desk.app.screen.query_one("#preview-facts", Static).visual).split("\n")
         assert facts[0] == "park.jpg"
         assert facts[1].startswith("32×64 JPEG ")
-        assert facts[2:4] == ["turned by EXIF 90°", "model sees 224×224, cost 1 token"]
+        assert facts[2:4] == ["turned by EXIF 90°", "model sees 224×224, cost 3 tokens"]
         shown = desk.shown()
         assert all(fact in shown for fact in facts)
         assert "esc back" in shown
@@ -281,11 +290,13 @@ async def test_a_large_folder_is_shown_in_part_and_the_rest_is_counted(
     make_desk: MakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chat.tui.widgets.picture_tree.MOST_ENTRIES", 300)
+    folder = tmp_path / "many"
+    folder.mkdir()
     for number in range(310):
-        (tmp_path / f"{number:03}.png").touch()
+        (folder / f"{number:03}.png").touch()
     desk = make_desk()
     async with desk.app.run_test(size=(80, 24)) as pilot:
-        tree = await _in_folder(pilot, desk, tmp_path)
+        tree = await _in_folder(pilot, desk, folder)
         await until(pilot, lambda: len(tree.root.children) == 301)
         assert str(tree.root.children[-1].label) == "and 10 more: type the path"
 

@@ -282,6 +282,24 @@ async def test_a_number_leaves_out_more_and_none_brings_everything_back(make_des
         assert model.prompts[-1].text.count("Hello") == 3
 
 
+async def test_a_picture_is_dropped_by_its_number_and_shown_again(make_desk: MakeDesk, scene_image: MakeImage) -> None:
+    desk = make_desk(generator=ScriptedGenerator(["One."]), images=[scene_image(1), scene_image(2)])
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "Hello")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+        await send(pilot, desk, "/drop [2]")
+        await until(pilot, lambda: "does not see 1 picture whose words it sees" in desk.notice())
+        await until(pilot, lambda: "the model no longer sees it" in desk.shown())
+        assert [shown.number for shown in desk.screen.session.shown_pictures()] == [1]
+        await send(pilot, desk, "/drop [2]")
+        await until(pilot, lambda: desk.notice() == "✕ The model sees no picture [2].")
+        assert desk.text() == "/drop [2]"
+        desk.screen.composer.take()
+        await send(pilot, desk, "/drop 0")
+        await until(pilot, lambda: "the model no longer sees it" not in desk.shown())
+
+
 @pytest.mark.parametrize("argument", ["two", "-1", "1.5", "٣"])
 async def test_what_is_no_number_leaves_nothing_out(make_desk: MakeDesk, argument: str) -> None:
     desk = make_desk(generator=ScriptedGenerator(["One."]))

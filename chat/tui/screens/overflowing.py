@@ -14,7 +14,7 @@ from chat.talk.commands import Call
 from chat.talk.marks import renumbered
 from chat.talk.open_session import OpenSession
 from chat.talk.said import AskedChoice
-from chat.talk.wording import overflow_in_words
+from chat.talk.wording import left_out_in_words, overflow_in_words
 from chat.tui.screens.tasks import TaskScreen
 
 # They come with the first message that does not fit.
@@ -102,15 +102,27 @@ class OverflowingScreen(TaskScreen):
         )
 
     async def command_drop(self, call: Call) -> None:
-        """Leave more of the oldest messages out of what the model sees, or nothing any more."""
-        count = call.argument
-        if not re.fullmatch("[0-9]{0,9}", count):
-            raise UsageError("/drop takes the number of messages: /drop 2; /drop 0 shows the model everything again.")
-        if count and not int(count):
+        """Leave more of the oldest messages, or a picture, out of what the model sees, or nothing any more."""
+        picture = re.fullmatch(r"\[([0-9]{1,9})\]", call.argument)
+        if picture:
+            self._drop_picture(int(picture[1]))
+        elif not re.fullmatch("[0-9]{0,9}", call.argument):
+            raise UsageError(
+                "/drop takes the number of messages: /drop 2, or a picture: /drop [1]; "
+                "/drop 0 shows the model everything again."
+            )
+        elif call.argument and not int(call.argument):
             self.session.show_all()
         else:
-            self.session.leave_out(int(count or 1))
+            self.session.leave_out(int(call.argument or 1))
         await self._left_out_changed()
+
+    def _drop_picture(self, number: int) -> None:
+        for shown in self.session.shown_pictures():
+            if shown.number == number:
+                self.session.leave_picture_out(shown.turn_id, shown.place)
+                return
+        raise UsageError(f"The model sees no picture [{number}].")
 
     async def _left_out_changed(self) -> None:
         """Show and keep what is left out, and go on."""
@@ -126,10 +138,10 @@ class OverflowingScreen(TaskScreen):
         self.count_context()
 
     def _say_left_out(self) -> None:
-        from chat.talk.wording import left_out_in_words
-
-        pictures = len(self.session.not_shown.pictures)
-        self.say(left_out_in_words(self.session.left_out, pictures), is_problem=False)
+        words = left_out_in_words(self.session.left_out, len(self.session.not_shown.pictures))
+        kept = "the session keeps all · /drop 0 shows the model everything again"
+        said = f"The model does not see {words}; {kept}" if words else "The model sees everything that was said."
+        self.say(said, is_problem=False)
 
 
 def _is_possible(remedy: "Remedy | None", asked: Draft) -> bool:

@@ -20,8 +20,10 @@ from chat.tui.widgets.picture import PictureView, fixed_box
 
 MOST_CHIPS = 3
 """Chips that are shown at most; the rest are counted."""
-AROUND = 8
+AROUND = 7
 """Columns of a chip beside its words: the cross, and what parts it from the next one."""
+BEHIND = 3
+"""Columns of these behind the cross, which the last chip can do without."""
 COUNT_CELLS = 10
 """Columns of the count of those that are not shown."""
 COPY_BOX = (8, 4)
@@ -127,7 +129,7 @@ class ChipRow(Horizontal):
         for number, image in enumerate(self._images[:MOST_CHIPS], self._first_number):
             left -= _words(image, number).cell_length + AROUND + copy
             is_last = count + 1 == len(self._images)
-            if count and left < (0 if is_last else COUNT_CELLS):
+            if count and left < (-BEHIND if is_last else COUNT_CELLS):
                 break
             count += 1
         return count
