@@ -8,7 +8,7 @@ from chat.context import NO_WORDS, Overflow, overflow, without_pictures
 from chat.conversation import Conversation, Image, Turn, assistant_turn, user_turn
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft, Generation, LeftOut, StoredTurn
-from chat.talk.offers import Offer, offers_of
+from chat.talk.ways_out import WayOut, ways_out
 from chat.talk.remedies import Kind, Remedy, remedies
 from chat.talk.said import SaidSession
 from chat.talk.summary import HEADING, MOST_ASKED, summary_of
@@ -43,14 +43,14 @@ def found(session: SaidSession, draft: Draft, context_length: int) -> tuple[Over
     return result, remedies(conversation, result, tokens)
 
 
-def offered(session: SaidSession, draft: Draft, context_length: int) -> list[Offer]:
-    return offers_of(session, *found(session, draft, context_length))
+def offered(session: SaidSession, draft: Draft, context_length: int) -> list[WayOut]:
+    return ways_out(session, *found(session, draft, context_length))
 
 
 def test_every_way_says_what_it_frees_and_leaves() -> None:
     session = session_of(user_turn(picture(20), "one two three"), user_turn(picture(7), "four five six"))
-    offers = offered(session, Draft("seven eight"), 36)
-    assert [(offer.title, offer.detail, offer.is_enough) for offer in offers] == [
+    ways = offered(session, Draft("seven eight"), 36)
+    assert [(way.title, way.detail, way.is_enough) for way in ways] == [
         ("Drop the oldest exchange", "turns 1–2, picture [1] · frees 25 · leaves 22", True),
         ("Drop picture [1], keep its answers", "the text stays · frees 20 · leaves 17", True),
         ("Do not send", "back to the draft", True),
@@ -59,9 +59,9 @@ def test_every_way_says_what_it_frees_and_leaves() -> None:
 
 def test_what_does_not_help_enough_says_by_how_much() -> None:
     session = session_of(user_turn(picture(3), "one two three"), user_turn("word " * 30))
-    offers = offered(session, Draft("seven eight"), 34)
-    assert offers[0].title == "Drop the 2 oldest exchanges"
-    assert (offers[1].detail, offers[1].is_enough) == ("the text stays · frees 3 · still 6 too many", False)
+    ways = offered(session, Draft("seven eight"), 34)
+    assert ways[0].title == "Drop the 2 oldest exchanges"
+    assert (ways[1].detail, ways[1].is_enough) == ("the text stays · frees 3 · still 6 too many", False)
 
 
 def test_where_nothing_is_enough_all_that_could_go_is_counted() -> None:

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from chat.context import Overflow
 from chat.safe_text import printable
-from chat.talk.offers import Offer
+from chat.talk.ways_out import WayOut
 from chat.talk.remedies import Remedy
 
 GRACE_S: Final = 0.4
@@ -30,17 +30,17 @@ class OverflowScreen(ModalScreen[Remedy | None]):
         Binding("p", "preview", "Preview", tooltip="Show the prompt as it would be sent"),
     ]
 
-    def __init__(self, overflow: Overflow, offers: Sequence[Offer], preview: Callable[[], None] | None = None) -> None:
+    def __init__(self, overflow: Overflow, ways: Sequence[WayOut], preview: Callable[[], None] | None = None) -> None:
         """Show the ways.
 
         Args:
             overflow: What does not fit.
-            offers: In order; the first that is enough is where the pointer begins.
+            ways: In order; the first that is enough is where the pointer begins.
             preview: Shows the prompt as it would be sent, where something can.
         """
         super().__init__()
         self._overflow = overflow
-        self._offers = tuple(offers)
+        self._ways = tuple(ways)
         self._preview = preview
         self._since = time.monotonic()
 
@@ -60,7 +60,7 @@ class OverflowScreen(ModalScreen[Remedy | None]):
     def on_mount(self) -> None:
         """Begin with the first way that is enough."""
         ways = self.query_one("#ways", OptionList)
-        ways.highlighted = next(place for place, offer in enumerate(self._offers) if offer.is_enough)
+        ways.highlighted = next(place for place, way in enumerate(self._ways) if way.is_enough)
         ways.focus()
 
     def action_close(self) -> None:
@@ -76,13 +76,13 @@ class OverflowScreen(ModalScreen[Remedy | None]):
     def _choose(self, message: OptionList.OptionSelected) -> None:
         message.stop()
         if time.monotonic() - self._since >= GRACE_S:
-            self.dismiss(self._offers[message.option_index].remedy)
+            self.dismiss(self._ways[message.option_index].remedy)
 
     def _options(self) -> list[Option | None]:
         """The ways, a blank row between them."""
         options: list[Option | None] = []
-        for offer in self._offers:
-            title, detail = (printable(text, multiline=False) for text in (offer.title, offer.detail))
+        for way in self._ways:
+            title, detail = (printable(text, multiline=False) for text in (way.title, way.detail))
             options += [Option(Content.assemble((title, "bold"), "\n", (detail, "$quiet"))), None]
         return options[:-1]
 

@@ -43,14 +43,14 @@ class OverflowingScreen(TaskScreen):
         if not remedies or is_elsewhere:
             await super().tell_overflow(overflow, remedies)
             return
-        from chat.talk.offers import offers_of
+        from chat.talk.ways_out import ways_out
         from chat.tui.screens.overflow import OverflowScreen
 
         session, asked = self.session, self.session.waiting[0]
         await self.show_waiting()
         if session is not self._session or session.waiting[:1] != [asked] or not self.is_active:
             return
-        ways = [one for one in offers_of(session, overflow, remedies) if _is_possible(one.remedy, asked)]
+        ways = [one for one in ways_out(session, overflow, remedies) if _is_possible(one.remedy, asked)]
         self._dialog = dialog = OverflowScreen(overflow, ways, self.preview_prompt())
         self.app.push_screen(dialog, partial(self._decide, session, overflow))
 

@@ -10,7 +10,7 @@ from chat.talk.shown import Exchange, oldest
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class WayOut:
     """A way, in words."""
 
     title: str
@@ -21,13 +21,13 @@ class Offer:
     """Whether the message is no trouble then."""
 
 
-def offers_of(session: SaidSession, overflow: Overflow, remedies: Iterable[Remedy]) -> list[Offer]:
+def ways_out(session: SaidSession, overflow: Overflow, remedies: Iterable[Remedy]) -> list[WayOut]:
     """The ways, with what goes, what that frees, and how much is still too much; the last one does nothing."""
-    offers = [_offer(session, overflow, remedy) for remedy in remedies]
-    return [*offers, Offer("Do not send", "back to the draft", None, is_enough=True)]
+    ways = [_way(session, overflow, remedy) for remedy in remedies]
+    return [*ways, WayOut("Do not send", "back to the draft", None, is_enough=True)]
 
 
-def _offer(session: SaidSession, overflow: Overflow, remedy: Remedy) -> Offer:
+def _way(session: SaidSession, overflow: Overflow, remedy: Remedy) -> WayOut:
     match remedy.kind:
         case Kind.DROP_EXCHANGES:
             gone = oldest(session.turns, session.not_shown, remedy.exchanges)
@@ -43,7 +43,7 @@ def _offer(session: SaidSession, overflow: Overflow, remedy: Remedy) -> Offer:
     missing = remedy.missing(overflow)
     frees = "" if remedy.kind is Kind.SUMMARIZE else f" · frees {overflow.tokens - remedy.tokens:,}"
     rest = f"still {missing:,} too many" if missing else f"leaves {overflow.context_length - remedy.tokens:,}"
-    return Offer(title, f"{what}{frees} · {rest}", remedy, is_enough=not missing)
+    return WayOut(title, f"{what}{frees} · {rest}", remedy, is_enough=not missing)
 
 
 def _turns_in_words(session: SaidSession, gone: list[Exchange]) -> str:
