@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from chat.images import PICTURE_SUFFIXES
@@ -16,6 +16,27 @@ _WORD: Final = re.compile(r"""\s*((?:"[^"\n]*"|'[^'\n]*'|\\.|[^\s"'\\])+)""")
 
 
 _URL: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
+
+
+_ADDRESS: Final = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*:(?://|(?=\S*,))", re.IGNORECASE)
+"""How an address begins, but that of a file."""
+_LOCAL: Final = "--local"
+"""Before an address: it may be of this machine or its network."""
+
+
+class Address(NamedTuple):
+    """An address that somebody wants a picture from."""
+
+    url: str
+    may_be_local: bool
+
+
+def address_of(argument: str) -> Address | None:
+    """The address that a command for a picture names; None where it names files."""
+    flag, _, rest = argument.partition(" ")
+    if flag == _LOCAL:
+        return Address(rest.strip(), may_be_local=True)
+    return Address(argument, may_be_local=False) if _ADDRESS.match(argument) else None
 
 
 def url_in(text: str) -> str:

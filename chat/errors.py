@@ -15,7 +15,8 @@
         ├── CheckpointError            a checkpoint that cannot be loaded
         └── GenerationError            a failure while a reply was produced
             ├── ContextFullError       a conversation that leaves a reply no room
-            └── MemoryFullError        memory did not suffice
+            ├── MemoryFullError        memory did not suffice
+            └── ModelLostError         the model is gone
 
 A message is one line: it names the thing and says what to do about it.
 """
@@ -97,3 +98,13 @@ class ContextFullError(GenerationError):
 
 class MemoryFullError(GenerationError):
     """Memory did not suffice; less at once may fit."""
+
+
+class ModelLostError(GenerationError):
+    """The model is gone, and whatever is asked of it will fail: it must be loaded again."""
+
+
+def in_one_line(error: Exception) -> str:
+    """What a foreign error says, in the one line that a message of ours is."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

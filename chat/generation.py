@@ -7,13 +7,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from chat.errors import UsageError
+from chat.errors import ModelLostError, UsageError
 
 if TYPE_CHECKING:
+    from chat.conversation import Image
     from chat.prompt import Dialect, Prompt
+    from chat.seen import SeenPicture, SeenPrompt, WeighedToken
 
+ALTERNATIVES: Final = 3
+"""Likeliest tokens that are told for each token of a reply, unless more are asked for."""
 MOST_NEW_TOKENS: Final = 100_000
 NO_REPLY: Final = "the model ended without a reply: try again"
 """Told where a generator does not end with a `Reply`, as it promises."""
@@ -174,7 +178,10 @@ class Score:
 
 
 class TextGenerator(Protocol):
-    """A loaded model. Used from one thread at a time, for one reply at a time."""
+    """A loaded model. Used from one thread at a time, for one reply at a time.
+
+    What can be stopped takes long; what cannot is quick, and safe from any thread, also during `generate`.
+    """
 
     @property
     def facts(self) -> CheckpointFacts:
@@ -185,7 +192,7 @@ class TextGenerator(Protocol):
         """How prompts for this checkpoint are written."""
 
     def count_tokens(self, prompt: "Prompt") -> int:
-        """How many tokens a prompt takes. Safe from any thread, also during `generate`."""
+        """How many tokens a prompt takes."""
 
     def generate(
         self, prompt: "Prompt", settings: GenerationSettings, stop: threading.Event
@@ -219,6 +226,27 @@ class TextGenerator(Protocol):
             GenerationError: The model failed, or a text has no token.
         """
 
+    def describe(self, prompt: "Prompt") -> "SeenPrompt":
+        """A prompt token by token, with the ids that `generate` begins with. Safe from any thread, also meanwhile."""
+
+    def preprocess(self, image: "Image") -> "SeenPicture":
+        """What the model gets of a picture. Safe from any thread, also during `generate`.
+
+        Raises:
+            ImageError: The picture's bytes are gone or damaged.
+        """
+
+    def weigh(
+        self, prompt: "Prompt", token_ids: "Sequence[int]", stop: threading.Event, alternatives: int = ALTERNATIVES
+    ) -> "tuple[WeighedToken, ...] | None":
+        """How likely each token of a reply to a prompt was, and what else could have stood there.
+
+        What is kept of conversations stays as it is. None when `stop` was set on the way.
+
+        Raises:
+            GenerationError: The model failed, or knows no such token.
+        """
+
     def generate_batch(
         self, requests: "Sequence[tuple[Prompt, GenerationSettings]]", stop: threading.Event
     ) -> "Iterator[tuple[int, Reply]]":
@@ -239,6 +267,17 @@ class TextGenerator(Protocol):
             tokens: Of the longest of them, its reply included.
             images: The most that one of them has.
         """
+
+
+@runtime_checkable
+class CanBeLost(Protocol):
+    """What a generator has besides where its model may go at any time, such as one in a process of its own."""
+
+    def when_lost(self, tell: Callable[[ModelLostError], object]) -> None:
+        """Have it told, once and from another thread, that the model is gone though nobody closed it."""
+
+    def close(self) -> None:
+        """Let go of the model at once; whatever is asked of it now or later raises ModelLostError."""
 
 
 @dataclass(frozen=True, slots=True)

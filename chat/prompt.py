@@ -87,9 +87,13 @@ class Dialect:
     """Whether a system text is a closed turn of its own, or stands bare before the first turn."""
     strips_texts: bool = False
     """Whether the spaces around a user's text are left out, as the reference processor of IDEFICS does."""
+    looks_at_newest: bool = False
+    """Whether a text looks at the newest picture before it alone, and not at every picture before it."""
 
 
-IDEFICS: Final = Dialect(BEGIN_OF_SEQUENCE, has_fences=True, system_is_turn=False, strips_texts=True)
+IDEFICS: Final = Dialect(
+    BEGIN_OF_SEQUENCE, has_fences=True, system_is_turn=False, strips_texts=True, looks_at_newest=True
+)
 """IDEFICS 9b and 80b instruct; a system text stands as in the IDEFICS playground, bare before the turns."""
 
 IDEFICS_BASE: Final = replace(IDEFICS, closes_turns=False)

@@ -7,6 +7,7 @@ from typing import Self
 from chat.conversation import Image, Role, Turn
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
 from chat.ranking import Ranking
+from chat.search import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,32 @@ class SessionSummary:
     checkpoint: str
     """Of the newest reply; empty when there is none."""
     system: str
+    is_pinned: bool = False
+    """Whether it stands before the others in the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHit:
+    """A session that was found."""
+
+    summary: SessionSummary
+    turn_id: int | None = None
+    """The newest turn in which the words were found; None where they are in the title alone, or none were given."""
+    snippet: tuple[Piece, ...] = ()
+    """The part of that turn's text around the words."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSessions:
+    """A page of the sessions that were found."""
+
+    hits: tuple[SessionHit, ...]
+    count: int
+    """How many sessions were found, on this page and on others."""
+    is_cut: bool
+    """Whether there are more than were counted."""
+    total: int
+    """How many sessions there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
 """A generator that speaks from a script: for tests, and for trying the UI without a model."""
 
+import io
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
 
+from chat.conversation import Image
 from chat.errors import GenerationError
-from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
-from chat.prompt import IDEFICS, Dialect, Prompt
+from chat.generation import ALTERNATIVES, CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
+from chat.prompt import IDEFICS, Control, Dialect, Picture, Prompt, written
+from chat.seen import Alternative, SeenPicture, SeenPrompt, View, WeighedToken, seen
 
 
 class ScriptedGenerator:
@@ -37,6 +41,8 @@ class ScriptedGenerator:
         """Every prompt that it was given before its reply was asked for."""
         self.scored: list[Prompt] = []
         """Every prompt that texts were scored after."""
+        self.weighed: list[tuple[Prompt, tuple[int, ...]]] = []
+        """Every prompt that a reply was weighed after, and the reply's ids."""
 
     @property
     def facts(self) -> CheckpointFacts:
@@ -92,6 +98,47 @@ class ScriptedGenerator:
         """The shorter a text, the likelier; one token a word."""
         self.scored.append(prompt)
         return None if stop.is_set() else tuple(Score(-float(len(text)), len(text.split())) for text in texts)
+
+    def describe(self, prompt: Prompt) -> SeenPrompt:
+        """A token for every control token and picture, and for every word of the texts with the space before it."""
+        texts: list[str] = []
+        spans: list[tuple[int, int]] = []
+        for segment in prompt.segments:
+            is_one = isinstance(segment, Control | Picture)
+            pieces = [written(segment)] if is_one else re.findall(r"\s*\S+|\s+$", written(segment))
+            spans.append((len(texts), len(texts) + len(pieces)))
+            texts += pieces
+        ids = range(1, len(texts) + 1)
+        return seen(prompt, ids, texts, spans, looks_at_newest=self.dialect.looks_at_newest)
+
+    def preprocess(self, image: Image) -> SeenPicture:
+        """A grey square, whatever is in the picture."""
+        import PIL.Image
+
+        side, written_png = self.facts.image_size, io.BytesIO()
+        PIL.Image.new("RGB", (side, side), "grey").save(written_png, "PNG")
+        return SeenPicture(View(written_png.getvalue(), side, side))
+
+    def weigh(
+        self, prompt: Prompt, token_ids: Sequence[int], stop: threading.Event, alternatives: int = ALTERNATIVES
+    ) -> tuple[WeighedToken, ...] | None:
+        """Each token less likely than the one before it, and as its alternatives itself and its neighbours."""
+        self.weighed.append((prompt, tuple(token_ids)))
+        if stop.is_set():
+            return None
+        return tuple(
+            WeighedToken(
+                token_id,
+                f" word{token_id}",
+                -0.25 * place,
+                1,
+                tuple(
+                    Alternative(token_id + further, f" word{token_id + further}", -0.25 * place - further)
+                    for further in range(alternatives)
+                ),
+            )
+            for place, token_id in enumerate(token_ids)
+        )
 
     def generate_batch(
         self, requests: Sequence[tuple[Prompt, GenerationSettings]], stop: threading.Event

@@ -10,7 +10,8 @@ from typing import Final, Protocol
 
 from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
-from chat.records import Choice, Draft, LeftOut, SessionSummary, StoredTurn
+from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn
+from chat.search import Query
 
 SAVE_EVERY_S: Final = 0.5
 """Seconds between two commits of a reply that is being streamed; half of what is promised."""
@@ -35,7 +36,16 @@ class SessionStore(Protocol):
         """The session that was changed last."""
 
     def sessions(self, *, limit: int = 200, offset: int = 0) -> Sequence[SessionSummary]:
-        """Sessions, the one changed last first."""
+        """Sessions: those that are pinned, then the others; of each the one changed last first."""
+
+    def search(self, query: Query, *, limit: int = 200, offset: int = 0) -> FoundSessions:
+        """The sessions whose title or a turn holds all the words and that the filters let through, in that order.
+
+        A turn of any branch counts. Without words it is every session that the filters let through.
+        """
+
+    def pin_session(self, session_id: str, is_pinned: bool) -> None:
+        """Let a session stand before the others in the list, or among them again."""
 
     def rename_session(self, session_id: str, title: str) -> None:
         """Give a session a title."""

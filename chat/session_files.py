@@ -1,11 +1,15 @@
 """Stored sessions to and from transcripts: the use cases behind export and import."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from chat.conversation import Role, assistant_turn
+from chat.errors import TranscriptError
 from chat.records import StoredTurn
+from chat.safe_text import short_line
 from chat.session import SessionStore
-from chat.transcript import UNKNOWN_GENERATION, Transcript
+from chat.transcript import UNKNOWN_GENERATION, Transcript, save_transcript
+from chat.transcript.pictures import PICTURE_FOLDER
 
 
 def export_session(store: SessionStore, session_id: str) -> Transcript:
@@ -32,6 +36,28 @@ def export_session(store: SessionStore, session_id: str) -> Transcript:
         if choice.turn_id in numbers
     )
     return Transcript(summary.title, summary.system, tuple(turns), choices)
+
+
+def save_session(store: SessionStore, session_id: str, path: Path, *, overwrite: bool = False) -> str:
+    """Write a session's shown branch as a file, with its pictures beside it; gives what was done, in words.
+
+    Args:
+        store: Where the session is kept.
+        session_id: The session's id, or the beginning of it.
+        path: The file; its folder must be there.
+        overwrite: Replace a file that holds something else.
+
+    Raises:
+        TranscriptError: The file or a picture cannot be written.
+    """
+    session_id = store.find_session(session_id).id
+    transcript = export_session(store, session_id)
+    # The pictures come first, and what is missing would be told of their folder.
+    if not path.parent.is_dir():
+        raise TranscriptError(f"{short_line(str(path.parent))}: there is no such folder: make it first")
+    save_transcript(path, transcript, overwrite=overwrite)
+    pictures = f", its pictures in {path.parent / PICTURE_FOLDER}" if transcript.images else ""
+    return f"saved {session_id} as {path}{pictures}"
 
 
 def import_transcript(store: SessionStore, transcript: Transcript) -> str:

@@ -29,6 +29,7 @@ def imported_by(module: str) -> set[str]:
         "chat.models.hub",
         "chat.models.loading",
         "chat.models.request",
+        "chat.plain.run",
         "chat.prompt",
         "chat.records",
         "chat.safe_text",

@@ -8,10 +8,10 @@ from chat.context import NO_WORDS, Overflow, overflow, without_pictures
 from chat.conversation import Conversation, Image, Turn, assistant_turn, user_turn
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft, Generation, LeftOut, StoredTurn
-from chat.talk.ways_out import WayOut, ways_out
 from chat.talk.remedies import Kind, Remedy, remedies
 from chat.talk.said import SaidSession
 from chat.talk.summary import HEADING, MOST_ASKED, summary_of
+from chat.talk.ways_out import WayOut, ways_out
 
 MakeImage = Callable[..., Image]
 FACTS = CheckpointFacts("shapes", context_length=100)

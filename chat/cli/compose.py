@@ -3,12 +3,16 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chat.conversation import Image
 from chat.errors import StoreError
 from chat.generation import Loader, LoadProgress, TextGenerator
 from chat.models.request import CheckpointRequest
 from chat.session import SessionStore
+
+if TYPE_CHECKING:
+    from chat.talk.offers import Catalogue
 
 
 def opened(paths: Iterable[str | Path]) -> list[Image]:
@@ -55,6 +59,24 @@ def check_request(request: CheckpointRequest) -> None:
     from chat.models.loading import check_request
 
     check_request(request)
+
+
+def apart_loader(request: CheckpointRequest) -> Loader:
+    """What loads this checkpoint in a process of its own, so that its work keeps nobody from their keys."""
+
+    def load(progress: Callable[[LoadProgress], None], stop: threading.Event) -> TextGenerator:
+        from chat.apart.generator import load_apart
+
+        return load_apart(request, progress, stop)
+
+    return load
+
+
+def machine_catalogue(**options: str) -> "Catalogue":
+    """What can be chosen on this machine, each with these options of `CheckpointRequest`."""
+    from chat.cli.catalogue import MachineCatalogue
+
+    return MachineCatalogue(**options)
 
 
 def loader(request: CheckpointRequest) -> Loader:

@@ -12,9 +12,9 @@ from chat.cli.choices import choice_in_words, choice_object
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
 from chat.conversation import Image, Role
-from chat.errors import TranscriptError, UsageError
+from chat.errors import UsageError
 from chat.records import Choice, SessionSummary, StoredTurn
-from chat.safe_text import json_line, printable, short_line
+from chat.safe_text import json_line, printable
 from chat.session import SessionStore
 
 if TYPE_CHECKING:
@@ -214,25 +214,17 @@ def restore(session: str, db: Path | None, as_json: bool) -> None:
 @json_option
 def export_command(session: str, form: str, output: str, overwrite: bool, db: Path | None, as_json: bool) -> None:
     """Save a session as a file, with its pictures beside it."""
-    from chat.session_files import export_session
-    from chat.transcript import save_transcript
-    from chat.transcript.pictures import PICTURE_FOLDER
+    from chat.session_files import export_session, save_session
 
     if output == "-" and as_json:
         raise UsageError("-o - and --json both print a document: choose one")
     with _store(db) as store:
         session_id = store.find_session(session).id
-        transcript = export_session(store, session_id)
         if output == "-":
-            _print_transcript(session_id, transcript)
+            _print_transcript(session_id, export_session(store, session_id))
             return
-        folder = Path(output).parent
-        # The pictures come first, and what is missing would be told of their folder.
-        if not folder.is_dir():
-            raise TranscriptError(f"{short_line(str(folder))}: there is no such folder: make it first")
-        save_transcript(output, transcript, overwrite=overwrite)
-    pictures = f", its pictures in {folder / PICTURE_FOLDER}" if transcript.images else ""
-    _done({"session": session_id, "file": output}, as_json, f"saved {session_id} as {output}{pictures}")
+        words = save_session(store, session_id, Path(output), overwrite=overwrite)
+    _done({"session": session_id, "file": output}, as_json, words)
 
 
 def _print_transcript(session_id: str, transcript: "Transcript") -> None:

@@ -4,6 +4,7 @@ Only the tokens whose text is not settled yet are decoded when one arrives, behi
 changes the beginning of what it is given, and joins bytes of neighbouring tokens to characters.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from chat.models.tokens import PromptEncoder
@@ -13,7 +14,60 @@ _LONGEST_CHARACTER: Final = 4
 """Bytes of UTF-8, and so the most tokens that one character is made of."""
 
 
-class ReplyText:
+class SettlingText:
+    """The text of tokens as they arrive, given as soon as no later token can change it."""
+
+    def __init__(self, encoder: PromptEncoder) -> None:
+        self._encoder = encoder
+        self._context: list[int] = []
+        self._context_length = 0
+        self._open: list[int] = []
+
+    def take(self, token_id: int) -> str:
+        """Take a token that is text; gives the text that is settled by it."""
+        self._open.append(token_id)
+        if not self._is_settled():
+            return ""
+        text = self.open_text
+        self._settle()
+        return text
+
+    @property
+    def open_text(self) -> str:
+        """The text of the tokens that are not settled yet."""
+        return self._encoder.decode(self._context + self._open)[self._context_length :]
+
+    def _is_settled(self) -> bool:
+        """Whether no later token can change the text of those so far."""
+        if self._encoder.is_byte(self._open[-1]):
+            return False
+        return not self._encoder.decode(self._open[-_LONGEST_CHARACTER:]).endswith("\ufffd")
+
+    def _settle(self) -> None:
+        """Keep, of the tokens so far, those that the following ones are decoded behind.
+
+        One is enough, or two where the text of one is the space that a decoder takes off the beginning: with a text
+        before them, the following ones lose nothing of their own.
+        """
+        settled = self._context + self._open
+        self._context = settled[-1:] if self._encoder.decode(settled[-1:]) else settled[-2:]
+        self._context_length = len(self._encoder.decode(self._context))
+        self._open = []
+
+
+def token_texts(encoder: PromptEncoder, token_ids: Sequence[int]) -> list[str]:
+    """The text of each of a reply's tokens: joined, `decode` of all of them.
+
+    A character that is made of several tokens is the last one's. Tokens that decoding leaves out have no text.
+    """
+    settling = SettlingText(encoder)
+    texts = ["" if encoder.is_hidden(token_id) else settling.take(token_id) for token_id in token_ids]
+    if texts:
+        texts[-1] += settling.open_text
+    return texts
+
+
+class ReplyText(SettlingText):
     """The text of a reply as its tokens arrive.
 
     What later tokens could still change is held back: bytes that may be part of a character, and the beginning of the
@@ -21,11 +75,8 @@ class ReplyText:
     """
 
     def __init__(self, encoder: PromptEncoder) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._ids: list[int] = []
-        self._context: list[int] = []
-        self._context_length = 0
-        self._open: list[int] = []
         self._marker_beginning = ""
         self.text = ""
         """The text given so far."""
@@ -42,7 +93,7 @@ class ReplyText:
         is_settled = self._is_settled()
         if not is_settled and USER_MARKER[-1] not in self._encoder.decode([token_id]):
             return ""
-        text = self._marker_beginning + self._encoder.decode(self._context + self._open)[self._context_length :]
+        text = self._marker_beginning + self.open_text
         before_marker, marker, _ = text.partition(USER_MARKER)
         if marker:
             self.has_turn_marker = True
@@ -64,23 +115,6 @@ class ReplyText:
             while tokens and len(self._encoder.decode(self._ids[:tokens])) > len(self.text):
                 tokens -= 1
         return tokens
-
-    def _is_settled(self) -> bool:
-        """Whether no later token can change the text of those so far."""
-        if self._encoder.is_byte(self._open[-1]):
-            return False
-        return not self._encoder.decode(self._open[-_LONGEST_CHARACTER:]).endswith("\ufffd")
-
-    def _settle(self) -> None:
-        """Keep, of the tokens so far, those that the following ones are decoded behind.
-
-        One is enough, or two where the text of one is the space that a decoder takes off the beginning: with a text
-        before them, the following ones lose nothing of their own.
-        """
-        settled = self._context + self._open
-        self._context = settled[-1:] if self._encoder.decode(settled[-1:]) else settled[-2:]
-        self._context_length = len(self._encoder.decode(self._context))
-        self._open = []
 
     def _give(self, piece: str) -> str:
         self.text += piece

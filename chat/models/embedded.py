@@ -7,6 +7,7 @@ views of it they are parted, is the encoder's and the image processor's affair.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,12 +21,27 @@ from chat.models.features import KeptFeatures, Seen
 from chat.models.kv_cache import cropped
 from chat.models.layout import branching, side_by_side
 from chat.models.padded import PaddedState
+from chat.models.preprocessing import seen_picture, view_of
 from chat.models.state import KeptState
 from chat.models.tokens import Key, PromptEncoder
 from chat.prompt import END_OF_UTTERANCE, IMAGE, Dialect
+from chat.seen import SeenPicture
 
 if TYPE_CHECKING:
     import PIL.Image
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """How a checkpoint is shown a picture."""
+
+    processor: Any
+    """The checkpoint's image processor, whose settings tell how pixels became values."""
+    views: Callable[["PIL.Image.Image"], Mapping[str, Tensor]]
+    """Gives a picture's `pixel_values` (1, views, 3, height, width) and their `pixel_attention_mask`."""
+    grid: Callable[[Image], tuple[int, int]]
+    """Tells the rows and columns of the tiles among the views; (0, 0) for a picture seen as a whole alone."""
+
 
 _LARGE: Final = Image("0" * 64, 4096, 4096, "as large as is told apart", bytes)
 """Stands for a picture that takes as many tokens as any; its bytes are never read."""
@@ -39,7 +55,7 @@ class EmbeddedEngine:
         model: Any,
         encoder: PromptEncoder,
         dialect: Dialect,
-        views: Callable[["PIL.Image.Image"], Mapping[str, Tensor]],
+        eyes: Eyes,
     ) -> None:
         """Take over a loaded checkpoint.
 
@@ -47,12 +63,12 @@ class EmbeddedEngine:
             model: In evaluation mode; a class of transformers with `get_image_features`.
             encoder: Of the checkpoint's tokenizer.
             dialect: That of the checkpoint's chat template.
-            views: Gives a picture's `pixel_values` (1, views, 3, height, width) and their `pixel_attention_mask`.
+            eyes: How it is shown a picture.
         """
         self.model = model
         self.encoder = encoder
         self.dialect = dialect
-        self._views = views
+        self._eyes = eyes
         ids = encoder.control_ids
         self.utterance_id: int | None = ids[END_OF_UTTERANCE]
         self.eos_ids = _eos_ids(model) & encoder.added_ids
@@ -70,7 +86,7 @@ class EmbeddedEngine:
     @torch.inference_mode()
     def _look(self, image: Image, stop: threading.Event | None) -> tuple[Tensor] | None:
         """The features of a picture, one tensor (image tokens, width); None when stopped between two views of it."""
-        processed = self._views(decode(image))
+        processed = self._eyes.views(decode(image))
         pixels = processed["pixel_values"].to(self.model.device)
         masks = processed["pixel_attention_mask"].to(self.model.device)
         # One view after the other: some are large, and the memory for one is enough.
@@ -87,6 +103,13 @@ class EmbeddedEngine:
                 "its preprocessor_config.json and config.json do not fit together"
             )
         return (features,)
+
+    def preprocess(self, image: Image) -> SeenPicture:
+        """The views of a picture; see `Engine.preprocess`."""
+        processed = self._eyes.views(decode(image))
+        pixels, masks = processed["pixel_values"][0], processed["pixel_attention_mask"][0]
+        views = [view_of(one, self._eyes.processor, mask) for one, mask in zip(pixels, masks, strict=True)]
+        return seen_picture(views, *self._eyes.grid(image))
 
     @torch.inference_mode()
     def compute(self, state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> Tensor:

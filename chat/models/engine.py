@@ -11,6 +11,7 @@ from chat.models.padded import PaddedState
 from chat.models.state import KeptState
 from chat.models.tokens import Key, PromptEncoder
 from chat.prompt import Dialect
+from chat.seen import SeenPicture
 
 
 class Engine(Protocol):
@@ -36,6 +37,9 @@ class Engine(Protocol):
     """Bytes of the keys and values of one token."""
     picture_bytes: int
     """Bytes of what is seen in one picture, at the most."""
+
+    def preprocess(self, image: Image) -> SeenPicture:
+        """What is seen of a picture, as a picture: what `features` are computed from."""
 
     def compute(self, state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> Tensor:
         """Compute tokens after those in the state and add them to it; gives the last one's logits (vocabulary,).

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from chat.models.embedded import EmbeddedEngine
+from chat.conversation import Image
+from chat.models.embedded import EmbeddedEngine, Eyes
 from chat.models.engine import Engine
 from chat.models.idefics import IdeficsEngine
 from chat.models.notations import can_be_quartered, idefics2_encoder, idefics_encoder, tiled_encoder
 from chat.models.request import HIGH
+from chat.models.tiling import rows_and_columns
 from chat.models.tokens import PromptEncoder
 from chat.prompt import IDEFICS2, IDEFICS3, SMOLVLM
 
@@ -70,7 +72,10 @@ def _idefics2() -> Family:
             processed: Mapping[str, Any] = processor([picture], return_tensors="pt", do_image_splitting=parted)
             return processed
 
-        return EmbeddedEngine(model, encoder, IDEFICS2, views)
+        def grid(image: Image) -> tuple[int, int]:
+            return (2, 2) if is_split and can_be_quartered(image.width, image.height) else (0, 0)
+
+        return EmbeddedEngine(model, encoder, IDEFICS2, Eyes(processor, views, grid))
 
     return Family(
         model_class=Idefics2ForConditionalGeneration,
@@ -110,16 +115,23 @@ def _tiled(model_class: Any, processor_class: Any) -> Family:
         # A picture is first brought to the size that the files name, as the reference does it, and then to tiles: to
         # a single one at once, a long picture would be made narrow before it is squashed to a square.
         tile = model.config.vision_config.image_size
+        is_split = image_detail == HIGH
         processor = processor_class.from_pretrained(
             folder,
             local_files_only=True,
-            do_image_splitting=image_detail == HIGH,
+            do_image_splitting=is_split,
             do_pad=True,
             do_resize=True,
             max_image_size={"longest_edge": tile},
         )
         dialect = IDEFICS3 if IDEFICS3.begin in encoder.control_ids else SMOLVLM
-        return EmbeddedEngine(model, encoder, dialect, lambda picture: processor([picture], return_tensors="pt"))
+        longest = processor.size["longest_edge"]
+
+        def grid(image: Image) -> tuple[int, int]:
+            return rows_and_columns(image.width, image.height, longest, tile) if is_split else (0, 0)
+
+        eyes = Eyes(processor, lambda picture: processor([picture], return_tensors="pt"), grid)
+        return EmbeddedEngine(model, encoder, dialect, eyes)
 
     return Family(
         model_class=model_class,

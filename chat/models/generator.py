@@ -6,17 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from chat.conversation import Image
 from chat.errors import ChatError, GenerationError, MemoryFullError
-from chat.generation import CheckpointFacts, Chunk, GenerationSettings, ReadProgress, Reply, Score
+from chat.generation import ALTERNATIVES, CheckpointFacts, Chunk, GenerationSettings, ReadProgress, Reply, Score
 from chat.models.batch_writing import rows_that_fit, write_batch
+from chat.models.describing import describe
 from chat.models.engine import Engine
 from chat.models.estimate import PREFILL_CHUNK
 from chat.models.memory import cache_budget, free_memory, is_out_of_memory, out_of_memory_words
 from chat.models.prefill import ended, prefill
 from chat.models.scoring import MOST_TOKENS, continuations, scores
 from chat.models.state import KeptState, KeptStates
+from chat.models.weighing import check_ids, weighed
 from chat.models.writing import Writing
 from chat.prompt import Dialect, Prompt, before_last
+from chat.seen import SeenPicture, SeenPrompt, WeighedToken
 
 ROOM_AHEAD: Final = 256
 """Tokens that a state has room for when a reply has ended, so that the next question need not wait for it to grow."""
@@ -136,6 +140,30 @@ class ModelGenerator:
             finally:
                 self._states.drop_if_broken(state)
 
+    def describe(self, prompt: Prompt) -> SeenPrompt:
+        """A prompt token by token; see `TextGenerator.describe`."""
+        return describe(self.engine.encoder, prompt, looks_at_newest=self.dialect.looks_at_newest)
+
+    def preprocess(self, image: Image) -> SeenPicture:
+        """What the model gets of a picture; see `TextGenerator.preprocess`."""
+        with self._own_errors():
+            return self.engine.preprocess(image)
+
+    def weigh(
+        self, prompt: Prompt, token_ids: Sequence[int], stop: threading.Event, alternatives: int = ALTERNATIVES
+    ) -> tuple[WeighedToken, ...] | None:
+        """How likely each token of a reply was; see `TextGenerator.weigh`."""
+        with self._own_errors():
+            check_ids(self.engine, token_ids)
+            keys = self.engine.encoder.keys(prompt)
+            self._check_room(len(keys) + len(token_ids))
+            images = {image.digest: image for image in prompt.images}
+            state = self._states.borrowed(keys)
+            logits = ended(prefill(self.engine, state, keys, images, stop, self._chunk)) if token_ids else None
+            if logits is None:
+                return None if stop.is_set() else ()
+            return weighed(self.engine, state, logits, token_ids, images, stop, alternatives)
+
     def generate_batch(
         self, requests: Sequence[tuple[Prompt, GenerationSettings]], stop: threading.Event
     ) -> Iterator[tuple[int, Reply]]:
@@ -153,7 +181,9 @@ class ModelGenerator:
     def _check_room(self, tokens: int) -> None:
         room = self._facts.context_length
         if tokens > room:
-            raise GenerationError(f"the prompt and its labels take {tokens:,} tokens and there is room for {room:,}")
+            raise GenerationError(
+                f"the prompt and what follows it take {tokens:,} tokens and there is room for {room:,}"
+            )
 
     def _prepare(self, state: KeptState, writing: Writing) -> None:
         """Do, while the user reads, what the next question needs whatever it is."""

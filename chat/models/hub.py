@@ -78,11 +78,39 @@ def _cached(request: CheckpointRequest) -> Path | None:
         return None
 
 
-def described(request: CheckpointRequest) -> tuple[dict[str, Any], dict[str, TensorHeader], str | None]:
+def cached_names() -> list[str]:
+    """Hub names of the checkpoints on this machine that are whole and of a supported family."""
+    from huggingface_hub import constants
+
+    prefix = "models--"
+    folders = sorted(Path(constants.HF_HUB_CACHE).glob(f"{prefix}*--*"))
+    names = [folder.name.removeprefix(prefix).replace("--", "/", 1) for folder in folders]
+    return [name for name in names if _is_supported(_cached(CheckpointRequest(name)))]
+
+
+def is_cached(request: CheckpointRequest) -> bool:
+    """Whether a hub checkpoint is on this machine, and whole."""
+    return folder_here(request) is None and _cached(request) is not None
+
+
+def _is_supported(folder: Path | None) -> bool:
+    try:
+        return folder is not None and bool(check_family(folder))
+    except CheckpointError:
+        return False
+
+
+def described(
+    request: CheckpointRequest, *, asks_hub: bool = True
+) -> tuple[dict[str, Any], dict[str, TensorHeader], str | None]:
     """What a checkpoint's files say of it: its config, the headers of its weights and, of the hub, its commit.
 
     Of a checkpoint that is not on this machine, the config and the beginnings of the weights' files are fetched, and
     no weights.
+
+    Args:
+        request: Which.
+        asks_hub: Whether anything may be fetched.
 
     Raises:
         CheckpointError: There is no such checkpoint, it cannot be loaded, or the hub cannot be reached.
@@ -90,6 +118,8 @@ def described(request: CheckpointRequest) -> tuple[dict[str, Any], dict[str, Ten
     folder = folder_here(request)
     if snapshot := folder or _cached(request):
         return check_folder(snapshot), read_headers(weight_files(snapshot)), None if folder else snapshot.name
+    if not asks_hub:
+        raise CheckpointError(f"{request.name} is not on this machine")
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import NotASafetensorsRepoError
     from huggingface_hub.utils.tqdm import disable_progress_bars

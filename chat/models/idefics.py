@@ -20,10 +20,12 @@ from chat.models.idefics_decoder import IdeficsDecoder
 from chat.models.kv_cache import cropped
 from chat.models.layout import branching, following, side_by_side
 from chat.models.padded import PaddedState
+from chat.models.preprocessing import view_of
 from chat.models.sights import Sight, StackedSights, Stretch, StretchSights
 from chat.models.state import KeptState
 from chat.models.tokens import Key, PromptEncoder
 from chat.prompt import END_OF_SEQUENCE, END_OF_UTTERANCE, IDEFICS, IDEFICS_BASE
+from chat.seen import SeenPicture
 
 
 class IdeficsEngine:
@@ -61,13 +63,20 @@ class IdeficsEngine:
 
     @torch.inference_mode()
     def _look(self, image: Image, _: threading.Event | None) -> tuple[Tensor, ...]:
-        processed = self._image_processor([decode(image)], return_tensors="pt")
-        pixels = processed if isinstance(processed, Tensor) else processed["pixel_values"]
-        pixels = pixels.to(self.model.device, self.model.dtype).reshape(1, *pixels.shape[-3:])
+        pixels = self._pixels(image).to(self.model.device, self.model.dtype)
         latents: Tensor = self.model.model.vision_model(pixel_values=pixels).last_hidden_state
         if self.model.config.use_resampler:
             latents = self.model.model.perceiver_resampler(latents)
         return (latents, *self._decoder.sight(latents))
+
+    def _pixels(self, image: Image) -> Tensor:
+        processed = self._image_processor([decode(image)], return_tensors="pt")
+        pixels = processed if isinstance(processed, Tensor) else processed["pixel_values"]
+        return pixels.reshape(1, *pixels.shape[-3:])
+
+    def preprocess(self, image: Image) -> SeenPicture:
+        """The square that a picture is squashed to; see `Engine.preprocess`."""
+        return SeenPicture(view_of(self._pixels(image)[0], self._image_processor))
 
     @torch.inference_mode()
     def compute(self, state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> Tensor:

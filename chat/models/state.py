@@ -135,6 +135,18 @@ class KeptStates:
         state.draft_from = draft_from
         return state
 
+    def borrowed(self, keys: Sequence[Key]) -> KeptState:
+        """A state that begins with what a prompt begins with, as far as any does; it is not kept, and nothing changes.
+
+        Args:
+            keys: The prompt's tokens.
+        """
+        best = max(self._states, key=lambda state: state.shared(keys), default=None)
+        state = KeptState()
+        if best is not None and (shared := best.shared(keys)):
+            state.begin_with(best, shared, takes=False)
+        return state
+
     def settle(self, state: KeptState, ahead: int, *, packs: bool) -> None:
         """Prepare the state used last for the next question.
 

@@ -75,6 +75,11 @@ def packages() -> dict[str, str]:
     return found
 
 
+def may_have_accelerators() -> bool:
+    """Whether the installed torch can use any; which there are takes an import of it, of a second or more."""
+    return not packages()["torch"].endswith("+cpu")
+
+
 def devices() -> list[Device]:
     """Everything that this machine can compute on, accelerators first."""
     import platform
@@ -83,8 +88,7 @@ def devices() -> list[Device]:
 
     words = f"{platform.machine()}, {psutil.cpu_count(logical=True)} processors"
     main = Device("cpu", words, total_memory("cpu"), free_memory("cpu"))
-    # A build for the CPU alone says so in its version, and finding out otherwise takes a second.
-    if packages()["torch"].endswith("+cpu"):
+    if not may_have_accelerators():
         return [main]
     import torch
 

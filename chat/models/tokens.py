@@ -55,6 +55,8 @@ class EncodedPrompt:
 
     Neighbouring texts are encoded as one; a token that covers the border belongs to the text it begins in.
     """
+    text_starts: tuple[int, ...]
+    """Of every token the place at which it begins in the texts that it was encoded with; -1 if it is of no text."""
 
 
 class Spaced(Enum):
@@ -159,10 +161,15 @@ class PromptEncoder:
         """Whether decoding leaves a token out: a control token, or an id that stands for none."""
         return token_id in self._special_ids or self._backend.id_to_token(token_id) is None
 
+    def name(self, token_id: int) -> str:
+        """What a token is called in the vocabulary; empty where there is no such token."""
+        return self._backend.id_to_token(token_id) or ""
+
     def encode(self, prompt: Prompt) -> EncodedPrompt:
         """The token ids of a prompt and where each of its segments lies."""
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
+        starts: list[int] = []
         texts: list[str] = []
         follows_reply = False
         own: tuple[int, ...]
@@ -180,12 +187,13 @@ class PromptEncoder:
                 case Said():
                     texts.append(written(segment))
                     continue
-            self._flush(texts, ids, spans, follows_reply)
+            starts += self._flush(texts, ids, spans, follows_reply)
             spans.append((len(ids), len(ids) + len(own)))
             ids.extend(own)
+            starts += [-1] * len(own)
             follows_reply = isinstance(segment, Said)
-        self._flush(texts, ids, spans, follows_reply)
-        return EncodedPrompt(tuple(ids), tuple(spans))
+        starts += self._flush(texts, ids, spans, follows_reply)
+        return EncodedPrompt(tuple(ids), tuple(spans), tuple(starts))
 
     def _says(self, token_ids: tuple[int, ...], text: str) -> bool:
         """Whether ids say nothing but this text; those of texts of an ordinary length are remembered."""
@@ -211,10 +219,12 @@ class PromptEncoder:
                         keys[place] = (keys[place][0], segment.image.digest)
         return keys
 
-    def _flush(self, texts: list[str], ids: list[int], spans: list[tuple[int, int]], follows_reply: bool) -> None:
-        """Encode the texts gathered so far as one, and give each the tokens that begin in it."""
+    def _flush(
+        self, texts: list[str], ids: list[int], spans: list[tuple[int, int]], follows_reply: bool
+    ) -> tuple[int, ...]:
+        """Encode the texts gathered so far as one, and give each the tokens that begin in it; tells where they do."""
         if not texts:
-            return
+            return ()
         is_first = len(ids) == 1
         spaced = not follows_reply and (is_first or self._notation.spaced is Spaced.EVERY)
         own_ids, starts = self._encoded("".join(texts), spaced)
@@ -229,6 +239,7 @@ class PromptEncoder:
         spans[-1] = (spans[-1][0], len(ids) + len(own_ids))
         ids.extend(own_ids)
         texts.clear()
+        return starts
 
     def encode_text(self, text: str) -> tuple[int, ...]:
         """The ids of a text that follows a control token; never a control id."""

@@ -109,4 +109,5 @@ def summary_from(row: sqlite3.Row) -> SessionSummary:
         image_count=row["image_count"],
         checkpoint=text_from(row["checkpoint"]),
         system=text_from(row["system"]),
+        is_pinned=row["pinned_at"] is not None,
     )

@@ -3,23 +3,13 @@
 from typing import Final
 
 SUMMARIES: Final = """
-    SELECT
-        id, title, created_at, updated_at, system,
-        (SELECT count(*) FROM turns WHERE session_id = sessions.id) AS turn_count,
-        (
-            SELECT count(*) FROM turns JOIN parts ON parts.turn_id = turns.id
-            WHERE turns.session_id = sessions.id AND parts.kind = 'image'
-        ) AS image_count,
-        coalesce((
-            SELECT checkpoint FROM turns JOIN generations ON generations.turn_id = turns.id
-            WHERE turns.session_id = sessions.id ORDER BY turns.id DESC LIMIT 1
-        ), '') AS checkpoint
-    FROM sessions
-    WHERE deleted_at IS NULL
+    SELECT id, title, created_at, updated_at, system, turn_count, image_count, checkpoint, pinned_at
+    FROM sessions WHERE deleted_at IS NULL
 """
 """The sessions that are not deleted; conditions and an order may follow."""
 
-NEWEST_FIRST: Final = "ORDER BY updated_at DESC, rowid DESC LIMIT ? OFFSET ?"
+AS_LISTED: Final = "ORDER BY pinned_at IS NOT NULL DESC, updated_at DESC, rowid DESC LIMIT ? OFFSET ?"
+NEWEST: Final = "ORDER BY updated_at DESC, rowid DESC LIMIT 1"
 
 _BRANCH: Final = """
     WITH RECURSIVE branch (id, parent_id) AS (
@@ -62,3 +52,49 @@ CHOICE_IMAGES: Final = """
     FROM choice_images JOIN images ON images.digest = choice_images.image_digest
     WHERE choice_id = ? ORDER BY position
 """
+
+_LISTED: Final = "sessions.id AS session_id, sessions.number, sessions.pinned_at, sessions.updated_at"
+
+TITLES_FOUND: Final = f"""
+    SELECT NULL AS turn_id, {_LISTED}, sessions.title AS text
+    FROM words CROSS JOIN sessions ON sessions.number = -words.rowid
+    WHERE words MATCH ? AND words.rowid < 0 AND sessions.deleted_at IS NULL {{filters}}
+    ORDER BY words.rowid
+"""
+"""The titles that match, the newest session's first."""
+
+TURNS_FOUND: Final = f"""
+    SELECT turns.id AS turn_id, {_LISTED}, NULL AS text
+    FROM words CROSS JOIN turns ON turns.id = words.rowid CROSS JOIN sessions ON sessions.id = turns.session_id
+    WHERE words MATCH ? AND words.rowid > 0 AND sessions.deleted_at IS NULL {{filters}}
+    ORDER BY words.rowid DESC
+"""
+"""The turns that match, the newest first."""
+
+TURNS_BEING_WRITTEN: Final = f"""
+    SELECT turns.id AS turn_id, {_LISTED}, NULL AS text
+    FROM generations CROSS JOIN turns ON turns.id = generations.turn_id
+        CROSS JOIN sessions ON sessions.id = turns.session_id
+    WHERE generations.stop_reason IS NULL AND sessions.deleted_at IS NULL {{filters}}
+    ORDER BY turns.id DESC
+"""
+"""The replies that are not in the index, the newest first."""
+
+NEWEST_TITLES: Final = f"""
+    SELECT NULL AS turn_id, {_LISTED}, title AS text
+    FROM sessions WHERE deleted_at IS NULL {{filters}} ORDER BY number DESC
+"""
+NEWEST_TURNS: Final = f"""
+    SELECT turns.id AS turn_id, {_LISTED}, NULL AS text
+    FROM turns CROSS JOIN sessions ON sessions.id = turns.session_id
+    WHERE sessions.deleted_at IS NULL {{filters}} ORDER BY turns.id DESC
+"""
+
+TURNS_OF_SESSIONS: Final = f"""
+    SELECT turns.id AS turn_id, {_LISTED}, NULL AS text
+    FROM sessions CROSS JOIN turns ON turns.session_id = sessions.id
+    WHERE sessions.deleted_at IS NULL {{filters}} ORDER BY turns.id DESC
+"""
+
+TURN_IDS: Final = "SELECT id FROM turns WHERE session_id = ? ORDER BY id DESC"
+TURN_TEXTS: Final = "SELECT text FROM parts WHERE turn_id = ? AND kind = 'text' ORDER BY position"

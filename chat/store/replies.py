@@ -33,7 +33,7 @@ def save_reply(connection: sqlite3.Connection, turn_id: int, text: str, token_id
 
 
 def close_reply(connection: sqlite3.Connection, turn_id: int, reply: Reply) -> None:
-    """Keep how an unfinished reply ended."""
+    """Keep how an unfinished reply ended; its words go into the index, which would be slow with every piece."""
     columns: dict[str, Column] = {
         "token_ids": json.dumps(list(reply.token_ids)),
         "stop_reason": reply.stop_reason,
@@ -45,7 +45,7 @@ def close_reply(connection: sqlite3.Connection, turn_id: int, reply: Reply) -> N
         "finished_at": now(),
     }
     _update(connection, turn_id, columns)
-    _replace_text(connection, turn_id, reply.text)
+    _replace_text(connection, turn_id, reply.text, is_final=True)
     connection.execute(
         "UPDATE sessions SET updated_at = ? WHERE id = (SELECT session_id FROM turns WHERE id = ?)",
         (columns["finished_at"], turn_id),
@@ -63,6 +63,6 @@ def _update(connection: sqlite3.Connection, turn_id: int, columns: dict[str, Col
         raise StoreError(f"turn {turn_id} is not a reply being written: it can no longer change")
 
 
-def _replace_text(connection: sqlite3.Connection, turn_id: int, text: str) -> None:
+def _replace_text(connection: sqlite3.Connection, turn_id: int, text: str, *, is_final: bool = False) -> None:
     connection.execute("DELETE FROM parts WHERE turn_id = ?", (turn_id,))
-    turns.insert_parts(connection, turn_id, [Text(text)] if text else [])
+    turns.insert_parts(connection, turn_id, [Text(text)] if text else [], are_final=is_final)

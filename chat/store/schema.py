@@ -9,6 +9,7 @@ from chat.errors import StoreError
 from chat.store.connection import APPLICATION_ID, transaction
 from chat.store.faults import ANOTHER_FILE
 from chat.store.files import back_up
+from chat.store.search_tables import M004, index_all
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -172,12 +173,25 @@ def m003_choices(db: "Database") -> None:
         db.execute(statement)
 
 
+def m004_search(db: "Database") -> None:
+    """Pins, and the index of titles and turns."""
+    for statement in M004:
+        db.execute(statement)
+    index_all(db.conn)
+
+
 def m005_left_out(db: "Database") -> None:
     """What the model is not shown."""
     db.execute(_M005)
 
 
-MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions, m002_image_detail, m003_choices, m005_left_out)
+MIGRATIONS: tuple[Callable[["Database"], None], ...] = (
+    m001_sessions,
+    m002_image_detail,
+    m003_choices,
+    m004_search,
+    m005_left_out,
+)
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 
 

@@ -8,13 +8,14 @@ from typing import Self
 from chat.conversation import Image, Role, Turn
 from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
-from chat.records import Choice, Draft, LeftOut, SessionSummary, StoredTurn, examples_of
-from chat.store import choices, drafts, ids, left_out, pictures, replies, turns
+from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, examples_of
+from chat.search import Query
+from chat.store import choices, drafts, ids, left_out, pictures, replies, search, turns
 from chat.store.columns import Column, now, summary_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
 from chat.store.files import make_private, tighten
-from chat.store.queries import NEWEST_FIRST, SUMMARIES
+from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES
 from chat.store.schema import prepare
 from chat.store.titles import title_of
 
@@ -86,9 +87,11 @@ class SqliteStore:
                 session_id = ids.random_id()
             connection.execute(
                 "INSERT INTO sessions (id, title, title_is_own, system, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (session_id, to_text(own_title), bool(own_title), to_text(system), time, time),
+                " VALUES (?, '', ?, ?, ?, ?)",
+                (session_id, bool(own_title), to_text(system), time, time),
             )
+            if own_title:
+                turns.update_session(connection, session_id, title=to_text(own_title))
         return session_id
 
     def find_session(self, id_or_prefix: str) -> SessionSummary:
@@ -96,7 +99,7 @@ class SqliteStore:
         prefix = id_or_prefix.lower()
         if not ids.is_prefix(prefix):
             raise ids.unknown(id_or_prefix)
-        found = self._summaries("AND id GLOB ? || '*'", prefix, limit=2)
+        found = self._summaries("AND id GLOB ? || '*' LIMIT 2", prefix)
         if not found:
             raise ids.unknown(id_or_prefix)
         if len(found) > 1:
@@ -105,11 +108,20 @@ class SqliteStore:
 
     def latest_session(self) -> SessionSummary | None:
         """The session whose turns or system text changed last."""
-        return next(iter(self.sessions(limit=1)), None)
+        return next(iter(self._summaries(NEWEST)), None)
 
     def sessions(self, *, limit: int = 200, offset: int = 0) -> list[SessionSummary]:
-        """Sessions, the one whose turns or system text changed last first."""
-        return self._summaries(limit=limit, offset=offset)
+        """Sessions: those that are pinned, then the others; of each the one changed last first, other than by title."""
+        return self._summaries(AS_LISTED, limit, offset)
+
+    def search(self, query: Query, *, limit: int = 200, offset: int = 0) -> FoundSessions:
+        """The sessions whose title or a turn holds all the words, in the order of `sessions`."""
+        with self._database.reading() as connection:
+            return search.find(connection, query, limit, offset)
+
+    def pin_session(self, session_id: str, is_pinned: bool) -> None:
+        """Let a session stand before the others in the list, or among them again."""
+        self._update_session(session_id, pinned_at=now() if is_pinned else None)
 
     def rename_session(self, session_id: str, title: str) -> None:
         """Give a session a title; a blank one gives it back the one of its first message."""
@@ -223,10 +235,9 @@ class SqliteStore:
             pictures.insert(connection, image, data)
         return pictures.kept(image, self._database.path)
 
-    def _summaries(self, condition: str = "", *values: str, limit: int, offset: int = 0) -> list[SessionSummary]:
-        query = f"{SUMMARIES} {condition} {NEWEST_FIRST}"
+    def _summaries(self, conditions: str, *values: Column) -> list[SessionSummary]:
         with self._database.reading() as connection:
-            return [summary_from(row) for row in connection.execute(query, (*values, limit, offset))]
+            return [summary_from(row) for row in connection.execute(f"{SUMMARIES} {conditions}", values)]
 
     def _update_session(self, session_id: str, **columns: Column) -> None:
         with self._database.writing() as connection:

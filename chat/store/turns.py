@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chat.conversation import Part, Role, Text, Turn
 from chat.errors import StoreError
 from chat.records import StoredTurn
+from chat.store import index
 from chat.store.columns import Column, generation_from, now, text_from, to_text
 from chat.store.ids import unknown
 from chat.store.pictures import image_from
@@ -25,8 +26,11 @@ def require_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.
 
 def update_session(connection: sqlite3.Connection, session_id: str, **columns: Column) -> None:
     """Change columns of a session, deleted or not; raises UnknownSessionError."""
-    require_session(connection, session_id)
+    session = require_session(connection, session_id)
     assignments = ", ".join(f"{name} = :{name}" for name in columns)
+    title = columns.get("title")
+    if isinstance(title, str | bytes):
+        index.replace_title(connection, session, title)
     connection.execute(f"UPDATE sessions SET {assignments} WHERE id = :id", {**columns, "id": session_id})
 
 
@@ -46,10 +50,22 @@ def append(connection: sqlite3.Connection, session_id: str, role: Role, parent: 
     return turn_id
 
 
-def insert_parts(connection: sqlite3.Connection, turn_id: int, parts: Iterable[Part]) -> None:
-    """Give a turn its parts; the bytes of its pictures are kept already."""
+def insert_parts(
+    connection: sqlite3.Connection, turn_id: int, parts: Sequence[Part], *, are_final: bool = True
+) -> None:
+    """Give a turn its parts; the bytes of its pictures are kept already.
+
+    Args:
+        connection: In a transaction that writes.
+        turn_id: The turn's id.
+        parts: In order.
+        are_final: They will not change, so that their texts go into the index.
+    """
     for position, part in enumerate(parts):
         connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", (turn_id, position, *_part_columns(part)))
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    if are_final and texts:
+        index.add_turn(connection, turn_id, "\n".join(texts))
 
 
 def mark_example(connection: sqlite3.Connection, message_id: int, is_example: bool) -> None:

@@ -1,12 +1,13 @@
 """What was said in a session: its turns, the labels that were ranked between them, and what of it a model is shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 from chat.conversation import Conversation, Image, Turn, user_turn
 from chat.errors import UsageError
-from chat.generation import CheckpointFacts, Score
+from chat.generation import CheckpointFacts, Score, TextGenerator
 from chat.ranking import Ranking
 from chat.records import Choice, Draft, LeftOut, StoredTurn, examples_of, exchanges_of
 from chat.session import conversation_of
@@ -14,6 +15,12 @@ from chat.talk.commands import parse
 from chat.talk.kept_reply import now
 from chat.talk.marks import parts_of
 from chat.talk.shown import ShownPicture, left_out_count, oldest, shown_pictures, shown_turns
+
+if TYPE_CHECKING:
+    from chat.prompt import Prompt
+
+LABEL_ROOM: Final = 64
+"""Tokens of the context that are kept free for a label."""
 
 Entry = StoredTurn | Choice
 """What the transcript shows in its order."""
@@ -83,6 +90,10 @@ class SaidSession:
     def image_count(self) -> int:
         """Pictures in the conversation."""
         return sum(len(stored.turn.images) for stored in self.turns)
+
+    def place_of(self, turn_id: int) -> int | None:
+        """Which of the turns it is, from 0; None where it is none of them."""
+        return next((place for place, stored in enumerate(self.turns) if stored.id == turn_id), None)
 
     def numbered(self) -> Iterable[tuple[StoredTurn, int]]:
         """The turns, each with the number of its first picture."""
@@ -192,3 +203,35 @@ def marked_message(turns: Iterable[StoredTurn], number: int | None) -> StoredTur
 def _is_finished(reply: StoredTurn) -> bool:
     ending = reply.generation.stop_reason if reply.generation else None
     return bool(reply.turn.text.strip()) and ending is not None and not ending.is_cut
+
+
+def numbers_of(shown: Sequence[Image], known: Sequence[Image]) -> tuple[int, ...]:
+    """The numbers that pictures go by in a session of which the model is shown a part.
+
+    Args:
+        shown: The model's pictures in order.
+        known: All pictures of the session in order, and those of the message being written.
+    """
+    numbers: list[int] = []
+    place = len(known)
+    # From the end: what a model is not shown is the oldest as a rule.
+    for image in reversed(shown):
+        place = next((earlier for earlier in range(place - 1, -1, -1) if known[earlier] == image), 0)
+        numbers.insert(0, place + 1)
+    return tuple(numbers)
+
+
+def prompt_of(conversation: Conversation, generator: TextGenerator, words: str = "") -> "Prompt":
+    """A conversation as the generator takes it; it awaits a reply where the last turn is the user's.
+
+    Args:
+        conversation: What was said.
+        generator: Whose prompt it is.
+        words: What the reply begins with.
+    """
+    # Imported with the first prompt: the first frame does without.
+    from chat.prompt import Label, Prompt, Words, serialize
+
+    awaits_reply = len(conversation.turns) % 2 == 1
+    prompt = serialize(conversation, generator.dialect, open_reply=awaits_reply)
+    return Prompt((*prompt.segments, Label(" "), Words(words))) if words else prompt

@@ -5,6 +5,7 @@ from typing import Final
 
 from chat.context import Overflow
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+from chat.records import Choice
 
 _TURNS: Final = {
     2: "mirrored by EXIF",
@@ -36,6 +37,11 @@ def size_in_words(byte_count: int) -> str:
 def turned_in_words(orientation: int) -> str:
     """How a file asks for its picture to be turned; empty where it does not."""
     return _TURNS.get(orientation, "")
+
+
+def sentence(words: str) -> str:
+    """Words of an error as they begin a line."""
+    return words[:1].upper() + words[1:]
 
 
 def count_in_words(count: int, noun: str) -> str:
@@ -107,15 +113,35 @@ def left_out_in_words(messages: int, pictures: int) -> str:
     return ", nor ".join(parts)
 
 
+def basis_in_words(choice: Choice) -> str:
+    """What the labels were ranked by, as far as the model saw it."""
+    measure = "log-likelihood of a token" if choice.ranking.per_token else "log-likelihood"
+    last = choice.number + len(choice.images) - 1
+    pictures = f"pictures [{choice.number}] to [{last}]" if len(choice.images) > 1 else f"picture [{choice.number}]"
+    history = "the whole history"
+    if choice.left_out:
+        oldest = "message" if choice.left_out == 1 else f"{choice.left_out:,} messages"
+        history = f"the history without the oldest {oldest}"
+    seen = f"{pictures} and {history}" if choice.number else history
+    if choice.turn_id is None:
+        seen = f"{pictures} before any message" if choice.number else "before any message"
+    return f"{measure}, {seen} · not added to the conversation"
+
+
 def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:
     """A checkpoint's short name and what it runs on: `idefics-9b`, `cuda · bf16`."""
     precision = facts.quantization if facts.quantization != "none" else _DTYPES.get(facts.dtype, facts.dtype)
     return facts.short_name, f"{facts.device} · {precision}"
 
 
+def short_name(checkpoint: str) -> str:
+    """The last part of a checkpoint's name."""
+    return checkpoint.rstrip("/").rpartition("/")[2]
+
+
 def label_of(checkpoint: str) -> str:
     """The name that stands beside a checkpoint's replies: at most eight characters."""
-    short = checkpoint.rstrip("/").rpartition("/")[2].lower()
+    short = short_name(checkpoint).lower()
     if len(short) > 8:
         short = short.split("-")[0]
     return short if 0 < len(short) <= 8 else "model"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -25,6 +25,10 @@ from chat.tui.messages import QuitWanted
 from chat.tui.pictures import picture_mode
 from chat.tui.screens.chat import ChatScreen
 from chat.tui.themes import DEFAULT_VARIABLES, INK, PAPER
+
+# Needed with the first other checkpoint, and not for the first frame.
+if TYPE_CHECKING:
+    from chat.talk.offers import Catalogue
 
 STYLES: Final = Path(__file__).with_name("styles")
 """A folder with the rules that the first frame does without."""
@@ -68,6 +72,7 @@ class ChatApp(App[ChatError]):
         continue_latest: bool = False,
         images: Sequence[Image] = (),
         samples: Callable[[], Sequence[Image]] = _no_samples,
+        catalogue: "Callable[[], Catalogue] | None" = None,
     ) -> None:
         """Prepare the program; nothing is opened or loaded before its first frame.
 
@@ -81,6 +86,7 @@ class ChatApp(App[ChatError]):
             continue_latest: Show the session that was changed last.
             images: Pictures to attach to the first message.
             samples: Gives the sample pictures of an empty conversation.
+            catalogue: Opens what knows which other checkpoints there are; called when somebody asks for them.
         """
         # Nothing that the first frame makes is garbage; looking for it would take a tenth of the time.
         gc.disable()
@@ -97,6 +103,7 @@ class ChatApp(App[ChatError]):
         self._chat = ChatScreen(
             load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings, samples=samples
         )
+        self._chat.open_catalogue = catalogue
         if GLYPHS is ASCII:
             self.add_class("-ascii")
 
@@ -148,7 +155,17 @@ class ChatApp(App[ChatError]):
             yield SystemCommand("Picture", "Choose a picture to attach", self._chat.action_attach)
             yield SystemCommand("Paste", "Attach or paste what is in the clipboard", self._chat.action_paste)
             yield SystemCommand("Sessions", "Open an earlier conversation", self._chat.action_sessions)
+            yield SystemCommand("Checkpoint", "Choose what to talk with", self._chat.action_checkpoints)
             yield SystemCommand("New", "Begin a new conversation; this one is kept", self._chat.action_new)
+            yield SystemCommand("Copy", "Copy the last reply", self._chat.copy_last)
+            yield SystemCommand("Details", "Show how and why the last reply ended", self._chat.show_last_details)
+            yield SystemCommand("Times", "Say of each turn when it was said", self._chat.toggle_times)
+            yield SystemCommand("View", "Show the last picture as large as the window", self._chat.view_last)
+            yield SystemCommand("Last turn", "Go to the last turn", self._chat.show_last)
+            yield SystemCommand("Model's view", "Show or hide what the model sees", self._chat.action_model_view)
+            yield SystemCommand(
+                "Tokens of the last reply", "List them and how likely each was", self._chat.action_tokens
+            )
             yield SystemCommand("Stop", "Stop the reply or the loading", self._chat.stop)
             yield SystemCommand("Help", "Show keys and commands", self._chat.action_help)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)

@@ -23,11 +23,18 @@ class Glyphs(NamedTuple):
     down: str = "↓"
     up: str = "↑"
     chosen: str = "✓"
+    playing: str = "▶"
+    paused: str = "‖"
+    turn: str = "○"
+    line_end: str = "↵"
+    pinned: str = "★"
     cut: str = "┄"
 
 
 UNICODE: Final = Glyphs()
-ASCII: Final = Glyphs("*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", "-")
+ASCII: Final = Glyphs(
+    "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", "\\n", "*", "-"
+)
 
 
 def glyphs_for(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> Glyphs:

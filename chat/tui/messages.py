@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from chat.errors import ModelError
+from chat.errors import ModelError, ModelLostError
 from chat.generation import LoadProgress, Reply, Score, TextGenerator
 
 if TYPE_CHECKING:
@@ -39,6 +39,16 @@ class LoadFailed(LoadMessage):
         super().__init__()
         self.error = error
         self.was_cancelled = was_cancelled
+
+
+class ModelLost(Message):
+    """A loaded model is gone."""
+
+    def __init__(self, generator: TextGenerator, error: ModelLostError) -> None:
+        super().__init__()
+        self.generator = generator
+        """The one that is of no use any more."""
+        self.error = error
 
 
 class RunMessage(Message):

@@ -1,45 +1,39 @@
-"""The one thread the model lives on: it loads, reads and replies, and tells about it by messages and a queue alone.
+"""The one thread that asks the model: it reads and replies, and tells about it by messages and a queue alone.
 
-A thread of our own and not a Textual worker, because a program waits for its workers when it ends, and neither the
-import of torch nor one step of a large model can be interrupted. One thread for all of that, because each new thread
-that computes gets its own pool of helper threads.
+A thread of our own and not a Textual worker, because a program waits for its workers when it ends, and a step of a
+large model cannot be interrupted. One thread for all of that, because a model does one thing at a time.
 """
 
-import gc
 import math
-import os
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from chat.context import Count, Overflow, overflow
 from chat.conversation import Conversation
-from chat.errors import CheckpointError, GenerationError, ModelError
-from chat.generation import NO_REPLY, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
+from chat.errors import CheckpointError, GenerationError, ModelError, in_one_line
+from chat.generation import NO_REPLY, CanBeLost, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
+from chat.talk.said import prompt_of
 from chat.tui.messages import (
     ChoiceEnded,
     ChoiceFailed,
     LoadAdvanced,
     LoadEnded,
     LoadFailed,
+    ModelLost,
     PromptCounted,
     ReplyEnded,
     RunFailed,
 )
 
 if TYPE_CHECKING:
-    from chat.prompt import Prompt
     from chat.talk.remedies import Remedy
 
 Job = Callable[[], None]
-
-NICENESS: Final = 5
-"""Of the model's threads; those that torch keeps spinning between two steps would else take a processor from the UI."""
 
 
 class ModelThread:
@@ -61,9 +55,18 @@ class ModelThread:
         threading.Thread(target=self._work, name="model", daemon=True).start()
 
     def load(self, loader: Loader) -> None:
-        """Load a checkpoint."""
+        """Load a checkpoint.
+
+        On a thread of its own: another one may go on replying until this one is ready.
+        """
         stop = self._stop_loading = threading.Event()
-        self._jobs.put(lambda: self._load(loader, stop))
+        threading.Thread(target=self._load, args=(loader, stop), name="load", daemon=True).start()
+
+    def let_go(self, generator: TextGenerator) -> None:
+        """Let go of a model once it has done what it was asked before."""
+        if isinstance(generator, CanBeLost):
+            self.stop_prefill()
+            self._jobs.put(generator.close)
 
     def count(
         self,
@@ -77,12 +80,8 @@ class ModelThread:
 
         On a thread of its own: the message is seen to be sent even while the model is still at its beginning.
         """
-
-        def count() -> None:
-            _let_keys_go_first()
-            self._count(run, generator, conversation, settings, words)
-
-        threading.Thread(target=count, name="count", daemon=True).start()
+        asked = (run, generator, conversation, settings, words)
+        threading.Thread(target=self._count, args=asked, name="count", daemon=True).start()
 
     def prefill(self, generator: TextGenerator, conversation: Conversation) -> None:
         """Compute a conversation whose last message is still being written, until anything else is to be done."""
@@ -118,6 +117,15 @@ class ModelThread:
         stop = self._stop_reply = threading.Event()
         self._jobs.put(lambda: self._score(run, generator, conversation, labels, stop))
 
+    def ask(self, job: Callable[[], Message]) -> None:
+        """Have something else done with the model when it is free, and post what comes of it.
+
+        Args:
+            job: Does it; raises nothing.
+        """
+        self.stop_prefill()
+        self._jobs.put(lambda: self._post(job()))
+
     def stop_loading(self) -> None:
         """Ask the loading to stop at the next place where it can."""
         self._stop_loading.set()
@@ -138,7 +146,6 @@ class ModelThread:
         self.stop_reply()
 
     def _work(self) -> None:
-        _let_keys_go_first()
         while not self._is_closed:
             self._jobs.get()()
 
@@ -151,20 +158,17 @@ class ModelThread:
                 self._is_closed = True
 
     def _load(self, loader: Loader, stop: threading.Event) -> None:
-        # What is imported and loaded stays; looking it over for garbage would hold keys up for a fifth of a second.
-        gc.disable()
         try:
             generator = loader(lambda progress: self._post(LoadAdvanced(progress)), stop)
         except ModelError as error:
             self._post(LoadFailed(error, was_cancelled=stop.is_set()))
         except Exception as error:
             # Whatever torch or a checkpoint's files raise ends here: a thread that died would leave the UI waiting.
-            self._post(LoadFailed(CheckpointError(_in_one_line(error)), was_cancelled=stop.is_set()))
+            self._post(LoadFailed(CheckpointError(in_one_line(error)), was_cancelled=stop.is_set()))
         else:
-            gc.freeze()
             self._post(LoadEnded(generator))
-        finally:
-            gc.enable()
+            if isinstance(generator, CanBeLost):
+                generator.when_lost(lambda error: self._post(ModelLost(generator, error)))
 
     def _count(
         self,
@@ -247,37 +251,5 @@ def _remedies(conversation: Conversation, found: Overflow, count: Count) -> "tup
     return remedies(conversation, found, count)
 
 
-def _let_keys_go_first() -> None:
-    """Make this thread, and those that torch begins from it, yield to the thread that answers keys."""
-    # Only on Linux does a thread have a priority of its own, and a sandbox may keep it as it is.
-    if sys.platform == "linux":
-        with suppress(OSError):
-            thread = threading.get_native_id()
-            niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
-            os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
-
-
-def prompt_of(conversation: Conversation, generator: TextGenerator, words: str = "") -> "Prompt":
-    """A conversation as the generator takes it; it awaits a reply where the last turn is the user's.
-
-    Args:
-        conversation: What was said.
-        generator: Whose prompt it is.
-        words: What the reply begins with.
-    """
-    # Imported with the first prompt: the first frame does without.
-    from chat.prompt import Label, Prompt, Words, serialize
-
-    awaits_reply = len(conversation.turns) % 2 == 1
-    prompt = serialize(conversation, generator.dialect, open_reply=awaits_reply)
-    return Prompt((*prompt.segments, Label(" "), Words(words))) if words else prompt
-
-
 def _model_error(error: Exception) -> ModelError:
-    return error if isinstance(error, ModelError) else GenerationError(_in_one_line(error))
-
-
-def _in_one_line(error: Exception) -> str:
-    """What a foreign error says, in the one line that a message of ours is."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return error if isinstance(error, ModelError) else GenerationError(in_one_line(error))

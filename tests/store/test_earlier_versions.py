@@ -3,18 +3,40 @@
 from pathlib import Path
 
 from chat.conversation import user_turn
+from chat.generation import CheckpointFacts
 from chat.records import LeftOut
+from chat.search import parse_query
 from chat.store import SqliteStore, open_store
 from chat.store.files import backups
-from tests.store.samples import FACTS, SETTINGS, choice, execute, picture, reply
+from tests.store.samples import FACTS, SETTINGS, choice, execute, integrity, picture, reply
 
 UNDO_M005 = (
     "DROP TABLE left_out",
     "DELETE FROM _sqlite_migrations WHERE name = 'm005_left_out'",
+    "PRAGMA user_version = 4",
+)
+UNDO_M004 = (
+    *UNDO_M005,
+    "DROP TRIGGER session_numbered",
+    "DROP TRIGGER turn_counted",
+    "DROP TRIGGER picture_counted",
+    "DROP TRIGGER checkpoint_named",
+    "DROP TABLE words",
+    "DROP INDEX replies_being_written",
+    "DROP INDEX sessions_listed",
+    "DROP INDEX sessions_by_number",
+    "DROP INDEX sessions_shown",
+    "CREATE INDEX sessions_shown ON sessions (updated_at) WHERE deleted_at IS NULL",
+    "ALTER TABLE sessions DROP COLUMN pinned_at",
+    "ALTER TABLE sessions DROP COLUMN number",
+    "ALTER TABLE sessions DROP COLUMN turn_count",
+    "ALTER TABLE sessions DROP COLUMN image_count",
+    "ALTER TABLE sessions DROP COLUMN checkpoint",
+    "DELETE FROM _sqlite_migrations WHERE name = 'm004_search'",
     "PRAGMA user_version = 3",
 )
 UNDO_M003 = (
-    *UNDO_M005,
+    *UNDO_M004,
     "DROP TABLE choice_images",
     "DROP TABLE choice_labels",
     "DROP TABLE choices",
@@ -71,6 +93,34 @@ def test_replies_of_the_first_version_were_of_low_image_detail(store: SqliteStor
     assert answer.turn.text == "Two cats."
     assert answer.generation is not None
     assert (answer.generation.facts.image_detail, answer.generation.token_ids) == ("low", (5, 6, 7))
+    assert len(backups(path)) == 1
+
+
+def test_what_was_said_before_there_was_a_search_is_found(store: SqliteStore, path: Path) -> None:
+    odd = "\0 lone \ud800 half\0way"
+    session_id = store.new_session(title="A talk of mine")
+    message = store.add_user_turn(session_id, user_turn("Which", picture(), f"shape? {odd}"))
+    store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply("A green triangle."))
+    message = store.add_user_turn(session_id, user_turn(picture()))
+    store.save_reply(store.open_reply(message, CheckpointFacts("hub/newest"), SETTINGS), "A blue squ", [1])
+    deleted = store.new_session()
+    store.add_user_turn(deleted, user_turn("No triangle."))
+    store.delete_session(deleted)
+    before, turns = store.find_session(session_id), store.turns(session_id)
+    store.close()
+    execute(path, *UNDO_M004)
+    with open_store(path) as opened:
+        assert opened.find_session(session_id) == before
+        assert [stored.turn.text for stored in opened.turns(session_id)] == [stored.turn.text for stored in turns]
+        for words, number in [("TRIANG", 1), ("a talk", None), ("shape? half", 0), ("way", 0), ("blue squ", 3)]:
+            (hit,) = opened.search(parse_query(words)).hits
+            assert (hit.summary, hit.turn_id) == (before, None if number is None else turns[number].id)
+        opened.rename_session(session_id, "Shapes")
+        assert opened.search(parse_query("talk")).hits == ()
+        opened.restore_session(deleted)
+        assert opened.search(parse_query("triangle")).count == 2
+        assert [hit.summary.id for hit in opened.search(parse_query("")).hits] == [deleted, session_id]
+    assert integrity(path) == "ok"
     assert len(backups(path)) == 1
 
 

@@ -30,7 +30,7 @@ def _fail_on_a_thread(*_: Any) -> None:
 def main() -> None:
     """Run the command as its entry point does."""
     fault, *arguments = sys.argv[1:]
-    chat.cli.chat.loader = lambda request: load  # type: ignore[attr-defined]
+    chat.cli.chat.apart_loader = lambda request: load  # type: ignore[attr-defined]
     ChatScreen.action_help = _fail  # type: ignore[assignment,method-assign]
     chat.tui.screens.attaching.open_image = _fail_on_a_thread  # type: ignore[attr-defined,assignment]
     if fault == "everything":

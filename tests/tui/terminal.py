@@ -9,9 +9,10 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,7 @@ class Terminal:
         cwd: Path | None = None,
         size: tuple[int, int] = (80, 24),
         is_signalled: bool = True,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Start the program; without `is_signalled` no signal tells it that the terminal has hung up."""
         self.output = b""
@@ -41,15 +43,16 @@ class Terminal:
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
                 fcntl.ioctl(0, termios.TIOCNOTTY)
                 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-            environment = {
+            around = {
                 **os.environ,
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
                 "LC_ALL": "C.UTF-8",
                 "PYTHONPATH": str(ROOT),
                 "TEXTUAL_ANIMATIONS": "none",
+                **environment,
             }
-            os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)
+            os.execve(sys.executable, [sys.executable, "-m", module, *arguments], around)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.modes = termios.tcgetattr(self.fd)
         self.status: int | None = None

@@ -9,7 +9,7 @@ from chat.generation import Chunk, GenerationSettings, Reply, StopReason, TextGe
 from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore, continued
-from chat.tui.model_thread import prompt_of
+from chat.talk.said import prompt_of
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, ready, send, until
 
 MakeDesk = Callable[..., Desk]

@@ -39,7 +39,7 @@ def test_what_is_a_command(text: str, call: Call | None) -> None:
 
 def test_completions_are_those_that_begin_so() -> None:
     assert completions("/") == COMMANDS
-    assert [command.name for command in completions("/s")] == ["sessions", "system", "stop", "story"]
+    assert [command.name for command in completions("/s")] == ["sessions", "search", "system", "stop", "story"]
     assert completions("/image ") == completions("/home/x") == completions("") == completions(" /") == ()
 
 
@@ -69,7 +69,7 @@ async def test_the_list_opens_completes_and_runs(make_desk: MakeDesk) -> None:
         await pilot.press("slash", "s")
         commands = desk.screen.query_one(CommandList)
         await until(pilot, lambda: commands.display)
-        await pilot.press("down", "tab")
+        await pilot.press("down", "down", "tab")
         await until(pilot, lambda: desk.text() == "/system ")
         assert not commands.display
         desk.screen.composer._input.text = "/he"

@@ -16,6 +16,7 @@ from chat.tui.screens.sessions import SessionsScreen
 from chat.tui.widgets.log import ConversationLog
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.session_list import SessionList
+from chat.tui.widgets.session_messages import SessionOpened
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, busy, ready, send, until, write
 
 MakeDesk = Callable[..., Desk]
@@ -108,7 +109,7 @@ async def test_the_list_of_sessions_may_be_left_while_a_session_opens(
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(desk.app.screen, SessionsScreen))
         drawn = _hold_drawing(monkeypatch)
-        desk.app.screen.query_one(SessionList).post_message(SessionList.Opened(other))
+        desk.app.screen.query_one(SessionList).post_message(SessionOpened(other))
         # Not by `until`: what waits for idle widgets would wait for the handler that is held up here.
         while desk.screen.session.id != other:
             await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ from chat.conversation import user_turn
 from chat.records import Draft
 from chat.session import SessionStore
 from chat.tui.screens.sessions import SessionsScreen
-from chat.tui.widgets.session_list import SessionOptions
+from chat.tui.widgets.session_keys import SessionOptions
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until, write
 
 MakeDesk = Callable[..., Desk]

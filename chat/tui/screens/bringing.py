@@ -1,6 +1,5 @@
 """How pictures come from elsewhere: from the clipboard, from an address of the web, or chosen among files."""
 
-import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,13 +10,13 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from chat.attachments import dropped_paths, url_in
+from chat.attachments import address_of, dropped_paths, url_in
 from chat.conversation import Conversation, Image, user_turn
 from chat.errors import ChatError, StoreError
 from chat.safe_text import short_line
 from chat.talk.commands import Call, is_command
+from chat.talk.said import prompt_of
 from chat.talk.wording import count_in_words
-from chat.tui.model_thread import prompt_of
 from chat.tui.screens.openings import Opening, Origin, PicturesOpened
 from chat.tui.screens.tasks import TaskScreen
 from chat.tui.widgets.composer import Composer
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
     from chat.clipboard import Clipboard
 
 URL_HINT: Final = "enter sends text · ctrl+o fetches the picture"
-LOCAL: Final = "--local"
-"""Before an address: it may be of this machine or its network."""
-
-_ADDRESS: Final = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*:(?://|(?=\S*,))", re.IGNORECASE)
-"""How an address begins, but that of a file."""
 
 
 class ClipboardRead(Message):
@@ -87,11 +81,8 @@ class BringingScreen(TaskScreen):
     async def command_image(self, call: Call) -> None:
         """Attach pictures by their paths, fetch one, or choose some."""
         typed = f"/{call.name} {call.argument}"
-        flag, _, rest = call.argument.partition(" ")
-        may_be_local = flag == LOCAL
-        address = rest.strip() if may_be_local else call.argument
-        if may_be_local or _ADDRESS.match(address):
-            self.fetch(address, may_be_local=may_be_local, typed=typed)
+        if address := address_of(call.argument):
+            self.fetch(address.url, may_be_local=address.may_be_local, typed=typed)
         elif call.argument:
             paths = dropped_paths(call.argument) or [Path(call.argument)]
             self.attach_paths(paths, Origin.TYPED, typed)

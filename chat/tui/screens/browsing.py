@@ -8,7 +8,7 @@ from textual.events import Resize
 
 from chat.conversation import Image
 from chat.errors import ChatError, StoreError
-from chat.records import Draft, SessionSummary
+from chat.records import Draft
 from chat.session import SessionStore
 from chat.talk.open_session import NOTHING, OpenSession, joined
 from chat.tui.screens.attaching import AttachingScreen
@@ -17,8 +17,6 @@ from chat.tui.widgets.title_bar import TitleBar
 if TYPE_CHECKING:
     from chat.tui.widgets.session_list import SessionList
 
-MOST_SESSIONS: Final = 1_000
-"""Sessions in the list."""
 READING_S: Final = 1.0
 """Seconds after which a warning can have been read; a key that was pressed before is no answer to it."""
 PANE_FROM: Final = 160
@@ -33,20 +31,6 @@ class BrowsingScreen(AttachingScreen):
 
     session_pane: "SessionList | None" = None
     """The list beside the conversation, where there is one."""
-
-    list_problem = ""
-    """Why the sessions could not be read the last time."""
-    _listed: Sequence[SessionSummary] = ()
-
-    def stored_sessions(self) -> Sequence[SessionSummary]:
-        """The sessions, the one changed last first; as they were before where they cannot be read now."""
-        if self._store is not None:
-            try:
-                self._listed, self.list_problem = self._store.sessions(limit=MOST_SESSIONS), ""
-            except StoreError as error:
-                self.list_problem = f"The sessions cannot be read: {error}"
-                self.say(self.list_problem)
-        return self._listed
 
     async def begin(self, store: SessionStore, session_id: str | None, images: Sequence[Image]) -> None:
         """Show a session, or a new one, now that there is a store."""
@@ -141,18 +125,24 @@ class BrowsingScreen(AttachingScreen):
         is_empty = self.session.is_empty
         self.set_class(not is_empty, "-talking")
         self.query_one(TitleBar).show_talking(not is_empty)
-        await self._show_pane()
+        await self.show_pane()
 
     async def on_resize(self, event: Resize) -> None:
         """The sessions have their own pane where there is room for it."""
         if self._session is not None:
-            await self._show_pane()
+            await self.show_pane()
 
-    async def _show_pane(self) -> None:
+    async def show_pane(self) -> None:
+        """Show the sessions as they are now, in their pane, where there is room for one and anything to show."""
         if self._store is None:
             return
-        sessions = self.stored_sessions() if self.app.size.width >= PANE_FROM else ()
-        if not sessions:
+        try:
+            has_pane = self.app.size.width >= PANE_FROM and bool(self._store.sessions(limit=1))
+        except StoreError as error:
+            # What is shown stays as it is.
+            self.say(f"The sessions cannot be read: {error}")
+            return
+        if not has_pane:
             if self.session_pane is not None:
                 pane, self.session_pane = self.session_pane, None
                 await pane.remove()
@@ -162,56 +152,4 @@ class BrowsingScreen(AttachingScreen):
 
             self.session_pane = SessionList(is_pane=True)
             await self.query_one("#panes").mount(self.session_pane, before=0)
-        self.session_pane.show(sessions, self.session.id, self.list_problem)
-
-    async def on_session_list_opened(self, message: "SessionList.Opened") -> None:
-        """Show the session that was chosen in the pane."""
-        await self.change_session(message.session_id)
-
-    async def on_session_list_deleted(self, message: "SessionList.Deleted") -> None:
-        """Take out the session that was chosen in the pane."""
-        problem = await self.delete_session(message.session_id)
-        if problem:
-            self.say(problem)
-        elif self.session_pane is not None:
-            self.session_pane.show_deleted(message.session_id)
-
-    async def on_session_list_restored(self, message: "SessionList.Restored") -> None:
-        """Bring back the session that was taken out in the pane."""
-        if problem := await self.restore_session(message.session_id):
-            self.say(problem)
-            if self.session_pane is not None:
-                self.session_pane.show_deleted(message.session_id)
-
-    async def delete_session(self, session_id: str) -> str:
-        """Take a session out of the list; if it is the open one, a new one is shown. Gives what went wrong, if so."""
-        if self._store is None:
-            return ""
-        is_open = session_id == self.session.id
-        written = self._put_away() if is_open else NOTHING
-        try:
-            if is_open:
-                self._require_kept()
-            # Before anything is taken out: whatever cannot be read then is found out now.
-            fresh = OpenSession(self._store)
-            self._store.delete_session(session_id)
-        except StoreError as error:
-            if is_open:
-                await self._stay(written)
-            return f"Not deleted: {error}"
-        if is_open:
-            await self._show_opened(fresh, fresh.draft)
-        else:
-            await self._show_pane()
-        return ""
-
-    async def restore_session(self, session_id: str) -> str:
-        """Bring a deleted session back. Gives what went wrong, if so."""
-        if self._store is None:
-            return ""
-        try:
-            self._store.restore_session(session_id)
-        except StoreError as error:
-            return f"Not brought back: {error}"
-        await self._show_pane()
-        return ""
+        self.session_pane.show(self.session.id)

@@ -17,18 +17,23 @@ from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.bringing import BringingScreen
+from chat.tui.screens.changing import ChangingScreen
+from chat.tui.screens.copying import CopyingScreen
+from chat.tui.screens.filing import FilingScreen
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.overflowing import OverflowingScreen
 from chat.tui.screens.reading import ReadingScreen
+from chat.tui.screens.replaying import ReplayingScreen
+from chat.tui.screens.seeing import SeeingScreen
+from chat.tui.screens.viewing import ViewingScreen
+from chat.tui.screens.weighing import WeighingScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.status_row import StatusRow
 from chat.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
-    from chat.tui.widgets.log import ConversationLog
     from chat.tui.widgets.notice import BelowNotice
-    from chat.tui.widgets.turn import QueuedTurn
 
 DRAFT_DELAY_S: Final = 1.0
 """Seconds of quiet before an unsent message is kept."""
@@ -40,12 +45,24 @@ PREFILL_DELAY_S: Final = 0.4
 """Seconds of quiet before the model begins to read the message: between two keys it would take time from the next."""
 
 
-class ChatScreen(BringingScreen, OverflowingScreen, ReadingScreen):
+class ChatScreen(
+    BringingScreen,
+    OverflowingScreen,
+    FilingScreen,
+    WeighingScreen,
+    SeeingScreen,
+    ViewingScreen,
+    CopyingScreen,
+    ReplayingScreen,
+    ChangingScreen,
+    ReadingScreen,
+):
     """The conversation, and everything that is reached from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "attach", "Picture", tooltip="Choose a picture to attach"),
         Binding("ctrl+r", "sessions", "Sessions", tooltip="Open an earlier conversation"),
+        Binding("ctrl+t", "model_view", "Model's view", tooltip="Show or hide what the model sees"),
         Binding("ctrl+n", "new", "New", tooltip="Begin a new conversation; this one is kept"),
         Binding("f1", "help", "Help", tooltip="Show these keys and commands"),
         Binding("escape", "back", "Back", show=False, tooltip="Close a list; stop the reply or the loading"),
@@ -99,17 +116,6 @@ class ChatScreen(BringingScreen, OverflowingScreen, ReadingScreen):
         elif not self.leave_pictures_out() and not self.stop():
             self.say_nothing()
 
-    async def action_sessions(self) -> None:
-        """Show the sessions, or go to them where they are in view."""
-        if self._session is None:
-            return
-        if self.session_pane is not None:
-            self.session_pane.focus_search()
-            return
-        from chat.tui.screens.sessions import SessionsScreen
-
-        await self.app.push_screen(SessionsScreen(self))
-
     def action_help(self) -> None:
         """Show keys and commands."""
         from chat.tui.screens.help import HelpScreen
@@ -144,10 +150,6 @@ class ChatScreen(BringingScreen, OverflowingScreen, ReadingScreen):
     async def command_new(self, _: Call) -> None:
         """Begin a new conversation."""
         await self.action_new()
-
-    async def command_sessions(self, _: Call) -> None:
-        """Show the sessions."""
-        await self.action_sessions()
 
     async def command_stop(self, _: Call) -> None:
         """Stop whatever is under way."""
@@ -224,32 +226,23 @@ class ChatScreen(BringingScreen, OverflowingScreen, ReadingScreen):
         elif not self.read_last():
             self.welcome.focus_examples()
 
-    async def on_queued_turn_taken_back(self, message: "QueuedTurn.TakenBack") -> None:
-        """Take a waiting message back."""
-        await self.take_back(message.position, to_edit=message.to_edit)
-        self.composer.focus_text()
-
     # The transcript
 
     @on(MessageInput.Scrolled)
-    def _scroll(self, message: MessageInput.Scrolled) -> None:
+    async def _scroll(self, message: MessageInput.Scrolled) -> None:
         if self._session is None:
             return
         match message.by:
             case -1:
-                self.log_view.scroll_page_up()
+                self.log_view.scroll_page_up(animate=False)
             case 1:
-                self.log_view.scroll_page_down()
+                self.log_view.scroll_page_down(animate=False)
             case -2:
-                self.log_view.scroll_home()
+                await self.log_view.go_first()
             case _:
-                self.log_view.anchor()
+                await self.log_view.go_last()
 
-    def on_conversation_log_end_left(self, message: "ConversationLog.EndLeft") -> None:
+    def show_below(self, lines_below: int | None) -> None:
         """Say that the conversation goes on below, or that it does not any more."""
         if self._below is not None:
-            self._below.show(message.lines_below)
-
-    async def on_earlier_turns_wanted(self) -> None:
-        """Show turns before those in view."""
-        await self.log_view.show_earlier()
+            self._below.show(lines_below)

@@ -2,20 +2,16 @@
 
 import time
 from dataclasses import replace
-from typing import Final
 
 from textual import on
 from textual.timer import Timer
 
 from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader
-from chat.talk.said import AskedChoice
+from chat.talk.said import LABEL_ROOM, AskedChoice
 from chat.tui.messages import ChoiceEnded, ChoiceFailed
 from chat.tui.screens.talk import TalkScreen
 from chat.tui.widgets.status_row import STEP_S, State
-
-LABEL_ROOM: Final = 64
-"""Tokens of the context that are kept free for a label."""
 
 
 class ChoosingScreen(TalkScreen):
@@ -85,7 +81,7 @@ class ChoosingScreen(TalkScreen):
         await self.log_view.drop_choice()
 
     def _stop_steps(self) -> None:
-        self._state = State.READY
+        self._state = self.resting_state
         if self._step is not None:
             self._step.stop()
             self._step = None

@@ -1,7 +1,7 @@
 """What the conversation screen knows of the model: its loading, the status row and the context meter."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual import on, work
 
@@ -11,9 +11,10 @@ from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadPro
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import is_command, parse
-from chat.talk.wording import count_in_words
+from chat.talk.said import prompt_of
+from chat.talk.wording import count_in_words, short_name
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
-from chat.tui.model_thread import ModelThread, prompt_of
+from chat.tui.model_thread import ModelThread
 from chat.tui.screens.keeping import KeepingScreen
 from chat.tui.widgets.status_row import State, Status, StatusRow
 from chat.tui.widgets.title_bar import TitleBar
@@ -22,6 +23,14 @@ from chat.tui.widgets.title_bar import TitleBar
 if TYPE_CHECKING:
     from chat.tui.widgets.log import ConversationLog
     from chat.tui.widgets.notice import Notice
+
+
+class Wanted(NamedTuple):
+    """A checkpoint, and what loads it."""
+
+    name: str
+    is_demonstration: bool
+    load: Loader
 
 
 class ModelScreen(KeepingScreen):
@@ -35,6 +44,10 @@ class ModelScreen(KeepingScreen):
         self._settings = settings
         self._model: ModelThread | None = None
         self._generator: TextGenerator | None = None
+        self._loading: State | None = None
+        """What the program is doing about a checkpoint that is on its way; None where none is."""
+        self._before: Wanted | None = None
+        """What was loaded when another checkpoint was chosen, until that one is ready."""
         self._state = State.NOT_LOADED
         self._progress = LoadProgress("")
         self._is_checking = False
@@ -63,12 +76,17 @@ class ModelScreen(KeepingScreen):
     @property
     def is_loading(self) -> bool:
         """Whether a checkpoint is being loaded."""
-        return self._state in (State.LOADING, State.CANCELLING)
+        return self._loading is not None
 
     @property
     def is_working(self) -> bool:
         """Whether the model is at work on a message."""
         return self._is_checking or (self._session is not None and self._session.is_busy)
+
+    @property
+    def resting_state(self) -> State:
+        """What the program is doing when the model is at work on nothing."""
+        return self._loading or (State.READY if self._generator else State.NOT_LOADED)
 
     def say(self, text: str, *, is_problem: bool = True) -> None:
         """Say something in the line above the composer."""
@@ -85,10 +103,43 @@ class ModelScreen(KeepingScreen):
         if self._model is None:
             self._model = ModelThread(self.post_message)
         self._model.load(self._loader)
-        self._state, self._progress = State.LOADING, LoadProgress("")
+        self._loading, self._progress = State.LOADING, LoadProgress("")
+        self._rest()
         self.log_view.begin_loading()
         self.query_one(TitleBar).show_loading(self._checkpoint, is_demonstration=self._is_demonstration)
         self.show_status()
+
+    def change_checkpoint(self, wanted: Wanted, *, keeps: bool) -> None:
+        """Load another checkpoint.
+
+        Args:
+            wanted: Which.
+            keeps: Have the one that is loaded reply until the other one is ready; else it is let go of first. Where
+                the loading fails or is cancelled, it stays or is loaded again.
+        """
+        if self._generator is not None:
+            self._before = Wanted(self._checkpoint, self._is_demonstration, self._loader)
+            if not keeps:
+                self._let_go(self._generator)
+                self._generator = None
+                self._show_context(None)
+        self._want(wanted)
+        self.start_loading()
+
+    def _let_go(self, generator: TextGenerator) -> None:
+        if self._model is not None:
+            self._model.let_go(generator)
+
+    def _want(self, wanted: Wanted) -> None:
+        self._checkpoint, self._is_demonstration, self._loader = wanted
+
+    def _rest(self) -> None:
+        """Show the state that the program has come to, unless the model is at work."""
+        if not self._state.is_busy:
+            self._state = self.resting_state
+
+    def stop_checking(self) -> None:
+        """Have what is being counted counted again."""
 
     @on(LoadAdvanced)
     def _show_progress(self, message: LoadAdvanced) -> None:
@@ -102,9 +153,13 @@ class ModelScreen(KeepingScreen):
 
     @on(LoadEnded)
     async def _take_generator(self, message: LoadEnded) -> None:
-        self._generator = message.generator
+        if self._generator is not None:
+            # A reply that it is writing comes to its end before; what is being counted is another prompt for the other.
+            self.stop_checking()
+            self._let_go(self._generator)
+        self._generator, self._loading, self._before = message.generator, None, None
         facts = message.generator.facts
-        self._state = State.READY
+        self._rest()
         self.query_one(TitleBar).show_ready(facts)
         self.log_view.show_checkpoint(facts.name, facts.image_size)
         await self.log_view.hide_loading()
@@ -115,7 +170,11 @@ class ModelScreen(KeepingScreen):
 
     @on(LoadFailed)
     def _show_load_failure(self, message: LoadFailed) -> None:
-        self._state = State.NOT_LOADED
+        self._loading = None
+        self._rest()
+        if self._before is not None:
+            self._return_to(self._before, message)
+            return
         self.query_one(TitleBar).show_failed(self._checkpoint)
         problem = "The loading was cancelled" if message.was_cancelled else f"Could not load: {message.error}"
         cure = "/load tries again; what waits is kept"
@@ -123,6 +182,20 @@ class ModelScreen(KeepingScreen):
         if not self.session.waiting:
             self.say(f"{problem} · /load tries again")
         self.show_status()
+
+    def _return_to(self, before: Wanted, message: LoadFailed) -> None:
+        """Go on with the checkpoint that was loaded before."""
+        failed = short_name(self._checkpoint)
+        self._before = None
+        self._want(before)
+        if self._generator is not None:
+            self.query_one(TitleBar).show_ready(self._generator.facts)
+            self.show_status()
+        else:
+            self.start_loading()
+        then = "stays" if self._generator is not None else "is loaded again"
+        why = f"{failed} was not loaded" if message.was_cancelled else f"Could not load {failed}: {message.error}"
+        self.say(f"{why} · {short_name(before.name)} {then}", is_problem=not message.was_cancelled)
 
     def close_model(self) -> None:
         """Tell the model's thread that nobody listens any more."""
@@ -196,21 +269,22 @@ class ModelScreen(KeepingScreen):
         if self._model is not None:
             self._model.stop_prefill()
 
+    def draft_for_model(self) -> Draft:
+        """The message being written, as far as it would reach the model; empty where none of it would."""
+        draft = self.composer.draft
+        # A command never reaches it; its pictures may.
+        draft = Draft("", draft.images) if is_command(draft.text) else draft
+        return draft if draft.text.strip() or draft.images else Draft()
+
     def count_context(self) -> None:
         """Count the conversation and the message being written, for the meter."""
         if self._generator is None or self.is_working:
             return
-        draft = self.composer.draft
-        if is_command(draft.text):
-            # It never reaches the model; its pictures may.
-            draft = Draft("", draft.images)
-        is_message = bool(draft.text.strip() or draft.images)
-        if is_message:
-            conversation = self.session.conversation_with(draft, self._generator.facts)
-        else:
-            conversation = self.session.conversation(self._generator.facts)
+        draft = self.draft_for_model()
+        facts = self._generator.facts
+        conversation = self.session.conversation_with(draft, facts) if draft else self.session.conversation(facts)
         if conversation.turns:
-            self._count(self._generator, conversation, is_message)
+            self._count(self._generator, conversation, bool(draft))
         else:
             self._show_context(0)
 

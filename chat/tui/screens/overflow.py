@@ -15,8 +15,8 @@ from textual.widgets.option_list import Option
 
 from chat.context import Overflow
 from chat.safe_text import printable
-from chat.talk.ways_out import WayOut
 from chat.talk.remedies import Remedy
+from chat.talk.ways_out import WayOut
 
 GRACE_S: Final = 0.4
 """Seconds after it has come up in which enter chooses nothing: it was pressed for what was there before."""

@@ -1,6 +1,5 @@
 """What becomes of a message that does not fit, and of what the model is not shown: the user decides."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -8,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 from chat.context import Overflow
-from chat.errors import UsageError
 from chat.records import Draft
 from chat.talk.commands import Call
+from chat.talk.dropping import drop, dropped_in_words
 from chat.talk.marks import renumbered
 from chat.talk.open_session import OpenSession
 from chat.talk.said import AskedChoice
-from chat.talk.wording import left_out_in_words, overflow_in_words
+from chat.talk.wording import overflow_in_words
 from chat.tui.screens.tasks import TaskScreen
 
 # They come with the first message that does not fit.
@@ -103,31 +102,13 @@ class OverflowingScreen(TaskScreen):
 
     async def command_drop(self, call: Call) -> None:
         """Leave more of the oldest messages, or a picture, out of what the model sees, or nothing any more."""
-        picture = re.fullmatch(r"\[([0-9]{1,9})\]", call.argument)
-        if picture:
-            self._drop_picture(int(picture[1]))
-        elif not re.fullmatch("[0-9]{0,9}", call.argument):
-            raise UsageError(
-                "/drop takes the number of messages: /drop 2, or a picture: /drop [1]; "
-                "/drop 0 shows the model everything again."
-            )
-        elif call.argument and not int(call.argument):
-            self.session.show_all()
-        else:
-            self.session.leave_out(int(call.argument or 1))
+        drop(self.session, call.argument)
         await self._left_out_changed()
-
-    def _drop_picture(self, number: int) -> None:
-        for shown in self.session.shown_pictures():
-            if shown.number == number:
-                self.session.leave_picture_out(shown.turn_id, shown.place)
-                return
-        raise UsageError(f"The model sees no picture [{number}].")
 
     async def _left_out_changed(self) -> None:
         """Show and keep what is left out, and go on."""
         session = self.session
-        self._say_left_out()
+        self.say(dropped_in_words(session), is_problem=False)
         self.save()
         await self.log_view.show_left_out(session.not_shown)
         if session is not self._session:
@@ -136,12 +117,6 @@ class OverflowingScreen(TaskScreen):
         self.send_next()
         self.show_status()
         self.count_context()
-
-    def _say_left_out(self) -> None:
-        words = left_out_in_words(self.session.left_out, len(self.session.not_shown.pictures))
-        kept = "the session keeps all · /drop 0 shows the model everything again"
-        said = f"The model does not see {words}; {kept}" if words else "The model sees everything that was said."
-        self.say(said, is_problem=False)
 
 
 def _is_possible(remedy: "Remedy | None", asked: Draft) -> bool:

@@ -1,6 +1,6 @@
 """All sessions on one screen, for terminals too narrow to have them beside the conversation."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -8,11 +8,30 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Footer, Static
 
-from chat.talk.wording import count_in_words
-from chat.tui.screens.browsing import BrowsingScreen
+from chat.tui.screens.finding import FindingScreen
+from chat.tui.widgets.session_keys import SessionOptions
 from chat.tui.widgets.session_list import SessionList
+from chat.tui.widgets.session_messages import (
+    NextMatchWanted,
+    SessionAct,
+    SessionDeleted,
+    SessionHighlighted,
+    SessionOpened,
+    SessionPinned,
+    SessionRenamed,
+    SessionRestored,
+    SessionsCounted,
+    SessionsWanted,
+)
+from chat.tui.widgets.session_preview import SessionPreview
+
+PREVIEW_FROM: Final = 100
+"""Columns from which there is room to show what was found beside the list."""
+PREVIEW_DELAY_S: Final = 0.08
+"""Seconds for which the pointer rests on a session before that is read."""
 
 
 class SessionsScreen(ModalScreen[None]):
@@ -24,21 +43,32 @@ class SessionsScreen(ModalScreen[None]):
     ]
     AUTO_FOCUS = "#search"
 
-    def __init__(self, conversation: BrowsingScreen) -> None:
+    def __init__(self, conversation: FindingScreen, typed: str = "") -> None:
+        """A list over a conversation.
+
+        Args:
+            conversation: Does what is asked for.
+            typed: What is looked for at first.
+        """
         super().__init__()
         self._conversation = conversation
+        self._typed = typed
+        self._pointed: SessionHighlighted | None = None
+        self._preview_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Title, list, keys."""
+        """Title, list, what was found, keys."""
         with Horizontal(id="sessions-title"):
             yield Static(Content.styled("Sessions", "bold"), markup=False)
             yield Static("", markup=False, id="session-count")
-        yield SessionList()
+        with Horizontal(id="sessions"):
+            yield SessionList(typed=self._typed)
+            yield SessionPreview()
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Show what is stored."""
-        self._show()
+        self._list.show(self._conversation.session.id)
 
     def action_close(self) -> None:
         """Back to the conversation."""
@@ -50,34 +80,85 @@ class SessionsScreen(ModalScreen[None]):
 
         self.app.push_screen(HelpScreen(self.active_bindings))
 
-    def _show(self, problem: str = "") -> None:
-        sessions = self._conversation.stored_sessions()
-        self.query_one("#session-count", Static).update(
-            Content.styled(count_in_words(len(sessions), "session"), "$quiet")
-        )
-        problem = problem or self._conversation.list_problem
-        self.query_one(SessionList).show(sessions, self._conversation.session.id, problem)
+    @property
+    def _list(self) -> SessionList:
+        return self.query_one(SessionList)
 
-    @on(SessionList.Opened)
-    async def _open(self, message: SessionList.Opened) -> None:
+    @property
+    def _preview(self) -> SessionPreview:
+        return self.query_one(SessionPreview)
+
+    @on(SessionsWanted)
+    def _look_up(self, message: SessionsWanted) -> None:
         message.stop()
-        await self._conversation.change_session(message.session_id)
+        self._conversation.look_up(self._list, message)
+
+    @on(SessionsCounted)
+    def _count(self, message: SessionsCounted) -> None:
+        message.stop()
+        self.query_one("#session-count", Static).update(Content.styled(message.words, "$quiet"))
+
+    @on(SessionAct)
+    async def _act(self, message: SessionAct) -> None:
+        message.stop()
+        excerpt = self._preview.excerpt
+        if isinstance(message, SessionOpened) and excerpt is not None and excerpt.summary.id == message.session_id:
+            # The match that is shown, which need not be the newest one.
+            message.turn_id = excerpt.turn_id or message.turn_id
+        problem = await self._conversation.act(message)
         # Something else may be on top by now, or this screen gone.
-        if self.is_active:
+        if not self.is_active:
+            return
+        if isinstance(message, SessionOpened):
             self.dismiss()
-
-    @on(SessionList.Deleted)
-    async def _delete(self, message: SessionList.Deleted) -> None:
-        message.stop()
-        problem = await self._conversation.delete_session(message.session_id)
+            return
         if not problem:
-            self.query_one(SessionList).show_deleted(message.session_id)
-        self._show(problem)
+            self._list.show(self._conversation.session.id)
+        self._tell(message, problem)
 
-    @on(SessionList.Restored)
-    async def _restore(self, message: SessionList.Restored) -> None:
-        message.stop()
-        problem = await self._conversation.restore_session(message.session_id)
+    def _tell(self, message: SessionAct, problem: str) -> None:
+        if isinstance(message, SessionRestored if problem else SessionDeleted):
+            self._list.say_deleted()
         if problem:
-            self.query_one(SessionList).show_deleted(message.session_id)
-        self._show(problem)
+            self._list.say(problem, is_problem=True)
+        elif isinstance(message, SessionPinned):
+            self._list.say("pinned · it stands before the others" if message.is_pinned else "not pinned any more")
+        elif isinstance(message, SessionRenamed):
+            self._list.say("renamed" if message.title.strip() else "called after its first words again")
+
+    # What was found
+
+    @on(SessionHighlighted)
+    def _highlight(self, message: SessionHighlighted) -> None:
+        message.stop()
+        self._pointed = message
+        self._preview_later()
+
+    def on_resize(self) -> None:
+        """Show what was found where there is room for it."""
+        self._preview_later()
+
+    def _preview_later(self) -> None:
+        has_room = self.app.size.width >= PREVIEW_FROM
+        self._preview.display = has_room
+        self.query_one(SessionOptions).has_preview = has_room
+        if self._preview_timer is not None:
+            self._preview_timer.stop()
+        if has_room:
+            self._preview_timer = self.set_timer(PREVIEW_DELAY_S, self._show_preview)
+
+    async def _show_preview(self) -> None:
+        pointed = self._pointed
+        if pointed is None or pointed.hit is None:
+            await self._preview.clear()
+            return
+        hit = pointed.hit
+        self._conversation.look_into(self._preview, hit.summary.id, pointed.words, hit.turn_id)
+
+    @on(NextMatchWanted)
+    def _show_next(self, message: NextMatchWanted) -> None:
+        message.stop()
+        excerpt = self._preview.excerpt
+        if excerpt is not None and excerpt.count > 1:
+            summary = excerpt.summary
+            self._conversation.look_into(self._preview, summary.id, self._preview.words, excerpt.turn_id, 1)

@@ -12,15 +12,16 @@ from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft, StoredTurn
 from chat.talk.marks import renumbered
 from chat.talk.said import words_of
-from chat.talk.wording import overflow_in_words
-from chat.tui.messages import PromptCounted, ReplyEnded, RunFailed
+from chat.talk.wording import overflow_in_words, sentence
+from chat.tui.messages import ModelLost, PromptCounted, ReplyEnded, RunFailed
 from chat.tui.screens.following import FollowingScreen
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
 
-# Computed on the model's thread.
+# What is computed on the model's thread, and what comes after the first frame.
 if TYPE_CHECKING:
     from chat.talk.remedies import Remedy
+    from chat.tui.widgets.turn import QueuedTurn
 
 
 class TalkScreen(FollowingScreen):
@@ -47,7 +48,10 @@ class TalkScreen(FollowingScreen):
         if session is not self._session:
             return
         self.keep_draft()
-        if self._generator is None and self._state is State.NOT_LOADED:
+        await self.log_view.go_last()
+        if session is not self._session:
+            return
+        if self._generator is None and not self.is_loading:
             self.start_loading()
         if self._generator is None or self.is_working:
             await self.show_waiting()
@@ -66,7 +70,6 @@ class TalkScreen(FollowingScreen):
             await self.show_waiting()
             return
         await self.turns_changed()
-        self.log_view.anchor()
         self.show_status()
 
     def send_next(self) -> None:
@@ -164,6 +167,11 @@ class TalkScreen(FollowingScreen):
         self.keep_draft()
         self.send_next()
 
+    async def on_queued_turn_taken_back(self, message: "QueuedTurn.TakenBack") -> None:
+        """Take a waiting message back."""
+        await self.take_back(message.position, to_edit=message.to_edit)
+        self.composer.focus_text()
+
     async def refuse(self, reason: str, *, can_wait: bool = False) -> None:
         """Tell why the first waiting message was not sent.
 
@@ -195,7 +203,7 @@ class TalkScreen(FollowingScreen):
 
     async def _end_reply(self, end: Callable[[], StoredTurn], error: str = "") -> None:
         self.stop_following()
-        self._state = State.READY
+        self._state = self.resting_state
         session, ended = self.session, end()
         self.save()
         await self.log_view.finish_reply(ended, error)
@@ -206,6 +214,19 @@ class TalkScreen(FollowingScreen):
         self.send_next()
         self.prefill_draft()
 
+    @on(ModelLost)
+    def _take_loss(self, message: ModelLost) -> None:
+        """Say that the model is gone; what is asked of it fails by itself, and what waits is kept."""
+        if message.generator is not self._generator:
+            return
+        self._generator = None
+        self.stop_checking()
+        self._rest()
+        if not self.is_loading:
+            self.query_one(TitleBar).show_failed(self._checkpoint)
+        self.show_status()
+        self.say(f"{sentence(str(message.error))} · /load loads it again")
+
     def stop(self) -> bool:
         """Stop the reply, or else the loading; tells whether there was anything to stop."""
         if self._model is None:
@@ -213,9 +234,10 @@ class TalkScreen(FollowingScreen):
         if self.session.is_replying:
             self._model.stop_reply()
             self._state = State.STOPPING
-        elif self._state is State.LOADING:
+        elif self._loading is State.LOADING:
             self._model.stop_loading()
-            self._state = State.CANCELLING
+            self._loading = State.CANCELLING
+            self._rest()
         else:
             return False
         self.show_status()
@@ -231,6 +253,6 @@ class TalkScreen(FollowingScreen):
         if self.session.is_replying:
             if self._model is not None:
                 self._model.stop_reply()
-            self._state = State.READY
+            self._state = self.resting_state
             self.session.fail(StopReason.CANCELLED)
         self.keep_draft(is_last=True)

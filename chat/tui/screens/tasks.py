@@ -21,9 +21,6 @@ from chat.tui.screens.browsing import BrowsingScreen
 if TYPE_CHECKING:
     from chat.tasks.recipes import Recipe
 
-STORY_REQUEST = "Use the image to write a story."
-"""The instruction of IDEFICS's guide, as a message."""
-
 
 class RecipeWritten(Message):
     """A recipe lies in its file, or could not be written."""
@@ -78,6 +75,8 @@ class TaskScreen(BrowsingScreen):
 
     async def command_story(self, _: Call) -> None:
         """Ask for a story about the pictures."""
+        from chat.tasks.prompts import STORY_REQUEST
+
         await self.submit(Draft(STORY_REQUEST, self._take_shown("/story")))
 
     async def command_each(self, call: Call) -> None:

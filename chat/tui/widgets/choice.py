@@ -10,7 +10,7 @@ from textual.widgets import Static
 from chat.conversation import Image
 from chat.records import Choice
 from chat.safe_text import printable
-from chat.talk.wording import elided, label_of
+from chat.talk.wording import basis_in_words, elided, label_of
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.turn import TurnView, picture_name
 
@@ -121,18 +121,3 @@ def _aligned(numbers: Sequence[str]) -> list[str]:
     """Numbers with their last digits below each other."""
     width = max(len(number) for number in numbers)
     return [number.rjust(width) for number in numbers]
-
-
-def basis_in_words(choice: Choice) -> str:
-    """What the labels were ranked by, as far as the model saw it."""
-    measure = "log-likelihood of a token" if choice.ranking.per_token else "log-likelihood"
-    last = choice.number + len(choice.images) - 1
-    pictures = f"pictures [{choice.number}] to [{last}]" if len(choice.images) > 1 else f"picture [{choice.number}]"
-    history = "the whole history"
-    if choice.left_out:
-        oldest = "message" if choice.left_out == 1 else f"{choice.left_out:,} messages"
-        history = f"the history without the oldest {oldest}"
-    seen = f"{pictures} and {history}" if choice.number else history
-    if choice.turn_id is None:
-        seen = f"{pictures} before any message" if choice.number else "before any message"
-    return f"{measure}, {seen} · not added to the conversation"

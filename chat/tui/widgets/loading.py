@@ -29,8 +29,15 @@ class LoadingTurn(TurnView):
             progress: How far it has come.
         """
         super().__init__(Content.styled(printable(label_of(checkpoint), multiline=False), "bold $quiet"))
+        self._checkpoint = checkpoint
         self._started = started
         self._shown = self._progress_content(progress)
+
+    def again(self) -> "LoadingTurn":
+        """One that shows the same, to be mounted anew."""
+        turn = LoadingTurn(self._checkpoint, self._started, LoadProgress(""))
+        turn._shown = self._shown
+        return turn
 
     def compose_body(self) -> ComposeResult:
         """One text of two lines."""

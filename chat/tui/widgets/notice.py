@@ -1,6 +1,7 @@
 """One line above the status row: why something was not done, or what was found out."""
 
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from chat.safe_text import printable
@@ -30,10 +31,17 @@ class Notice(Static):
 
 
 class BelowNotice(Static):
-    """Says that the conversation goes on below what is in view."""
+    """Says that the conversation goes on below what is in view; a click goes there."""
+
+    class Wanted(Message):
+        """The end is to be shown."""
 
     def __init__(self) -> None:
         super().__init__(markup=False)
+
+    def on_click(self) -> None:
+        """Ask for the end."""
+        self.post_message(self.Wanted())
 
     def show(self, lines_below: int | None) -> None:
         """Show how many lines came since the end was left; None when it is in view."""

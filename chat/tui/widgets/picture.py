@@ -5,6 +5,7 @@ from collections.abc import Callable
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
@@ -54,6 +55,15 @@ class PictureView(Widget):
             self.view = view
             self.error = error
 
+    class Opened(Message):
+        """The picture was clicked."""
+
+        def __init__(self, image: Image, *, is_double: bool) -> None:
+            super().__init__()
+            self.image = image
+            self.is_double = is_double
+            """Whether it was clicked twice in a row."""
+
     def __init__(self, image: Image, box: Box = turn_box, *, is_stand_in: bool = False) -> None:
         """Show a picture.
 
@@ -87,6 +97,10 @@ class PictureView(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As high as its picture."""
         return self.cells[1]
+
+    def on_click(self, event: Click) -> None:
+        """Tell of it; whether that opens it, others know."""
+        self.post_message(self.Opened(self.image, is_double=event.chain > 1))
 
     def render_line(self, y: int) -> Strip:
         """A line of the picture, or an empty one until it is there."""

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.events import Click
+from textual.message import Message
 from textual.widgets import Static
 
 from chat.safe_text import printable
@@ -53,6 +55,18 @@ class Status(NamedTuple):
     """What the key does."""
 
 
+class Meter(Static):
+    """How full the context is."""
+
+    class Clicked(Message):
+        """It was clicked: what takes the room is to be shown."""
+
+    def on_click(self, event: Click) -> None:
+        """Tell so."""
+        event.stop()
+        self.post_message(self.Clicked())
+
+
 class StatusRow(Horizontal):
     """State at the left, context at the right."""
 
@@ -67,7 +81,7 @@ class StatusRow(Horizontal):
     def compose(self) -> ComposeResult:
         """Two texts."""
         yield Static(self._state_content(), id="state", markup=False)
-        yield Static("", id="meter", markup=False)
+        yield Meter("", id="meter", markup=False)
 
     def show(self, status: Status) -> None:
         """Show a state. While the model is at work it is shown again and again: then its sign turns."""

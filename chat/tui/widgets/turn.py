@@ -1,14 +1,15 @@
 """The turns of the transcript: what was said, what is being said, and what waits to be sent."""
 
 from collections.abc import Container
-from typing import ClassVar, Final
+from datetime import datetime
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.events import Click
+from textual.events import Blur, Click
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
@@ -16,14 +17,12 @@ from textual.widgets import Static
 from chat.conversation import Image, Text, Turn
 from chat.records import Draft, StoredTurn
 from chat.safe_text import printable
+from chat.talk.details import clock_in_words, details_of
 from chat.talk.wording import ending_in_words, label_of, shown_part
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.figure import Figures
-from chat.tui.widgets.growing_text import GrowingText
-from chat.tui.widgets.markdown import markdown_widget
-
-MOST_TAIL: Final = 1_500
-"""Characters of a reply being written that are laid out anew with every word."""
+from chat.tui.widgets.picture import PictureView
+from chat.tui.widgets.reply_text import ReplyText
 
 
 class TurnView(Horizontal):
@@ -35,13 +34,17 @@ class TurnView(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Gutter and body."""
-        yield Static(self._label, classes="gutter", markup=False)
+        yield Static(self.gutter_content(), classes="gutter", markup=False)
         with Vertical(classes="body"):
             yield from self.compose_body()
 
     def compose_body(self) -> ComposeResult:
         """What is said."""
         raise NotImplementedError
+
+    def gutter_content(self) -> Content:
+        """Who speaks, and below it whatever else is known of the turn in a word."""
+        return self._label
 
 
 class SaidTurn(TurnView, can_focus=True):
@@ -52,6 +55,12 @@ class SaidTurn(TurnView, can_focus=True):
         Binding("down,j", "ask('next')", "Next", show=False, key_display="↓", tooltip="Go to the turn below"),
         Binding("home,g", "ask('first')", "First", show=False, tooltip="Go to the first turn"),
         Binding("end,G", "ask('last')", "Last", show=False, tooltip="Go to the last turn"),
+        Binding("ctrl+end", "ask('bottom')", "End", show=False, tooltip="Go to the end, and follow it"),
+        Binding("c", "ask('copy')", "Copy", tooltip="Copy the turn as it was written"),
+        Binding("y", "ask('code')", "Code", show=False, tooltip="Copy its code blocks, one after the other"),
+        Binding("i", "ask('details')", "Details", tooltip="Show when it was said, how and why it ended"),
+        Binding("enter", "ask('view')", "View", show=False, tooltip="Show its pictures as large as the window"),
+        Binding("p", "ask('prompt')", "Model's view", show=False, tooltip="Show what the model sees up to this turn"),
     ]
 
     class Asked(Message):
@@ -62,14 +71,65 @@ class SaidTurn(TurnView, can_focus=True):
             self.turn = turn
             self.name = name
 
+    class ViewWanted(Message):
+        """A picture of the turn is to be shown as large as the window."""
+
+        def __init__(self, turn: "SaidTurn", image: Image) -> None:
+            super().__init__()
+            self.turn = turn
+            self.image = image
+
     def __init__(self, label: Content, stored: StoredTurn | None) -> None:
         super().__init__(label)
         self.stored = stored
         """The turn; None for a reply that is still being written."""
+        self._shows_time = False
+        self._was_clicked = False
 
     def action_ask(self, name: str) -> None:
         """Ask for what a key means."""
         self.post_message(self.Asked(self, name))
+
+    def gutter_content(self) -> Content:
+        """Who speaks, and the notes below."""
+        return Content("\n").join([self._label, *self.gutter_notes()])
+
+    def gutter_notes(self) -> list[Content]:
+        """What stands below the name, a line each."""
+        if not self._shows_time or self.stored is None:
+            return []
+        return [Content.styled(line, "$quiet") for line in clock_in_words(self.stored.created_at, datetime.now())]
+
+    def show_gutter(self) -> None:
+        """Show the notes as they are; a turn that is not mounted yet shows what it has then."""
+        for gutter in self.query(".gutter").results(Static):
+            gutter.update(self.gutter_content())
+
+    def show_time(self, shows_time: bool) -> None:
+        """Show when it was said, or do not."""
+        self._shows_time = shows_time
+        self.show_gutter()
+
+    async def toggle_details(self) -> None:
+        """Show what is known of the turn below it, or do not any more."""
+        shown = self.query(".details")
+        if shown:
+            await shown.remove()
+        elif self.stored is not None:
+            lines = Content("\n").join(Content(printable(line, multiline=False)) for line in details_of(self.stored))
+            await self.query_one(".body").mount(Static(lines, markup=False, classes="details"))
+
+    @on(PictureView.Opened)
+    def _open_picture(self, message: PictureView.Opened) -> None:
+        """The first click on a picture chooses its turn, the second opens it."""
+        message.stop()
+        if self._was_clicked or message.is_double:
+            self.post_message(self.ViewWanted(self, message.image))
+        self._was_clicked = True
+
+    @on(Blur)
+    def _forget_click(self) -> None:
+        self._was_clicked = False
 
 
 class UserTurn(SaidTurn):
@@ -78,7 +138,8 @@ class UserTurn(SaidTurn):
     def __init__(
         self, stored: StoredTurn, first_number: int, image_size: int | None, left_out: Container[int] = ()
     ) -> None:
-        super().__init__(_user_label(stored.is_example), stored)
+        super().__init__(Content.styled("You", "bold $text-primary"), stored)
+        self._is_example = stored.is_example
         self._left_out = left_out
         self.turn_id = stored.id
         self._turn = stored.turn
@@ -100,15 +161,13 @@ class UserTurn(SaidTurn):
 
     def show_example(self, is_example: bool) -> None:
         """Show whether the message, with the reply to it, is an example."""
-        self._label = _user_label(is_example)
-        # The turn may not be mounted yet; it shows what it has then.
-        for gutter in self.query(".gutter").results(Static):
-            gutter.update(self._label)
+        self._is_example = is_example
+        self.show_gutter()
 
-
-def _user_label(is_example: bool) -> Content:
-    example = [("\nexample", "italic $quiet")] if is_example else []
-    return Content.assemble(("You", "bold $text-primary"), *example)
+    def gutter_notes(self) -> list[Content]:
+        """Whether it is an example, before the others."""
+        example = [Content.styled("example", "italic $quiet")] if self._is_example else []
+        return [*example, *super().gutter_notes()]
 
 
 class SystemTurn(TurnView):
@@ -124,7 +183,18 @@ class SystemTurn(TurnView):
 
 
 class ReplyTurn(SaidTurn):
-    """What the model said or is saying: plain text while it is written, Markdown when it is complete."""
+    """What the model said or is saying."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "number_sign",
+            "ask('tokens')",
+            "Tokens",
+            show=False,
+            key_display="#",
+            tooltip="List the reply's tokens and how likely each was",
+        ),
+    ]
 
     def __init__(self, checkpoint: str, stored: StoredTurn | None = None, error: str = "") -> None:
         """A reply.
@@ -136,50 +206,33 @@ class ReplyTurn(SaidTurn):
         """
         super().__init__(Content.styled(printable(label_of(checkpoint), multiline=False), "bold $quiet"), stored)
         self._error = error
-        self._settled = 0
 
     def compose_body(self) -> ComposeResult:
         """Nothing yet, or the whole reply."""
-        if self.stored is None:
-            yield GrowingText(self._with_caret(""), classes="said")
-        else:
-            yield from self._complete(self.stored)
+        yield ReplyText(self.stored.turn.text if self.stored is not None else None)
+        if self.stored is not None:
+            yield from self._ending_views(self.stored)
 
     def stream(self, text: str, *, calmly: bool) -> bool:
-        """Show what has been said so far, as `GrowingText.grow` does."""
-        tail = next(iter(self.query(GrowingText)), None)
-        if tail is None:
-            return False
-        words = shown_part(printable(text))[self._settled :]
-        if len(words) > MOST_TAIL and (end := words.rfind("\n")) > 0:
-            # Whole lines do not change any more; laying them out again with every word would slow typing down.
-            self.query_one(".body").mount(Static(Content(words[:end]), markup=False, classes="said"), before=tail)
-            self._settled += end + 1
-            tail.update(self._with_caret(words[end + 1 :]))
-            return True
-        return tail.grow(self._with_caret(words), calmly=calmly)
+        """Show what has been said so far, as `ReplyText.stream` does."""
+        words = next(iter(self.query(ReplyText)), None)
+        return words is not None and words.stream(text, calmly=calmly)
 
     async def finish(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""
         self.stored, self._error = stored, error
-        body = self.query_one(".body")
         with self.app.batch_update():
-            await body.remove_children()
-            await body.mount_all(self._complete(stored))
+            await self.query_one(ReplyText).finish(stored.turn.text)
+            await self.query_one(".body").mount_all(self._ending_views(stored))
+        self.show_gutter()
 
-    def _with_caret(self, text: str) -> Content:
-        return Content.assemble(text, (GLYPHS.caret, "$accent"))
-
-    def _complete(self, stored: StoredTurn) -> list[Widget]:
-        text = shown_part(printable(stored.turn.text))
-        widgets: list[Widget] = []
-        if text.strip():
-            widgets.append(markdown_widget(text) or Static(Content(text), markup=False, classes="said"))
+    def _ending_views(self, stored: StoredTurn) -> list[Widget]:
+        """How it ended, where that is not plain."""
         if ending := self._ending(stored):
-            widgets.append(Static(Content.styled(f"{GLYPHS.warning} {ending}", "$text-warning"), markup=False))
-        elif not widgets:
-            widgets.append(Static(Content.styled("(no words)", "$quiet"), markup=False))
-        return widgets
+            return [Static(Content.styled(f"{GLYPHS.warning} {ending}", "$text-warning"), markup=False)]
+        if not stored.turn.text.strip():
+            return [Static(Content.styled("(no words)", "$quiet"), markup=False)]
+        return []
 
     def _ending(self, stored: StoredTurn) -> str:
         generation = stored.generation

@@ -18,7 +18,6 @@ from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.widgets.picture import PictureView, fixed_box
 
 EXAMPLES: Final = ("What is in the picture?", "How many shapes are there?", "What is on the left?")
-FULL_MODEL: Final = "idefics-chat --checkpoint HuggingFaceTB/SmolVLM-Instruct"
 
 _DEMONSTRATION = Content.assemble(
     "The bundled model is a ", ("demonstration", "bold"), ": it knows coloured shapes and nothing else."
@@ -96,6 +95,12 @@ class Welcome(Vertical):
                 yield Static(_DEMONSTRATION if self._is_demonstration else _ANY_MODEL, markup=False, id="about")
         yield Static(self._ways_on(), markup=False, id="ways-on")
 
+    def show_model(self, *, is_demonstration: bool) -> None:
+        """Tell what there is to talk with."""
+        self._is_demonstration = is_demonstration
+        self.query_one("#about", Static).update(_DEMONSTRATION if is_demonstration else _ANY_MODEL)
+        self.query_one("#ways-on", Static).update(self._ways_on())
+
     async def show_samples(self, samples: Sequence[Image]) -> None:
         """Show the first of the sample pictures, and the questions about it."""
         self._samples, self._shown = samples, 0
@@ -136,7 +141,7 @@ class Welcome(Vertical):
     def _ways_on(self) -> Content:
         rows = [("Your picture", Content.assemble(("ctrl+o", "bold"), " choose · drop it here · or type its path"))]
         if self._is_demonstration:
-            rows.append(("A full model", Content(FULL_MODEL)))
+            rows.append(("A full model", Content.assemble(("ctrl+l", "bold"), " see sizes and what fits this machine")))
         return Content("\n").join(Content.assemble((f"{name:<14}", "$quiet"), way) for name, way in rows)
 
     @on(Examples.OtherSample)

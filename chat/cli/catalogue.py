@@ -1,0 +1,151 @@
+"""What can be chosen to talk with: the bundled checkpoint, those on this machine, and well-known ones of the hub."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from chat.checkpoints import BUNDLED, request
+from chat.cli.compose import apart_loader
+from chat.errors import ChatError
+from chat.generation import CheckpointFacts, Loader
+from chat.talk.offers import AUTO, QUANTIZED, Offer, Place, Way
+from chat.talk.wording import size_in_words
+
+if TYPE_CHECKING:
+    from chat.models.headers import TensorHeader
+    from chat.models.survey import Choice, Device
+
+WELL_KNOWN: Final = (
+    ("HuggingFaceTB/SmolVLM-256M-Instruct", 0.5),
+    ("HuggingFaceTB/SmolVLM-500M-Instruct", 1.0),
+    ("HuggingFaceTB/SmolVLM-Instruct", 4.5),
+    ("HuggingFaceTB/SmolVLM2-2.2B-Instruct", 0),
+    ("HuggingFaceM4/idefics2-8b", 16),
+    ("HuggingFaceM4/Idefics3-8B-Llama3", 17),
+    ("HuggingFaceM4/idefics-9b-instruct", 18),
+    ("HuggingFaceM4/idefics-80b-instruct", 160),
+)
+"""Instruct checkpoints of the hub with the GB to fetch, as their cards and documents tell; 0 where they do not."""
+
+_DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+_SHORT: Final = {dtype: short for short, dtype in _DTYPES.items()}
+
+
+class MachineCatalogue:
+    """A `Catalogue` of this machine."""
+
+    def __init__(self, **options: Any) -> None:
+        """Know no checkpoint yet.
+
+        Args:
+            options: `device` and `image_detail`, as every checkpoint is to be loaded with.
+        """
+        self._options = options
+
+    def machine(self) -> str:
+        """See `Catalogue.machine`."""
+        *accelerators, main = self._devices
+        found = [f"{device.name} {size_in_words(device.free)} free" for device in accelerators]
+        processors = main.words.rpartition(", ")[2]
+        return " · ".join([processors, f"{size_in_words(main.free)} free", *(found or ["no accelerator"])])
+
+    def offers(self, loaded: CheckpointFacts | None) -> Sequence[Offer]:
+        """See `Catalogue.offers`."""
+        from chat.models.hub import cached_names
+
+        # What is free may be another amount by now.
+        self.__dict__.pop("_devices", None)
+        here = list(dict.fromkeys([BUNDLED, *([loaded.name] if loaded else []), *cached_names()]))
+        known = [
+            Offer(name, Place.REMOTE, int(size * 1e9), is_about=True) for name, size in WELL_KNOWN if name not in here
+        ]
+        return [*(self._examined_or_problem(name, loaded) for name in here), *known]
+
+    def examine(self, name: str, loaded: CheckpointFacts | None, *, asks_hub: bool) -> Offer:
+        """See `Catalogue.examine`."""
+        from chat.models.survey import choices, recommended
+
+        config, tensors, place = _described(name, asks_hub=asks_hub)
+        now, then = self._devices, _with_room(self._devices, loaded)
+        found = choices(config, tensors, then, name=name)
+        best = recommended(found)
+        beside = {_precision(choice): choice for choice in choices(config, tensors, now, name=name)}
+        ways = tuple(self._way(choice, _is_whole(beside[_precision(choice)]), then) for choice in found)
+        size = sum(tensor.bytes for tensor in tensors.values())
+        return Offer(name, place, size, ways=ways, best=_precision(best) if best else "")
+
+    def loader(self, name: str, precision: str) -> Loader:
+        """See `Catalogue.loader`."""
+        how = {"quantize": precision} if precision in QUANTIZED else {"dtype": _DTYPES.get(precision, AUTO)}
+        return apart_loader(request(name, **how, **self._options))
+
+    @functools.cached_property
+    def _devices(self) -> "list[Device]":
+        """Those that may be computed on, and main memory last: all, or the one that the user named."""
+        from chat.apart.devices import devices_apart
+
+        wanted = self._options.get("device", AUTO)
+        found = devices_apart()
+        named = [device for device in found if device.name in (wanted, f"{wanted}:0", "cpu")]
+        return found if wanted == AUTO else named
+
+    def _examined_or_problem(self, name: str, loaded: CheckpointFacts | None) -> Offer:
+        try:
+            return self.examine(name, loaded, asks_hub=False)
+        except ChatError as error:
+            return Offer(name, Place.FOLDER if Path(name).is_dir() else Place.CACHED, problem=str(error))
+
+    def _way(self, choice: "Choice", is_whole_beside: bool, then: "Sequence[Device]") -> Way:
+        need = choice.need
+        most = max(device.free for device in then)
+        return Way(
+            precision=_precision(choice),
+            weights=need.weights,
+            state=need.state,
+            pictures=need.pictures,
+            working=need.working,
+            tokens=need.tokens,
+            device=choice.device,
+            room=choice.tokens,
+            is_spread=choice.is_spread,
+            short=max(0, need.total - most),
+            fits_beside=is_whole_beside,
+        )
+
+
+def _described(name: str, *, asks_hub: bool) -> "tuple[dict[str, Any], dict[str, TensorHeader], Place]":
+    """A checkpoint's config and the headers of its weights, and where it is."""
+    from chat.models.hub import described, is_cached
+
+    asked = request(name)
+    place = Place.BUNDLED if asked.is_demonstration else Place.REMOTE
+    if place is Place.REMOTE:
+        place = Place.CACHED if is_cached(asked) else Place.REMOTE
+    config, tensors, commit = described(asked, asks_hub=asks_hub)
+    return config, tensors, Place.FOLDER if place is Place.REMOTE and commit is None else place
+
+
+def _precision(choice: "Choice") -> str:
+    return choice.quantize if choice.quantize != "none" else _SHORT[choice.dtype]
+
+
+def _is_whole(choice: "Choice") -> bool:
+    """Whether it fits as it is, with all of its weights where they are computed with."""
+    return bool(choice.device) and not choice.is_spread
+
+
+def _with_room(now: "Sequence[Device]", loaded: CheckpointFacts | None) -> "list[Device]":
+    """The devices as they are once what is loaded is let go of."""
+    from chat.models.estimate import estimate
+
+    if loaded is None:
+        return list(now)
+    try:
+        config, tensors, _ = _described(loaded.name, asks_hub=False)
+    except ChatError:
+        # Its files are gone since: nobody can tell any more what it takes.
+        return list(now)
+    taken = estimate(config, tensors, dtype=loaded.dtype, quantize=loaded.quantization).weights
+    return [replace(device, free=device.free + taken * (device.name == loaded.device)) for device in now]

@@ -1,0 +1,75 @@
+"""Help, leaving, loading, and messages that were not sent."""
+
+from typing import Final
+
+from chat.errors import UsageError
+from chat.plain.attaching import take_message
+from chat.plain.commands.group import CommandGroup
+from chat.plain.unsent import Unsent
+from chat.plain.words import help_lines
+from chat.records import Draft
+from chat.talk.commands import Call
+
+_STEPS: Final = (
+    "Type a message and press enter. A line that ends with a backslash goes on in the next; a space in front of a "
+    "line makes it a message, whatever it begins with.",
+    "The path of a picture attaches it to the next message; words behind the path are that message. [1] in a message "
+    "places picture 1 there; without such marks pictures come first.",
+    "Ctrl+C stops a reply and keeps what was said; at an empty prompt, pressed twice, it leaves. So does ctrl+d. "
+    "Lines typed while the model answers are taken in order.",
+    "In a pipe or a file every line is a message or a command, and blank lines are skipped.",
+)
+
+
+class GeneralCommands(CommandGroup):
+    """What is about no conversation in particular."""
+
+    def command_help(self, _: Call) -> None:
+        """List the commands, and how to begin."""
+        from chat.plain.commands import available
+
+        for line in help_lines(available(), _STEPS):
+            self.say(line)
+
+    def command_quit(self, _: Call) -> None:
+        """Leave."""
+        self.talk.is_over = True
+
+    def command_load(self, _: Call) -> None:
+        """Load the checkpoint, and wait for it."""
+        model = self.talk.model
+        if model.generator is not None:
+            self.say("The checkpoint is loaded.")
+            return
+        model.ready()
+        self.say("Loaded.")
+
+    def command_stop(self, _: Call) -> None:
+        """Stop the loading."""
+        model = self.talk.model
+        if not model.is_loading:
+            raise UsageError("There is nothing to stop; ctrl+c stops a reply while it is written.")
+        model.stop_loading()
+        self.say("The loading stops.")
+
+    def command_send(self, _: Call) -> None:
+        """Send what was kept; or the attached pictures, as they are."""
+        talk = self.talk
+        draft = talk.unsent.numbered_from(talk.next_number)
+        if draft:
+            talk.unsent = Unsent()
+            talk.images = (*draft.images, *talk.images)
+            take_message(talk, draft.text)
+        elif talk.images:
+            talk.send(Draft("", talk.take_images()))
+        else:
+            raise UsageError("There is nothing that was not sent.")
+
+    def command_forget(self, _: Call) -> None:
+        """Drop what was kept, and the attached pictures."""
+        talk = self.talk
+        if not talk.unsent.draft and not talk.images:
+            raise UsageError("There is nothing that was not sent.")
+        talk.unsent, talk.images = Unsent(), ()
+        talk.keep()
+        self.say("Dropped.")

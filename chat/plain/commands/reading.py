@@ -1,0 +1,85 @@
+"""What was said, when and how."""
+
+import os
+from datetime import datetime
+
+from chat.errors import UsageError
+from chat.plain.commands.group import CommandGroup, count_of
+from chat.plain.words import choice_lines, picture_in_words, quoted, said_in_words
+from chat.records import Choice, StoredTurn
+from chat.replay import Playback
+from chat.talk.commands import Call
+from chat.talk.details import clock_in_words, details_of
+
+
+class ReadingCommands(CommandGroup):
+    """What tells the conversation again."""
+
+    def command_history(self, call: Call) -> None:
+        """Tell what was said."""
+        session = self.talk.session
+        entries = session.entries()
+        if not entries:
+            self.say("Nothing was said yet.")
+            return
+        count = count_of(call, len(entries))
+        if session.system and count >= len(entries):
+            self.output.begin("System", session.system)
+        for entry, number in entries[len(entries) - min(count, len(entries)) :]:
+            if isinstance(entry, Choice):
+                self._tell_choice(entry)
+            else:
+                self._tell_turn(entry, number)
+        self.output.end_line()
+
+    def _tell_turn(self, stored: StoredTurn, number: int) -> None:
+        self.output.begin(*said_in_words(stored, number))
+        for position, image in enumerate(stored.turn.images):
+            self.say(picture_in_words(image, number + position))
+
+    def _tell_choice(self, choice: Choice) -> None:
+        self.output.begin("You", f"/choose {' | '.join(choice.ranking.labels)}")
+        for line in choice_lines(choice):
+            self.say(line)
+
+    def command_last(self, _: Call) -> None:
+        """Tell the last turn again."""
+        if not self.talk.session.turns:
+            raise UsageError("Nothing was said yet.")
+        self.talk.tell_turns(1)
+
+    def command_times(self, _: Call) -> None:
+        """Tell of each turn when it was said."""
+        turns = self.talk.session.turns
+        if not turns:
+            raise UsageError("Nothing was said yet.")
+        now = datetime.now().astimezone()
+        for stored, number in self.talk.session.numbered():
+            speaker, said = said_in_words(stored, number)
+            when = " ".join(clock_in_words(stored.created_at, now)) or "at an unknown time"
+            self.output.begin(speaker, f"{when}, {quoted(said, 50)}")
+        self.output.end_line()
+
+    def command_details(self, _: Call) -> None:
+        """Tell when, how and why the last reply came about."""
+        replies = [stored for stored in self.talk.session.turns if stored.generation is not None]
+        if not replies:
+            raise UsageError("There is no reply yet.")
+        for line in details_of(replies[-1]):
+            self.say(line.replace(" · ", ", "))
+
+    def command_replay(self, call: Call) -> None:
+        """Tell a conversation from its first turn to its last: this one, or that in a file."""
+        if not call.argument:
+            if not self.talk.session.turns:
+                raise UsageError("There is nothing to tell yet; /replay FILE tells a saved conversation.")
+            self.command_history(Call("history"))
+            return
+        from chat.transcript import load_transcript
+
+        transcript = load_transcript(os.path.expanduser(call.argument))
+        if transcript.system:
+            self.output.begin("System", transcript.system)
+        for step in Playback(transcript.turns).steps:
+            self._tell_turn(step.stored, step.number)
+        self.output.end_line()

@@ -1,0 +1,170 @@
+"""Conversations: listing, opening, naming, deleting and saving them as files."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from chat.errors import TranscriptError, UsageError
+from chat.plain.commands.group import CommandGroup, count_of
+from chat.plain.words import quoted
+from chat.records import SessionSummary
+from chat.safe_text import short_line
+from chat.search import Piece, parse_query
+from chat.talk.commands import Call
+from chat.talk.wording import count_in_words, label_of, time_in_words
+
+LISTED: Final = 20
+"""Conversations in the list, unless more are asked for."""
+MOST_LISTED: Final = 1_000
+
+
+class SessionCommands(CommandGroup):
+    """What is about whole conversations."""
+
+    def command_new(self, _: Call) -> None:
+        """Begin a new conversation."""
+        self.talk.open(None)
+        self.say("A new conversation.")
+        self.talk.announce()
+
+    def command_sessions(self, call: Call) -> None:
+        """List the conversations, the one changed last first."""
+        count = count_of(call, LISTED)
+        if not 1 <= count <= MOST_LISTED:
+            raise UsageError(f"/sessions lists from 1 to {MOST_LISTED:,} conversations.")
+        found = self.talk.store.sessions(limit=count + 1)
+        self.talk.listed = [summary.id for summary in found[:count]]
+        self.tell_sessions(found[:count])
+        if not found:
+            self.say("There are no conversations yet.")
+        elif len(found) > count:
+            self.say(f"There are more: /sessions {2 * count} lists more of them. /open NUMBER goes on with one.")
+        else:
+            self.say("/open NUMBER goes on with one.")
+
+    def command_search(self, call: Call) -> None:
+        """Find conversations by their titles and by what was said in them."""
+        query = parse_query(call.argument)
+        if not query:
+            raise UsageError("/search needs words: /search triangle")
+        found = self.talk.store.search(query, limit=LISTED)
+        self.talk.listed = [hit.summary.id for hit in found.hits]
+        self.tell_sessions([hit.summary for hit in found.hits], [_marked(hit.snippet) for hit in found.hits])
+        count = f"{'more than ' if found.is_cut else ''}{found.count:,}"
+        if not found.hits:
+            self.say(f"No conversation has {quoted(call.argument)}.")
+        elif found.count > len(found.hits):
+            self.say(f"The first {len(found.hits)} of {count}. /open NUMBER goes on with one.")
+        else:
+            self.say("/open NUMBER goes on with one.")
+
+    def command_pin(self, call: Call) -> None:
+        """Let a conversation stand before the others, or among them again."""
+        if not call.argument and self.talk.session.id is None:
+            raise UsageError("This conversation is not begun yet: send a message first.")
+        summary = self._named(call.argument)
+        self.talk.store.pin_session(summary.id, not summary.is_pinned)
+        where = "stands among the others again" if summary.is_pinned else "stands first in the list"
+        self.say(f"{quoted(summary.title)} {where}.")
+
+    def tell_sessions(self, found: Sequence[SessionSummary], snippets: Sequence[str] = ()) -> None:
+        """A line for each conversation, numbered as `/open` takes them, and one for what was found in it."""
+        now = datetime.now().astimezone()
+        for number, summary in enumerate(found, start=1):
+            parts = [
+                f"{number}. {short_line(summary.title, 60) or '(no title)'}",
+                count_in_words(summary.turn_count, "turn"),
+                count_in_words(summary.image_count, "picture"),
+                _ago(summary.updated_at, now),
+                *([label_of(summary.checkpoint)] if summary.checkpoint else []),
+                *(["pinned"] if summary.is_pinned else []),
+                *(["open"] if summary.id == self.talk.session.id else []),
+            ]
+            self.say(", ".join(parts))
+            if snippets and snippets[number - 1]:
+                self.say(f"   {snippets[number - 1]}")
+
+    def command_open(self, call: Call) -> None:
+        """Open another conversation."""
+        if not call.argument:
+            raise UsageError("/open needs a number of /sessions, or an id.")
+        summary = self._named(call.argument)
+        if summary.id == self.talk.session.id:
+            raise UsageError("This conversation is open.")
+        self.talk.open(summary.id)
+        self.talk.announce()
+
+    def _named(self, name: str) -> SessionSummary:
+        """The conversation with this number in the list that was told last, or with this id; the open one for none."""
+        store, listed = self.talk.store, self.talk.listed
+        # No id is so short a number.
+        if not re.fullmatch("[0-9]{1,4}", name):
+            return store.find_session(name or str(self.talk.session.id))
+        if not 1 <= int(name) <= len(listed):
+            raise UsageError(f"There is no conversation {name} in the list: /sessions tells it.")
+        return store.find_session(listed[int(name) - 1])
+
+    def command_rename(self, call: Call) -> None:
+        """Give the open conversation a title; without one, that of its first message again."""
+        session = self.talk.session
+        if session.id is None:
+            raise UsageError("A conversation gets its title with its first message: send one first.")
+        self.talk.store.rename_session(session.id, " ".join(call.argument.split()))
+        session.title = self.talk.store.find_session(session.id).title
+        self.say(f"It is called {quoted(session.title)}." if session.title else "It has no title.")
+
+    def command_delete(self, call: Call) -> None:
+        """Take a conversation out of the list."""
+        talk = self.talk
+        if not call.argument and talk.session.id is None:
+            raise UsageError("This conversation is not begun yet: there is nothing to delete.")
+        summary = self._named(call.argument)
+        is_open = summary.id == talk.session.id
+        if is_open:
+            talk.open(None)
+        talk.store.delete_session(summary.id)
+        talk.deleted = summary.id
+        self.say(f"Deleted {quoted(summary.title)}; /restore brings it back.")
+        if is_open:
+            self.say("A new conversation.")
+            talk.tell_unsent()
+
+    def command_restore(self, call: Call) -> None:
+        """Bring a deleted conversation back."""
+        session_id = call.argument or self.talk.deleted
+        if not session_id:
+            raise UsageError("No conversation was deleted here; /restore ID brings an earlier one back.")
+        self.talk.store.restore_session(session_id)
+        title = self.talk.store.find_session(session_id).title
+        self.say(f"{quoted(title)} is back; /open {session_id} goes on with it.")
+
+    def command_export(self, call: Call) -> None:
+        """Save the conversation as a file."""
+        from chat.session_files import export_session
+        from chat.transcript import save_transcript
+
+        session = self.talk.session
+        if not call.argument:
+            raise UsageError("/export needs a file: /export talk.json")
+        if session.id is None:
+            raise UsageError("There is nothing to save yet: send a message first.")
+        path = Path(os.path.expanduser(call.argument))
+        # The pictures come first, and what is missing would be told of their folder.
+        if not path.parent.is_dir():
+            raise TranscriptError(f"{short_line(str(path.parent))}: there is no such folder: make it first")
+        save_transcript(path, export_session(self.talk.store, session.id))
+        self.say(f"Saved as {short_line(str(path.absolute()), 200)}.")
+
+
+def _marked(snippet: Iterable[Piece]) -> str:
+    """A piece of what was said, with what was looked for in it in quotes."""
+    return short_line("".join(f"«{piece.text}»" if piece.is_match else piece.text for piece in snippet), 400)
+
+
+def _ago(moment: str, now: datetime) -> str:
+    """How long ago, as part of a sentence: `2 h ago`, `yesterday`."""
+    words = time_in_words(moment, now)
+    return f"{words} ago" if words.endswith((" min", " h")) else words

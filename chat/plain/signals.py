@@ -1,0 +1,83 @@
+"""Ctrl+C and requests to end: noted for whoever works, raised for whoever waits for a line.
+
+So nothing is interrupted half-way: what works looks at the notes between two steps.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+_ENDS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Ended(BaseException):
+    """The program was asked to end. No error, so that nothing takes it for one."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class Signals:
+    """What was signalled."""
+
+    def __init__(self) -> None:
+        self.presses = 0
+        """How often ctrl+c was pressed since it was last forgotten."""
+        self.line_so_far: Callable[[], str] = str
+        """Gives what was typed of a line that is being read."""
+        self.unfinished = ""
+        """What had been typed when a signal ended the reading of a line."""
+        self._exit_code = 0
+        self._is_reading = False
+
+    @contextmanager
+    def listen(self) -> Iterator[None]:
+        """Take signals for as long as the block runs; one that was ignored before, as by nohup, stays so."""
+        numbers = [signal.SIGINT, *(number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN)]
+        before = {number: signal.signal(number, self._take) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _take(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            self.presses += 1
+        elif self._exit_code:
+            # Asked twice: whatever is under way does not come to its end.
+            os._exit(self._exit_code)
+        else:
+            self._exit_code = 128 + number
+        if self._is_reading:
+            self.unfinished = self.line_so_far()
+            self._raise()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Wait for a line: a signal, also one from before, ends the block with KeyboardInterrupt or Ended."""
+        self._is_reading = True
+        self.unfinished = ""
+        try:
+            self._raise()
+            yield
+        finally:
+            self._is_reading = False
+
+    def _raise(self) -> None:
+        self.check()
+        if self.presses:
+            raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise Ended where the program was asked to end."""
+        if self._exit_code:
+            raise Ended(self._exit_code)
+
+    def forget_presses(self) -> None:
+        """Ctrl+C has done what it was pressed for."""
+        self.presses = 0

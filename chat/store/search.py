@@ -1,0 +1,187 @@
+"""Finds sessions by what their titles and turns say.
+
+What is found is gathered newest first and no further than is asked for, so that a word that stands everywhere takes no
+longer than one that stands nowhere.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Final
+
+from chat.records import FoundSessions, SessionHit
+from chat.search import Filters, Query, folded, holds, snippet
+from chat.store.columns import Column, summary_from, text_from
+from chat.store.queries import (
+    AS_LISTED,
+    NEWEST_TITLES,
+    NEWEST_TURNS,
+    SUMMARIES,
+    TITLES_FOUND,
+    TURN_IDS,
+    TURN_TEXTS,
+    TURNS_BEING_WRITTEN,
+    TURNS_FOUND,
+    TURNS_OF_SESSIONS,
+)
+
+MOST: Final = 1_000
+"""Sessions that are gathered by their titles, and by their turns; of more it is only said that there are more."""
+MOST_OF_SHORT: Final = 200
+"""The same where only words are looked for that the index cannot be asked for."""
+LEAST_INDEXED: Final = 3
+"""Characters of the shortest word that the index can be asked for."""
+READ_FIRST: Final = 5_000
+"""Titles and turns that are read for shorter words, before the index is asked for all that begins with them."""
+FEW: Final = 200
+"""Sessions that are read from end to end where the filters let no more through."""
+
+
+def find(connection: sqlite3.Connection, query: Query, limit: int, offset: int) -> FoundSessions:
+    """The sessions with these words, as the list has them: pinned ones first, then the one changed last."""
+    total: int = connection.execute("SELECT count(*) FROM sessions WHERE deleted_at IS NULL").fetchone()[0]
+    conditions, values = _conditions(query.filters)
+    if not query.words:
+        rows = connection.execute(f"{SUMMARIES} {conditions} {AS_LISTED}", (*values, limit, offset))
+        hits = tuple(SessionHit(summary_from(row)) for row in rows)
+        counted = f"SELECT count(*) FROM sessions WHERE deleted_at IS NULL {conditions}"
+        count = connection.execute(counted, values).fetchone()[0] if conditions else total
+        return FoundSessions(hits, count, False, total)
+    search = _Search(connection, query)
+    found, is_cut = _gather(search, max(search.most, offset + limit))
+    page = found[offset : offset + limit]
+    return FoundSessions(tuple(_hit(connection, row, query.words) for row in page), len(found), is_cut, total)
+
+
+def _conditions(filters: Filters) -> tuple[str, list[Column]]:
+    """What a session must be like, as SQL and its values."""
+    conditions = ["sessions.image_count > 0"] if filters.has_picture else []
+    values: list[Column] = []
+    for condition, value in (
+        ("instr(lower(sessions.checkpoint), ?) > 0", filters.checkpoint.lower()),
+        ("sessions.updated_at >= ?", filters.after),
+        ("sessions.updated_at < ?", filters.before),
+    ):
+        if value:
+            conditions.append(condition)
+            values.append(_valid(value))
+    return "".join(f" AND {condition}" for condition in conditions), values
+
+
+def _gather(search: "_Search", most: int) -> tuple[list[sqlite3.Row], bool]:
+    """One row for each session, in the list's order, and whether there are more: its newest turn, or else its title."""
+    found: dict[str, sqlite3.Row] = {}
+    is_cut = False
+    for rows in (search.titles(), search.turns()):
+        count = 0
+        for row in rows:
+            known = found.get(row["session_id"])
+            if known is not None and (known["turn_id"] or 0) >= (row["turn_id"] or 0):
+                continue
+            if known is None or known["turn_id"] is None:
+                count += 1
+            if count > most:
+                is_cut = True
+                break
+            found[row["session_id"]] = row
+    order = sorted(
+        found.values(), key=lambda row: (row["pinned_at"] is not None, row["updated_at"], row["number"]), reverse=True
+    )
+    return order, is_cut
+
+
+def _hit(connection: sqlite3.Connection, row: sqlite3.Row, words: Sequence[str]) -> SessionHit:
+    session_id: str = row["session_id"]
+    summary = summary_from(connection.execute(f"{SUMMARIES} AND id = ?", (session_id,)).fetchone())
+    turn_ids = [row["turn_id"]]
+    if row["turn_id"] is None:
+        # Its turns may not have been come to.
+        turn_ids = [turn_id for (turn_id,) in connection.execute(TURN_IDS, (session_id,))]
+    for turn_id in turn_ids:
+        said = _text_of(connection, turn_id)
+        if row["turn_id"] is not None or holds(said, words):
+            return SessionHit(summary, turn_id, snippet(said, words))
+    return SessionHit(summary)
+
+
+def _text_of(connection: sqlite3.Connection, turn_id: int) -> str:
+    return "\n".join(text_from(text) for (text,) in connection.execute(TURN_TEXTS, (turn_id,)))
+
+
+def _valid(text: str) -> str:
+    """The text as SQLite can be asked for it: halves of surrogate pairs are in no index."""
+    return text.encode(errors="replace").decode()
+
+
+class _Search:
+    """The titles and turns that hold the words, each the newest first."""
+
+    def __init__(self, connection: sqlite3.Connection, query: Query) -> None:
+        self._connection = connection
+        self._conditions, self._values = _conditions(query.filters)
+        self._words = query.words
+        self._long = [word for word in query.words if len(word) >= LEAST_INDEXED]
+        self._short = [word for word in query.words if len(word) < LEAST_INDEXED]
+        self.most = MOST if self._long else MOST_OF_SHORT
+        """Sessions that can be gathered in little time."""
+        self._are_few = bool(self._conditions) and self._has_few()
+
+    def titles(self) -> Iterator[sqlite3.Row]:
+        """The titles."""
+        return self._found(TITLES_FOUND, NEWEST_TITLES)
+
+    def turns(self) -> Iterator[sqlite3.Row]:
+        """The turns; those being written are not in the index."""
+        if self._are_few:
+            return self._holding(self._rows(TURNS_OF_SESSIONS))
+        return chain(self._holding(self._rows(TURNS_BEING_WRITTEN)), self._found(TURNS_FOUND, NEWEST_TURNS))
+
+    def _has_few(self) -> bool:
+        """Whether the filters let few sessions through; then those take their place."""
+        passed = f"SELECT rowid FROM sessions WHERE deleted_at IS NULL {self._conditions} LIMIT ?"
+        rows = [row for (row,) in self._connection.execute(passed, (*self._values, FEW + 1))]
+        if len(rows) > FEW:
+            return False
+        self._conditions, self._values = "AND sessions.rowid IN (SELECT value FROM json_each(?))", [json.dumps(rows)]
+        return True
+
+    def _found(self, by_index: str, newest: str) -> Iterator[sqlite3.Row]:
+        if self._are_few:
+            return self._holding(self._rows(newest))
+        long = [_quoted(word) for word in self._long]
+        rows = self._rows(by_index, " AND ".join(long)) if long else self._rows(newest)
+        if not self._short:
+            return rows
+        # Short words stand nearly everywhere: most often this is as far as it goes.
+        return chain(self._holding(islice(rows, READ_FIRST)), self._spelled(by_index, long))
+
+    def _rows(self, query: str, *asked: Column) -> Iterator[sqlite3.Row]:
+        return self._connection.execute(query.format(filters=self._conditions), (*asked, *self._values))
+
+    def _holding(self, rows: Iterable[sqlite3.Row]) -> Iterator[sqlite3.Row]:
+        """Those of the rows whose text holds the words."""
+        for row in rows:
+            is_title = row["turn_id"] is None
+            if holds(text_from(row["text"]) if is_title else _text_of(self._connection, row["turn_id"]), self._words):
+                yield row
+
+    def _spelled(self, by_index: str, asked: Sequence[str]) -> Iterator[sqlite3.Row]:
+        """What the index has for all three letters that begin with the short words."""
+        alternatives = [self._beginning_with(word) for word in self._short]
+        if all(alternatives):
+            spelled = [f"({' OR '.join(map(_quoted, letters))})" for letters in alternatives]
+            yield from self._rows(by_index, " AND ".join([*asked, *spelled]))
+
+    def _beginning_with(self, word: str) -> list[str]:
+        self._connection.execute(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS temp.indexed USING fts5vocab('main', 'words', 'row')"
+        )
+        first = _valid(folded(word))
+        query = "SELECT term FROM temp.indexed WHERE term >= ? AND term < ?"
+        return [term for (term,) in self._connection.execute(query, (first, f"{first}\U0010ffff"))]
+
+
+def _quoted(word: str) -> str:
+    escaped = _valid(word).replace('"', '""')
+    return f'"{escaped}"'

@@ -1,0 +1,166 @@
+"""Checkpoints that can be chosen, with what each takes of this machine, in values and in words.
+
+Who finds that out is given from outside: it takes what only the models know.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from chat.generation import CheckpointFacts, Loader
+from chat.talk.wording import size_in_words
+
+AUTO: Final = "auto"
+"""The precision that is the best of those that fit."""
+PRECISIONS: Final = (AUTO, "fp32", "bf16", "fp16", "8bit", "4bit")
+QUANTIZED: Final = ("8bit", "4bit")
+
+
+class Place(StrEnum):
+    """Where a checkpoint's files are."""
+
+    BUNDLED = "bundled"
+    CACHED = "in cache"
+    FOLDER = "a folder"
+    REMOTE = "not downloaded"
+
+
+class Fit(StrEnum):
+    """Whether a checkpoint can be loaded."""
+
+    YES = "yes"
+    WITH_LIMITS = "with limits"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A precision that a checkpoint can be loaded in, and what it takes."""
+
+    precision: str
+    weights: int
+    """Bytes, as everything else that is counted."""
+    state: int
+    """What is computed of a conversation of `tokens` tokens."""
+    pictures: int
+    working: int
+    tokens: int
+    """The longest conversation that the checkpoint was made for."""
+    device: str
+    """Where it would compute; empty where it does not fit."""
+    room: int
+    """Tokens of conversation that there is memory for."""
+    is_spread: bool
+    """Whether some of the weights would stay in main memory or on the disk."""
+    short: int
+    """Bytes that are missing where it does not fit."""
+    fits_beside: bool
+    """Whether it fits with the checkpoint that is loaded, and not in its place alone."""
+
+    @property
+    def memory(self) -> int:
+        """All that is counted."""
+        return self.weights + self.state + self.pictures + self.working
+
+    @property
+    def fit(self) -> Fit:
+        """Whether it fits."""
+        if not self.device:
+            return Fit.NO
+        is_slow = self.is_spread or (self.device == "cpu" and self.precision in QUANTIZED)
+        return Fit.WITH_LIMITS if is_slow or self.room < self.tokens else Fit.YES
+
+    @property
+    def fit_in_words(self) -> str:
+        """Whether it fits, in a few words."""
+        if not self.device:
+            return f"{size_in_words(self.short)} short"
+        if self.is_spread:
+            return "yes, very slow"
+        if self.room < self.tokens:
+            return f"{self.room:,} tokens"
+        return "yes" if self.fit is Fit.YES else "yes, slow"
+
+    @property
+    def counted_in_words(self) -> str:
+        """What is counted, part by part."""
+        parts = (
+            (self.weights, "weights"),
+            (self.state, f"a conversation of {self.tokens:,} tokens"),
+            (self.pictures, "pictures"),
+            (self.working, "the work itself"),
+        )
+        counted = " · ".join(f"{size_in_words(size)} {what}" for size, what in parts)
+        return f"{self.precision}: {counted}; Python and torch come on top"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A checkpoint that can be chosen."""
+
+    name: str
+    place: Place
+    size: int = 0
+    """Bytes of its weights' files; 0 where that is not known."""
+    is_about: bool = False
+    """Whether the size is what is told of it, and not what its files say."""
+    ways: tuple[Way, ...] = ()
+    """None where its files are not here to be asked."""
+    best: str = ""
+    """The precision to begin with, where one fits."""
+    problem: str = ""
+    """Why it cannot be loaded."""
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether it is the bundled checkpoint."""
+        return self.place is Place.BUNDLED
+
+    @property
+    def is_here(self) -> bool:
+        """Whether nothing need be fetched for it."""
+        return self.place is not Place.REMOTE
+
+    def way(self, precision: str) -> Way | None:
+        """What it takes in a precision; where nothing fits, the least that it takes."""
+        if precision != AUTO:
+            return next((way for way in self.ways if way.precision == precision), None)
+        if self.best:
+            return self.way(self.best)
+        return min(self.ways, key=lambda way: way.memory, default=None)
+
+    @property
+    def size_in_words(self) -> str:
+        """The size, with a sign where it is a round number."""
+        return f"{'~' if self.is_about else ''}{size_in_words(self.size)}" if self.size else "?"
+
+
+class Catalogue(Protocol):
+    """Knows checkpoints and this machine. Its methods take a while: no thread that answers keys may call them."""
+
+    def machine(self) -> str:
+        """What this machine has, in a line."""
+
+    def offers(self, loaded: CheckpointFacts | None) -> Sequence[Offer]:
+        """The bundled checkpoint, those that are on this machine, and well-known ones; nothing is asked of the hub.
+
+        Args:
+            loaded: What takes memory now, and would be let go of.
+        """
+
+    def examine(self, name: str, loaded: CheckpointFacts | None, *, asks_hub: bool) -> Offer:
+        """What one checkpoint takes, by its hub name or its folder.
+
+        Args:
+            name: The checkpoint's.
+            loaded: What takes memory now, and would be let go of.
+            asks_hub: Fetch its config and the beginnings of its files where they are not here.
+
+        Raises:
+            ChatError: There is no such checkpoint, or it cannot be loaded.
+        """
+
+    def loader(self, name: str, precision: str) -> Loader:
+        """What loads a checkpoint in a precision that is not `auto`; this may be called from any thread."""

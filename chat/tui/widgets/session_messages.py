@@ -1,0 +1,95 @@
+"""What a list of sessions tells the screen it is on, and what it is told."""
+
+from collections.abc import Sequence
+
+from textual.message import Message
+
+from chat.records import FoundSessions, SessionHit
+from chat.search import Query
+
+
+class SessionAct(Message):
+    """Something is to be done with a session; the screen of the conversation does it."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__()
+        self.session_id = session_id
+
+
+class SessionOpened(SessionAct):
+    """A session is to be shown, at a turn if one is named."""
+
+    def __init__(self, session_id: str, turn_id: int | None = None) -> None:
+        super().__init__(session_id)
+        self.turn_id = turn_id
+
+
+class SessionDeleted(SessionAct):
+    """A session is to be taken out of the list."""
+
+
+class SessionRestored(SessionAct):
+    """The session that was deleted last is to come back."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+
+class SessionPinned(SessionAct):
+    """A session is to stand before the others, or among them again."""
+
+    def __init__(self, session_id: str, is_pinned: bool) -> None:
+        super().__init__(session_id)
+        self.is_pinned = is_pinned
+
+
+class SessionRenamed(SessionAct):
+    """A session gets a title; a blank one is that of its first words."""
+
+    def __init__(self, session_id: str, title: str) -> None:
+        super().__init__(session_id)
+        self.title = title
+
+
+class SessionsWanted(Message):
+    """Sessions are to be looked for; the list takes them as `SessionsTaken` with the same number and offset."""
+
+    def __init__(self, query: Query, number: int, offset: int, limit: int) -> None:
+        super().__init__()
+        self.query = query
+        self.number = number
+        """Of the asking: what comes under the number of an earlier one comes too late."""
+        self.offset = offset
+        self.limit = limit
+
+
+class SessionsTaken(Message, bubble=False):
+    """What was looked for was found, or could not be."""
+
+    def __init__(self, number: int, offset: int, found: FoundSessions | None, problem: str = "") -> None:
+        super().__init__()
+        self.number = number
+        self.offset = offset
+        self.found = found
+        self.problem = problem
+
+
+class SessionHighlighted(Message):
+    """Another session is under the pointer, or none, or other words are looked for."""
+
+    def __init__(self, hit: SessionHit | None, words: Sequence[str]) -> None:
+        super().__init__()
+        self.hit = hit
+        self.words = words
+
+
+class NextMatchWanted(Message):
+    """The next turn with the words is to be shown beside the list."""
+
+
+class SessionsCounted(Message):
+    """How many sessions there are, or match, in words."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words

@@ -1,0 +1,220 @@
+"""Line by line in a real terminal: what it writes there, and how it ends."""
+
+import os
+import re
+import signal
+import termios
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from chat.generation import StopReason
+from chat.records import Draft
+from chat.store import SqliteStore
+from tests.plain.conftest import turns
+from tests.tui.terminal import Terminal
+
+MOST_SECONDS = 2.0
+"""An end may take so long, whatever the program is doing."""
+
+# Bold and plain; and that pastes are told apart from keys.
+_ALLOWED = re.compile(rb"\x1b\[[01]m|\x1b\[\?2004[hl]")
+
+
+def _terminal(db: Path, mode: str, environment: Mapping[str, str] = MappingProxyType({})) -> Terminal:
+    return Terminal(str(db), mode, module="tests.plain.program", environment=environment)
+
+
+def _start_streaming(terminal: Terminal) -> None:
+    terminal.wait_for("You:")
+    terminal.type("Go on\r")
+    terminal.wait_for("word word word word")
+
+
+def _type(terminal: Terminal, keys: str) -> None:
+    """Type keys, and let the program come to rest behind their echo: only its waiting for a key is ended by signals."""
+    terminal.type(keys)
+    terminal.wait_for(keys)
+    terminal.read(0.3)
+
+
+def _ended_with(terminal: Terminal) -> int:
+    assert terminal.seconds_to_end() < MOST_SECONDS
+    assert terminal.status is not None
+    # As readline and the program found it.
+    assert termios.tcgetattr(terminal.fd) == terminal.modes
+    return os.waitstatus_to_exitcode(terminal.status)
+
+
+def _reply(store: SqliteStore) -> tuple[str, StopReason | None]:
+    latest = store.latest_session()
+    assert latest is not None
+    stored = store.turns(latest.id)[1]
+    assert stored.generation is not None
+    return stored.turn.text, stored.generation.stop_reason
+
+
+def test_ctrl_c_stops_the_reply_keeps_it_and_asks_for_the_next_message(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "stream") as terminal:
+        _start_streaming(terminal)
+        terminal.type("\x03")
+        terminal.wait_for("(stopped)")
+        terminal.wait_for("You:")
+        text, reason = _reply(store)
+        assert text.startswith("word word word word")
+        assert reason is StopReason.CANCELLED
+        terminal.type("And now?\r")
+        terminal.wait_for("It goes on.")
+        terminal.wait_for("You:")
+        terminal.type("\x04")
+        assert _ended_with(terminal) == 0
+    assert [text for _, text in turns(store)[2:]] == ["And now?", "It goes on."]
+
+
+def test_ctrl_c_drops_a_line_and_leaves_when_it_is_pressed_twice(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "replies") as terminal:
+        terminal.wait_for("You:")
+        _type(terminal, "half a thought")
+        terminal.type("\x03")
+        terminal.wait_for("Ctrl+C once more leaves")
+        terminal.wait_for("You:")
+        # The line is not lost.
+        terminal.type("\x1b[A")
+        terminal.wait_for("half a thought")
+        terminal.read(0.3)
+        terminal.type("\x03")
+        terminal.wait_for("Ctrl+C once more leaves")
+        terminal.wait_for("You:")
+        terminal.read(0.3)
+        terminal.type("\x03")
+        assert _ended_with(terminal) == 130
+    assert store.latest_session() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_keeps_the_words_of_a_reply(store: SqliteStore, db: Path, number: signal.Signals) -> None:
+    with _terminal(db, "stream") as terminal:
+        _start_streaming(terminal)
+        os.kill(terminal.pid, number)
+        assert _ended_with(terminal) == 128 + number
+    text, reason = _reply(store)
+    assert text.startswith("word word word word")
+    assert reason is StopReason.CANCELLED
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_keeps_what_was_typed(store: SqliteStore, db: Path, number: signal.Signals) -> None:
+    with _terminal(db, "replies") as terminal:
+        terminal.wait_for("You:")
+        terminal.type("one line\\\r")
+        terminal.wait_for("More:")
+        _type(terminal, "half a thought")
+        os.kill(terminal.pid, number)
+        assert _ended_with(terminal) == 128 + number
+    assert store.draft(None) == Draft("one line\nhalf a thought")
+
+
+def test_a_closed_window_keeps_the_words_of_a_reply(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "stream") as terminal:
+        _start_streaming(terminal)
+        terminal.hang_up()
+        assert terminal.seconds_to_end() < MOST_SECONDS
+    text, reason = _reply(store)
+    assert text.startswith("word word word word")
+    assert reason is StopReason.CANCELLED
+
+
+def test_a_reply_that_is_killed_is_kept_as_far_as_it_was_saved(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "stream") as terminal:
+        _start_streaming(terminal)
+        terminal.wait_until(lambda: _reply(store)[0])
+        os.kill(terminal.pid, signal.SIGKILL)
+        terminal.seconds_to_end()
+    text, reason = _reply(store)
+    assert text.startswith("word word")
+    assert reason is None
+
+
+def test_a_signal_does_not_wait_for_a_loading_that_cannot_be_stopped(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "stubborn-load") as terminal:
+        terminal.wait_for("You:")
+        terminal.type("Hello\r")
+        terminal.wait_for("Loading shapes.")
+        os.kill(terminal.pid, signal.SIGTERM)
+        assert _ended_with(terminal) == 143
+    assert store.draft(None) == Draft("Hello")
+
+
+def _talk_through(terminal: Terminal) -> bytes:
+    terminal.wait_for("You:")
+    for number in range(1, 4):
+        terminal.type(f"Message {number}\r")
+        terminal.wait_for(f"Reply {number}.")
+        terminal.wait_for("You:")
+    terminal.type("/nosuch\r")
+    terminal.wait_for("There is no command")
+    terminal.type("/help\r")
+    terminal.wait_for("skipped.")
+    terminal.wait_for("You:")
+    terminal.type("/quit\r")
+    assert _ended_with(terminal) == 0
+    return terminal.output
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": "1"}])
+def test_a_terminal_without_colour_gets_no_escape_byte(db: Path, environment: dict[str, str]) -> None:
+    with _terminal(db, "replies", environment) as terminal:
+        assert b"\x1b" not in _talk_through(terminal)
+
+
+def test_another_terminal_gets_bold_labels_and_nothing_that_moves(db: Path) -> None:
+    with _terminal(db, "replies") as terminal:
+        output = _talk_through(terminal)
+    assert b"\x1b[1mshapes:\x1b[0m Reply 1." in output
+    assert b"\x1b" not in _ALLOWED.sub(b"", output)
+
+
+def test_lines_typed_while_the_model_answers_are_taken_in_order(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "replies") as terminal:
+        terminal.wait_for("You:")
+        terminal.type("One\rTwo\rThree\r")
+        terminal.wait_for("Reply 3.")
+        terminal.wait_for("You:")
+        terminal.type("\x04")
+        assert _ended_with(terminal) == 0
+    said = [text for _, text in turns(store)]
+    assert said == ["One", "Reply 1.", "Two", "Reply 2.", "Three", "Reply 3."]
+
+
+def test_tab_completes_a_command(db: Path) -> None:
+    with _terminal(db, "replies") as terminal:
+        terminal.wait_for("You:")
+        terminal.type("/cont\t")
+        terminal.wait_for("/context")
+        terminal.type("\r")
+        terminal.wait_for("0 of 100,000 tokens of the context are used.")
+
+
+def test_a_text_of_several_lines_that_is_pasted_is_one_message(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "replies") as terminal:
+        terminal.wait_for("You:")
+        terminal.type("\x1b[200~One\rtwo\x1b[201~")
+        terminal.wait_for("two")
+        terminal.type("\r")
+        terminal.wait_for("Reply 1.")
+    assert turns(store)[0] == ("user", "One\ntwo")
+
+
+def test_the_end_of_a_conversation_is_told_when_it_goes_on(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "replies") as terminal:
+        terminal.wait_for("You:")
+        terminal.type("Hello\r")
+        terminal.wait_for("Reply 1.")
+        terminal.wait_for("You:")
+        terminal.type("\x04")
+        assert _ended_with(terminal) == 0
+    with _terminal(db, "replies", {"TERM": "dumb"}) as terminal:
+        terminal.wait_for("Conversation “Hello”: 2 turns, no pictures. /history shows it. The end of it:\r\n")
+        terminal.wait_for("You: Hello\r\nshapes: Reply 1.\r\nYou: ")
