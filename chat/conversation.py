@@ -87,7 +87,7 @@ class Turn:
                 raise InvalidTurnError("the message is empty: write something or attach a picture")
             if self.token_ids:
                 raise InvalidTurnError("a user's turn has no generated token ids")
-        elif self.images or len(self.parts) > 1:
+        elif len(self.parts) > 1 or not all(isinstance(part, Text) for part in self.parts):
             raise InvalidTurnError("an assistant's turn is one text")
 
     @property

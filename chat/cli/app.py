@@ -24,7 +24,10 @@ COMMANDS: Final = {
     "story": ("chat.cli.story", "Write a story about pictures."),
     "few-shot": ("chat.cli.few_shot", "Answer for pictures as a few examples do."),
     "batch": ("chat.cli.batch", "Do many jobs at once, and go on where a run was stopped."),
-    "sessions": ("chat.cli.sessions", "List, show, rename, delete, restore, export and import saved sessions."),
+    "sessions": (
+        "chat.cli.sessions",
+        "List, search, pin, show, rename, delete, restore, export and import saved sessions.",
+    ),
     "prompt": ("chat.cli.prompt", "Show what the model sees of a saved session, token by token."),
     "doctor": ("chat.cli.doctor", "Tell what this machine can run, and what a checkpoint would take of it."),
     "bench": ("chat.cli.bench", "Measure speed beside the recipe of the guides."),

@@ -11,10 +11,12 @@ import click
 from chat.cli.choices import choice_in_words, choice_object
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
+from chat.cli.session_lines import hit_object, session_line, session_object, snippet_line
 from chat.conversation import Image, Role
 from chat.errors import UsageError
-from chat.records import Choice, SessionSummary, StoredTurn
+from chat.records import Choice, StoredTurn
 from chat.safe_text import json_line, printable
+from chat.search import parse_query
 from chat.session import SessionStore
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def sessions() -> None:
-    """List, show, rename, delete, restore, export and import saved sessions."""
+    """List, search, pin, show, rename, delete, restore, export and import saved sessions."""
 
 
 @contextlib.contextmanager
@@ -46,41 +48,59 @@ def _print_json(document: object) -> None:
 @db_option
 @json_option
 def list_sessions(limit: int, db: Path | None, as_json: bool) -> None:
-    """List the sessions, the one used last first."""
+    """List the sessions: those that are pinned, with a star, then the others; of each the one used last first."""
     with _store(db) as store:
         found = store.sessions(limit=limit)
     if as_json:
-        _print_json([_summary_object(session) for session in found])
+        _print_json([session_object(session) for session in found])
         return
     if not found:
         _say("No sessions yet. `idefics-chat` begins one.")
     for session in found:
-        _say(_line(session))
+        _say(session_line(session))
 
 
-def _line(session: SessionSummary) -> str:
-    title = printable(session.title or "(no title)", multiline=False)
-    changed = session.updated_at[:16].replace("T", " ")
-    turns, pictures = _count(session.turn_count, "turn", 3), _count(session.image_count, "picture", 2)
-    return f"{session.id}  {changed}  {turns} {pictures}  {title}"
+@sessions.command()
+@click.argument("words", nargs=-1, required=True, metavar="WORDS...")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
+@db_option
+@json_option
+def search(words: tuple[str, ...], limit: int, db: Path | None, as_json: bool) -> None:
+    """Find the sessions in whose title or in one of whose turns all WORDS are, or parts of words, in any language.
+
+    Among the words may stand has:picture, checkpoint:NAME, before:2026-11-01 and after:2026-11-01; "two words" in
+    quotes of their own stand together.
+    """
+    query = parse_query(" ".join(words))
+    with _store(db) as store:
+        found = store.search(query, limit=limit)
+    if as_json:
+        sessions = [hit_object(hit) for hit in found.hits]
+        _print_json({"count": found.count, "has_more": found.is_cut, "sessions": sessions})
+        return
+    for hit in found.hits:
+        _say(session_line(hit.summary))
+        if hit.snippet:
+            _say(f"          {snippet_line(hit)}")
+    if not found.hits:
+        _say("No session mentions that.")
+    elif found.is_cut or found.count > len(found.hits):
+        more = "more than " if found.is_cut else ""
+        click.echo(f"{len(found.hits):,} of {more}{found.count:,}: --limit shows more", err=True)
 
 
-def _count(number: int, noun: str, digits: int) -> str:
-    """A number of things, in as many columns for one as for many."""
-    return f"{number:{digits}} {noun}{' ' if number == 1 else 's'}"
-
-
-def _summary_object(session: SessionSummary) -> dict[str, object]:
-    return {
-        "session": session.id,
-        "title": session.title,
-        "created_at": session.created_at,
-        "updated_at": session.updated_at,
-        "turns": session.turn_count,
-        "images": session.image_count,
-        "checkpoint": session.checkpoint,
-        "system": session.system,
-    }
+@sessions.command()
+@click.argument("session")
+@click.option("--off", is_flag=True, help="Let it stand among the others again.")
+@db_option
+@json_option
+def pin(session: str, off: bool, db: Path | None, as_json: bool) -> None:
+    """Let a session stand before the others in every list."""
+    with _store(db) as store:
+        session_id = store.find_session(session).id
+        store.pin_session(session_id, not off)
+    words = f"{session_id} is {'not pinned any more' if off else 'pinned'}"
+    _done({"session": session_id, "pinned": not off}, as_json, words)
 
 
 @sessions.command()
@@ -93,7 +113,7 @@ def show(session: str, db: Path | None, as_json: bool) -> None:
         summary = store.find_session(session)
         turns, choices = store.turns(summary.id), store.choices(summary.id)
     if as_json:
-        document = {**_summary_object(summary), "turns": [_turn_object(turn) for turn in turns]}
+        document = {**session_object(summary), "turns": [_turn_object(turn) for turn in turns]}
         _print_json(document | {"choices": [choice_object(choice) for choice in choices]})
         return
     _say(summary.title or "(no title)")

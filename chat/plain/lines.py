@@ -110,8 +110,6 @@ def _prepare(readline: Any, complete: Complete, *, takes_pastes: bool) -> None:
         readline.parse_and_bind("bind ^I rl_complete")
         return
     readline.parse_and_bind("tab: complete")
-    # It would say so to the terminal, which then has to understand it.
-    readline.parse_and_bind("set enable-meta-key off")
     # With it, a text of several lines that is pasted is one message.
     readline.parse_and_bind(f"set enable-bracketed-paste {'on' if takes_pastes else 'off'}")
 

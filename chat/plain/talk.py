@@ -61,8 +61,8 @@ class Talk:
         """What the store complained of last."""
         self.listed: list[str] = []
         """The ids of the conversations that were listed last, in their order."""
-        self.deleted = ""
-        """The id of the conversation that was deleted last."""
+        self.deleted: list[str] = []
+        """The ids of the conversations that were deleted here, the last one last."""
 
     @property
     def is_stopped(self) -> bool:

@@ -4,6 +4,8 @@ import json
 import sqlite3
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
 
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Generation, SessionSummary
@@ -78,20 +80,52 @@ def generation_from(row: sqlite3.Row) -> Generation:
 
 def facts_from(row: sqlite3.Row) -> CheckpointFacts:
     """The checkpoint of a row with those columns."""
+    return _facts_from(*(row[name] for name in _FACTS))
+
+
+_FACTS: Final = (
+    "checkpoint",
+    "revision",
+    "family",
+    "device",
+    "dtype",
+    "quantization",
+    "image_detail",
+    "context_length",
+    "image_size",
+    "is_demonstration",
+)
+
+
+# Thousands of replies come from the same checkpoint with the same settings.
+@lru_cache(maxsize=64)
+def _facts_from(
+    checkpoint: str | bytes,
+    revision: str | bytes | None,
+    family: str | bytes,
+    device: str | bytes,
+    dtype: str | bytes,
+    quantization: str | bytes,
+    image_detail: str | bytes,
+    context_length: int,
+    image_size: int,
+    is_demonstration: int,
+) -> CheckpointFacts:
     return CheckpointFacts(
-        name=text_from(row["checkpoint"]),
-        revision=None if row["revision"] is None else text_from(row["revision"]),
-        family=text_from(row["family"]),
-        device=text_from(row["device"]),
-        dtype=text_from(row["dtype"]),
-        quantization=text_from(row["quantization"]),
-        context_length=row["context_length"],
-        image_size=row["image_size"],
-        image_detail=text_from(row["image_detail"]),
-        is_demonstration=bool(row["is_demonstration"]),
+        name=text_from(checkpoint),
+        revision=None if revision is None else text_from(revision),
+        family=text_from(family),
+        device=text_from(device),
+        dtype=text_from(dtype),
+        quantization=text_from(quantization),
+        context_length=context_length,
+        image_size=image_size,
+        image_detail=text_from(image_detail),
+        is_demonstration=bool(is_demonstration),
     )
 
 
+@lru_cache(maxsize=64)
 def _settings_from(column: str) -> GenerationSettings:
     # A setting of another version is passed over, one it did not have takes its default.
     known = {field.name for field in fields(GenerationSettings)}

@@ -53,6 +53,14 @@ CHOICE_IMAGES: Final = """
     WHERE choice_id = ? ORDER BY position
 """
 
+FIRST_EXCHANGE: Final = """
+    SELECT sessions.id AS session_id, sessions.title, replies.parent_id
+    FROM turns AS replies JOIN turns AS messages ON messages.id = replies.parent_id
+        JOIN sessions ON sessions.id = replies.session_id
+    WHERE replies.id = ? AND messages.parent_id IS NULL AND NOT sessions.title_is_own
+"""
+"""Of a reply to a first message, whose session has no title of the user's own."""
+
 _LISTED: Final = "sessions.id AS session_id, sessions.number, sessions.pinned_at, sessions.updated_at"
 
 TITLES_FOUND: Final = f"""

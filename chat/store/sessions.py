@@ -1,5 +1,6 @@
 """The store of sessions: each method is one transaction."""
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,11 +12,11 @@ from chat.generation import CheckpointFacts, GenerationSettings, Reply
 from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, examples_of
 from chat.search import Query
 from chat.store import choices, drafts, ids, left_out, pictures, replies, search, turns
-from chat.store.columns import Column, now, summary_from, to_text
+from chat.store.columns import Column, now, summary_from, text_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
 from chat.store.files import make_private, tighten
-from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES
+from chat.store.queries import AS_LISTED, FIRST_EXCHANGE, NEWEST, SUMMARIES
 from chat.store.schema import prepare
 from chat.store.titles import title_of
 
@@ -129,7 +130,8 @@ class SqliteStore:
             is_own = bool(title.strip())
             if not is_own:
                 branch = turns.branch(connection, self._database.path, session_id)
-                title = title_of(branch[0].turn) if branch else ""
+                reply = branch[1].turn.text if len(branch) > 1 else ""
+                title = title_of(branch[0].turn, reply) if branch else ""
             turns.update_session(connection, session_id, title=to_text(title), title_is_own=is_own)
 
     def delete_session(self, session_id: str) -> None:
@@ -178,6 +180,7 @@ class SqliteStore:
         """Keep a finished reply with its stop reason and timings; from then on it cannot change."""
         with self._database.writing() as connection:
             replies.close_reply(connection, turn_id, reply)
+            self._retitle(connection, turn_id, reply.text)
 
     def mark_example(self, message_id: int, is_example: bool) -> None:
         """Say whether a user's turn, with the reply to it, is an example of how to reply."""
@@ -234,6 +237,15 @@ class SqliteStore:
         with self._database.writing() as connection:
             pictures.insert(connection, image, data)
         return pictures.kept(image, self._database.path)
+
+    def _retitle(self, connection: sqlite3.Connection, turn_id: int, reply: str) -> None:
+        """Give a session the title that the reply to its first message makes, unless it has one of the user's own."""
+        row = connection.execute(FIRST_EXCHANGE, (turn_id,)).fetchone()
+        if row is None:
+            return
+        (message,) = turns.branch(connection, self._database.path, row["session_id"], row["parent_id"])
+        if text_from(row["title"]) == title_of(message.turn):
+            turns.update_session(connection, row["session_id"], title=to_text(title_of(message.turn, reply)))
 
     def _summaries(self, conditions: str, *values: Column) -> list[SessionSummary]:
         with self._database.reading() as connection:

@@ -3,16 +3,30 @@
 from typing import Final
 
 from chat.conversation import Turn
+from chat.requests import CAPTION_REQUEST, STORY_REQUEST
 
 LONGEST: Final = 60
+REQUESTS: Final = (CAPTION_REQUEST, STORY_REQUEST)
 
 
-def title_of(turn: Turn) -> str:
-    """The first line of a message, or the name of its picture where it has no words; at most 60 characters."""
-    lines = [" ".join(line.split()) for line in turn.text.splitlines() if line.strip()]
-    if lines:
-        return shortened(lines[0])
-    return shortened(" ".join(f"Picture {turn.images[0].name}".split()))
+def title_of(message: Turn, reply: str = "") -> str:
+    """The first line of a message, at most 60 characters.
+
+    A message that is only a picture, or only what a command asks, says nothing that tells it from others: its title is
+    the first line of the reply, or until there is one the name of its picture.
+    """
+    words = _first_line(message.text)
+    if words in ("", *REQUESTS):
+        words = _first_line(reply) or _picture_name(message) or words
+    return shortened(words)
+
+
+def _first_line(text: str) -> str:
+    return next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "")
+
+
+def _picture_name(message: Turn) -> str:
+    return " ".join(f"Picture {message.images[0].name}".split()) if message.images else ""
 
 
 def shortened(line: str) -> str:

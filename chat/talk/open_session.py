@@ -162,12 +162,9 @@ class OpenSession(WaitingSession):
     @property
     def has_unsaved(self) -> bool:
         """Whether the store has not taken the draft, the system text, what is left out, a reply or a choice."""
+        knows_more = (self.system, self.not_shown) != (self._saved_system, self._saved_not_shown)
         has_unsaved_said = bool(self._unsaved_choices) or any(r is not self._reply for r in self._unsaved)
-        return self.has_unsaved_draft or self._has_unsaved_facts or has_unsaved_said
-
-    @property
-    def _has_unsaved_facts(self) -> bool:
-        return self.id is not None and (self.system, self.not_shown) != (self._saved_system, self._saved_not_shown)
+        return self.has_unsaved_draft or (self.id is not None and knows_more) or has_unsaved_said
 
     def save(self) -> None:
         """Write what is not in the store yet, so that what fails keeps nothing else out of it.
@@ -187,13 +184,18 @@ class OpenSession(WaitingSession):
             raise problem
 
     def _save_said(self) -> None:
-        if self.id is not None and self._has_unsaved_facts:
+        if self.id is not None and self.system != self._saved_system:
             self._store.set_system(self.id, self.system)
             self._saved_system = self.system
+        if self.id is not None and self.not_shown != self._saved_not_shown:
             self._store.leave_out(self.id, self.not_shown)
             self._saved_not_shown = self.not_shown
         for reply in self._unsaved:
             reply.save(self._store)
+        if self.id is not None and len(self.turns) <= 2 and any(reply.is_closed for reply in self._unsaved):
+            # The first reply may have made the title.
+            with suppress(StoreError):
+                self.title = self._store.find_session(self.id).title
         self._unsaved = [reply for reply in self._unsaved if not reply.is_closed]
         while self._unsaved_choices:
             choice, before = self._unsaved_choices[0]

@@ -104,14 +104,21 @@ class SaidSession:
 
     def entries(self) -> list[tuple[Entry, int]]:
         """The turns and what was ranked after each, with the number of the first picture."""
-        known = {stored.id for stored in self.turns}
-        found: list[tuple[Entry, int]] = [(choice, choice.number) for choice in self.choices if choice.turn_id is None]
+        after: dict[int | None, list[tuple[Entry, int]]] = {}
+        for choice in self.choices:
+            after.setdefault(choice.turn_id, []).append((choice, choice.number))
+        found = after.pop(None, [])
         for stored, number in self.numbered():
-            found.append((stored, number))
-            found += [(choice, choice.number) for choice in self.choices if choice.turn_id == stored.id]
+            found += [(stored, number), *after.pop(stored.id, ())]
         # A reply that the store took late has got its id since.
-        late = (choice for choice in self.choices if choice.turn_id is not None and choice.turn_id not in known)
-        return [*found, *((choice, choice.number) for choice in late)]
+        return [*found, *chain.from_iterable(after.values())]
+
+    def as_it_is(self) -> "SaidSession":
+        """What was said so far, whatever is said from now on: for another thread."""
+        copied = SaidSession()
+        copied.system, copied.turns, copied.choices = self.system, list(self.turns), list(self.choices)
+        copied.not_shown = self.not_shown
+        return copied
 
     def conversation(self, facts: CheckpointFacts) -> Conversation:
         """All that was said, as far as the model is shown it."""

@@ -10,12 +10,8 @@ from typing import Final
 from chat.conversation import Conversation, Image, Turn, assistant_turn, user_turn
 from chat.errors import InputError
 from chat.prompt import Dialect, Prompt, continuation, serialize
+from chat.requests import CAPTION_REQUEST
 from chat.tasks.recipes import Recipe
-
-CAPTION_REQUEST: Final = "Write a caption for this image."
-"""What a checkpoint that takes turns is asked for a caption with."""
-STORY_REQUEST: Final = "Use the image to write a story."
-"""The instruction of IDEFICS's guide, as a message."""
 
 _LABELS: Final = ("User:", "Assistant:")
 _ANSWER_INSTRUCTION: Final = "Instruction: Provide an answer to the question. Use the image to answer.\n"

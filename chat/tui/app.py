@@ -5,6 +5,7 @@ import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -156,6 +157,12 @@ class ChatApp(App[ChatError]):
             yield SystemCommand("Paste", "Attach or paste what is in the clipboard", self._chat.action_paste)
             yield SystemCommand("Sessions", "Open an earlier conversation", self._chat.action_sessions)
             yield SystemCommand("Checkpoint", "Choose what to talk with", self._chat.action_checkpoints)
+            yield SystemCommand("Rename", "Give this conversation a title", partial(self._chat.begin_command, "rename"))
+            yield SystemCommand("Pin", "List this conversation first, or not any more", self._command("pin"))
+            yield SystemCommand("Delete", "Take this conversation out of the list", self._command("delete"))
+            if self._chat.deleted:
+                yield SystemCommand("Undo delete", "Bring back what was deleted last", self._command("restore"))
+            yield SystemCommand("Export", "Save this conversation with its pictures", self._command("export"))
             yield SystemCommand("New", "Begin a new conversation; this one is kept", self._chat.action_new)
             yield SystemCommand("Copy", "Copy the last reply", self._chat.copy_last)
             yield SystemCommand("Details", "Show how and why the last reply ended", self._chat.show_last_details)
@@ -170,6 +177,9 @@ class ChatApp(App[ChatError]):
             yield SystemCommand("Help", "Show keys and commands", self._chat.action_help)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Quit", "Leave; everything is kept", self.action_quit)
+
+    def _command(self, name: str) -> Callable[[], None]:
+        return partial(self._chat.run_command, name)
 
     def action_help_quit(self) -> None:
         """Tell how to leave; the usual key for it copies here."""

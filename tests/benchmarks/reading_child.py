@@ -14,17 +14,15 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from textual.widgets import Static
-
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.prompt import Prompt
 from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.store import open_store
 from chat.tui.app import ChatApp
-from chat.tui.widgets.code_block import CodeBlock
 from chat.tui.widgets.reply_text import ReplyText
 from tests.benchmarks.reading_texts import tokens_of
+from tests.tui.doubles import shown_text
 
 TOKENS_PER_S: Final = 200
 LOOK_S: Final = 0.005
@@ -57,19 +55,6 @@ async def lags(into: list[float]) -> None:
         asked = time.perf_counter() + LOOK_S
         await asyncio.sleep(LOOK_S)
         into.append(max(0.0, time.perf_counter() - asked))
-
-
-def shown_text(reply: ReplyText) -> str:
-    """What a reply shows, from the widgets that show it."""
-    blocks = []
-    for block in reply.children:
-        texts = [str(static.visual) for static in block.walk_children(Static)] if block.children else []
-        if isinstance(block, CodeBlock):
-            language, _, *code = texts
-            blocks.append("\n".join([f"```{language}", *code, "```"]))
-        else:
-            blocks.append("\n".join(texts) if texts else str(block.visual) if isinstance(block, Static) else "")
-    return "\n\n".join(blocks)
 
 
 async def until(is_so: Callable[[], object]) -> None:

@@ -81,10 +81,51 @@ def test_a_deleted_session_can_be_brought_back(run: Run, session: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["show"], ["rename", "Title"], ["delete"], ["restore"], ["export", "-o", "x.json"]]
+    "command", [["show"], ["rename", "Title"], ["pin"], ["delete"], ["restore"], ["export", "-o", "x.json"]]
 )
 def test_a_session_that_is_not_there_is_bad_input(run: Run, command: list[str], tmp_path: Path) -> None:
     open_store(tmp_path / "sessions.db").close()
     done = run("sessions", command[0], "nowhere", *command[1:])
     assert done.returncode == 3
     assert "sessions list shows them" in told(done)
+
+
+def test_a_pinned_session_comes_first_with_a_star(run: Run, asked: str, tmp_path: Path) -> None:
+    with open_store(tmp_path / "sessions.db") as store:
+        other = store.new_session(title="Other")
+    assert listed(run) == [other, asked]
+    assert run("sessions", "pin", asked).stdout == f"{asked} is pinned\n"
+    first, second = run("sessions", "list").stdout.splitlines()
+    assert first.startswith(asked)
+    assert first.endswith(" *What is it?")
+    assert second.endswith("  Other")
+    assert json.loads(run("sessions", "pin", asked, "--off", "--json").stdout) == {"session": asked, "pinned": False}
+    assert listed(run) == [other, asked]
+
+
+def test_sessions_are_found_by_words_and_filters(run: Run, asked: str, tmp_path: Path) -> None:
+    with open_store(tmp_path / "sessions.db") as store:
+        other = store.new_session(title="It\x1b[31m all")
+        turn_id = store.add_user_turn(other, user_turn("A green triangle, or \x9b31m what is\nit?"))
+    found = run("sessions", "search", "WHAT", "it")
+    assert (found.returncode, found.stderr) == (0, "")
+    first, snippet, second, _ = found.stdout.splitlines()
+    assert first.startswith(other)
+    assert snippet.strip() == "A green triangle, or <U+009B>31m «what» is «it»?"
+    assert second.startswith(asked)
+    document = json.loads(run("sessions", "search", "triangle", "--json").stdout)
+    assert (document["count"], document["has_more"]) == (1, False)
+    (hit,) = document["sessions"]
+    assert (hit["session"], hit["turn"]) == (other, turn_id)
+    assert [piece["text"] for piece in hit["snippet"] if piece["is_match"]] == ["triangle"]
+    limited = run("sessions", "search", "what", "--limit", "1")
+    assert limited.stderr == "1 of 2: --limit shows more\n"
+    (only,) = json.loads(run("sessions", "search", "what has:picture", "--json").stdout)["sessions"]
+    assert only["session"] == asked
+    assert run("sessions", "search", "triangel").stdout == "No session mentions that.\n"
+
+
+def test_a_filter_that_is_none_is_wrong_usage(run: Run, asked: str) -> None:
+    done = run("sessions", "search", "what", "before:yesterday")
+    assert done.returncode == 2
+    assert told(done) == "idefics-chat: before:yesterday is no day; before:2026-11-01 is"

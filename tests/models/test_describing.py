@@ -3,13 +3,17 @@
 import pickle
 import random
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
-from chat.conversation import Conversation, Role, assistant_turn, user_turn
+from chat.conversation import Conversation, Image, Role, assistant_turn, user_turn
 from chat.generation import Chunk, GenerationSettings
 from chat.models.generator import ModelGenerator
+from chat.models.state import KeptState
+from chat.models.tokens import Key
 from chat.prompt import FENCE, IMAGE, Prompt, continuation, serialize, written
 from chat.seen import SegmentKind
 from tests.benign import benign_conversation
@@ -23,11 +27,11 @@ def read_by_the_model(generator: ModelGenerator, prompt: Prompt) -> list[int]:
     read: list[int] = []
     compute = generator.engine.compute
 
-    def watch(state: object, keys: list[tuple[int, str]], images: object) -> object:
+    def watch(state: KeptState, keys: Sequence[Key], images: Mapping[str, Image]) -> torch.Tensor:
         read.extend(token_id for token_id, _ in keys)
-        return compute(state, keys, images)  # type: ignore[arg-type]  # what it was given
+        return compute(state, keys, images)
 
-    generator.engine.compute = watch  # type: ignore[method-assign, assignment]  # watches, and is the method otherwise
+    generator.engine.compute = watch  # type: ignore[method-assign]  # watches, and is the method otherwise
     try:
         generator.forget()
         for piece in generator.generate(prompt, GenerationSettings(max_new_tokens=1), threading.Event()):

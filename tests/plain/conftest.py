@@ -42,8 +42,9 @@ Talk = Callable[..., Talked]
 
 
 @pytest.fixture
-def talk(db: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Talk:
+def talk(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Talk:
     """Takes lines as from a pipe; whatever is not given is a model that answers at once."""
+    monkeypatch.chdir(tmp_path)
 
     def say(
         *lines: str,

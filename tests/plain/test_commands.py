@@ -102,22 +102,35 @@ def test_examples_become_a_recipe_that_another_conversation_begins_with(
 
 def test_conversations_are_listed_opened_named_deleted_and_brought_back(talk: Talk, store: SqliteStore) -> None:
     talk("First")
-    done = talk("Second", "/sessions", "/open 2", "/rename  Older   one", "Go on", "/delete", "/sessions", "/restore")
+    done = talk(
+        "Second",
+        "/sessions",
+        "/open 2",
+        "/rename  Older   one",
+        "Go on",
+        "/delete",
+        "/sessions",
+        "/restore",
+        "Still here",
+    )
     assert done.code == 0
     assert (
         "1. Second, 2 turns, no pictures, now, shapes, open\n2. First, 2 turns, no pictures, now, shapes\n" in done.out
     )
     assert "It is called “Older one”." in done.out
     assert "Deleted “Older one”; /restore brings it back.\nA new conversation.\n1. Second" in done.out
+    assert done.out.endswith("“Older one” is back, and open.\nshapes: Two cats.\n")
     assert sorted(summary.title for summary in store.sessions()) == ["Older one", "Second"]
-    assert [text for role, text in turns(store) if role == Role.USER] == ["First", "Go on"]
+    assert [text for role, text in turns(store) if role == Role.USER] == ["First", "Go on", "Still here"]
 
 
 def test_an_exported_conversation_can_be_read_back(
-    talk: Talk, tmp_path: Path, scene_image: Callable[..., Image]
+    talk: Talk, store: SqliteStore, tmp_path: Path, scene_image: Callable[..., Image]
 ) -> None:
     done = talk("What is it?", f"/export {tmp_path}/talk.json", images=[scene_image(1)])
-    assert f"Saved as {tmp_path}/talk.json." in done.out
+    session_id = store.sessions()[0].id
+    saved = f"Saved {session_id} as {tmp_path}/talk.json, its pictures in {tmp_path}/pictures."
+    assert saved in done.out
     assert json.loads((tmp_path / "talk.json").read_text())["title"] == "What is it?"
     assert load_transcript(tmp_path / "talk.json").turns[0].turn.images == (scene_image(1),)
 
@@ -188,7 +201,7 @@ def test_a_saved_conversation_is_told_from_its_file(
 ) -> None:
     path = tmp_path / "talk.json"
     said = talk("What is it?", f"/export {path}", "/replay", "/last", images=[scene_image(1)]).out
-    told = said.partition("talk.json.\n")[2]
+    told = said.partition("pictures.\n")[2]
     assert told.splitlines()[0] == "You: [1] What is it?"
     assert told.endswith("shapes: Two cats.\nshapes: Two cats.\n")
     assert talk(f"/replay {path}").out == told.removesuffix("shapes: Two cats.\n")

@@ -63,11 +63,11 @@ def test_a_line_that_fails_is_told_with_its_number_and_the_rest_goes_on(
     talk: Talk, store: SqliteStore, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    done = talk("Hello", f"{tmp_path}/broken.png", "/nosuch", "/new now", "nosuch.png", "And now?")
+    done = talk("Hello", f"{tmp_path}/broken.png", "nosuch.png", "/nosuch", "/new now", "And now?")
     told = [line for line in done.err.splitlines() if line.startswith("idefics-chat: line ")]
     assert [line.split(":")[1] for line in told] == [" line 2", " line 3", " line 4", " line 5"]
     assert "broken.png" in told[0]
-    assert "there is no such file" in told[3]
+    assert "there is no such file" in told[1]
     assert [text for role, text in turns(store) if role == Role.USER] == ["Hello", "And now?"]
     # That of the first one: a picture that cannot be read.
     assert done.code == 3
@@ -136,9 +136,11 @@ def test_a_draft_from_before_is_told_and_can_be_sent(
     talk: Talk, store: SqliteStore, scene_image: Callable[..., Image]
 ) -> None:
     store.save_draft(None, Draft("What is in [1]?", (scene_image(1),)))
-    done = talk("Hello", "/send")
+    done = talk("Hello", "/send", images=[scene_image(2)])
     assert "Not sent: “What is in [1]?” with 1 picture. /send sends it, /forget drops it." in done.err
-    assert [text for role, text in turns(store) if role == Role.USER] == ["Hello", "What is in \n?"]
+    first, _, second, _ = (stored.turn for stored in store.turns(store.sessions()[0].id))
+    assert first.parts == (scene_image(2), Text("Hello"))
+    assert second.parts == (Text("What is in "), scene_image(1), Text("?"))
     assert store.draft(None) == store.draft(store.sessions()[0].id) == Draft()
 
 

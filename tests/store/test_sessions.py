@@ -7,6 +7,8 @@ import pytest
 from chat.conversation import Text, Turn, user_turn
 from chat.errors import UnknownSessionError
 from chat.generation import CheckpointFacts
+from chat.requests import CAPTION_REQUEST, STORY_REQUEST
+from chat.search import Query
 from chat.session import SessionStore
 from chat.store import SqliteStore, ids, open_store, sessions
 from chat.store.titles import LONGEST, title_of
@@ -211,3 +213,37 @@ def test_a_blank_title_gives_back_the_one_of_the_first_message(store: SqliteStor
     store.rename_session(session_id, "Dogs")
     store.rename_session(session_id, "")
     assert store.find_session(session_id).title == "What is it?"
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "title"),
+    [
+        (user_turn(picture(name="cat.png")), "\n Two  cats.\nAnd a dog.", "Two cats."),
+        (user_turn(picture(name="cat.png")), " \n", "Picture cat.png"),
+        (user_turn(picture(name="cat.png"), CAPTION_REQUEST), "Two cats.", "Two cats."),
+        (user_turn(CAPTION_REQUEST), "", CAPTION_REQUEST),
+        (user_turn(picture(), STORY_REQUEST), "Once upon a time.", "Once upon a time."),
+        (user_turn(picture(), "What is it?"), "Two cats.", "What is it?"),
+    ],
+)
+def test_a_message_that_says_nothing_of_its_own_leaves_the_title_to_the_reply(
+    store: SqliteStore, message: Turn, said: str, title: str
+) -> None:
+    session_id = store.new_session()
+    turn_id = store.open_reply(store.add_user_turn(session_id, message), FACTS, SETTINGS)
+    store.close_reply(turn_id, reply(said))
+    second = store.open_reply(store.add_user_turn(session_id, user_turn("And?")), FACTS, SETTINGS)
+    store.close_reply(second, reply("Nothing else."))
+    assert store.find_session(session_id).title == title
+    assert store.search(Query((title,))).count == 1
+    store.rename_session(session_id, "Mine")
+    store.rename_session(session_id, "")
+    assert store.find_session(session_id).title == title
+
+
+def test_the_reply_leaves_a_title_of_the_users_own(store: SqliteStore) -> None:
+    session_id = store.new_session()
+    turn_id = store.open_reply(store.add_user_turn(session_id, user_turn(picture(name="cat.png"))), FACTS, SETTINGS)
+    store.rename_session(session_id, "Picture cat.png")
+    store.close_reply(turn_id, reply("Two cats."))
+    assert store.find_session(session_id).title == "Picture cat.png"

@@ -28,8 +28,10 @@ from chat.session import SessionStore
 from chat.store import open_store
 from chat.tui.app import ChatApp
 from chat.tui.screens.chat import ChatScreen
+from chat.tui.widgets.code_block import CodeBlock
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.picture import PictureView
+from chat.tui.widgets.reply_text import ReplyText
 
 FACTS = CheckpointFacts("shapes", context_length=1024)
 
@@ -164,6 +166,18 @@ class Desk:
         """What the store holds of the newest session: roles and texts."""
         latest = self.store.latest_session()
         return [(turn.turn.role, turn.turn.text) for turn in self.store.turns(latest.id)] if latest else []
+
+
+def shown_text(reply: ReplyText) -> str:
+    """What a reply shows, from the widgets that show it; code between fences."""
+    blocks = []
+    for block in reply.children:
+        statics = [block] if isinstance(block, Static) else list(block.query(Static))
+        texts = [str(static.visual) for static in statics]
+        blocks.append(
+            "\n".join([f"```{block.language}", *texts[2:], "```"]) if isinstance(block, CodeBlock) else "\n".join(texts)
+        )
+    return "\n\n".join(blocks)
 
 
 async def until(pilot: Pilot[ChatError], is_so: Callable[[], object], seconds: float = 30.0) -> None:

@@ -13,6 +13,7 @@ from chat.plain.model import Stopped
 from chat.plain.words import choice_lines
 from chat.ranking import check_labels
 from chat.records import Draft
+from chat.requests import CAPTION_REQUEST, STORY_REQUEST
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.talk.said import LABEL_ROOM, AskedCaption, AskedChoice, prompt_of
@@ -53,8 +54,6 @@ class AskingCommands(CommandGroup):
 
     def command_caption(self, call: Call) -> None:
         """Ask for a caption, which given words may begin."""
-        from chat.tasks.prompts import CAPTION_REQUEST
-
         beginning = call.argument
         if "\n" in beginning:
             raise UsageError("/caption takes its words in one line.")
@@ -64,8 +63,6 @@ class AskingCommands(CommandGroup):
 
     def command_story(self, _: Call) -> None:
         """Ask for a story about the pictures."""
-        from chat.tasks.prompts import STORY_REQUEST
-
         self.talk.send(Draft(STORY_REQUEST, self._take_shown("/story")))
 
     def _take_shown(self, command: str) -> tuple[Image, ...]:

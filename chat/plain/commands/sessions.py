@@ -1,20 +1,19 @@
 """Conversations: listing, opening, naming, deleting and saving them as files."""
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-from chat.errors import TranscriptError, UsageError
+from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import quoted
 from chat.records import SessionSummary
 from chat.safe_text import short_line
 from chat.search import Piece, parse_query
 from chat.talk.commands import Call
-from chat.talk.wording import count_in_words, label_of, time_in_words
+from chat.talk.filing import export_file
+from chat.talk.wording import count_in_words, label_of, sentence, time_in_words
 
 LISTED: Final = 20
 """Conversations in the list, unless more are asked for."""
@@ -126,37 +125,34 @@ class SessionCommands(CommandGroup):
         if is_open:
             talk.open(None)
         talk.store.delete_session(summary.id)
-        talk.deleted = summary.id
+        talk.deleted.append(summary.id)
         self.say(f"Deleted {quoted(summary.title)}; /restore brings it back.")
         if is_open:
             self.say("A new conversation.")
             talk.tell_unsent()
 
     def command_restore(self, call: Call) -> None:
-        """Bring a deleted conversation back."""
-        session_id = call.argument or self.talk.deleted
-        if not session_id:
+        """Bring a deleted conversation back, and open it."""
+        talk = self.talk
+        if not call.argument and not talk.deleted:
             raise UsageError("No conversation was deleted here; /restore ID brings an earlier one back.")
-        self.talk.store.restore_session(session_id)
-        title = self.talk.store.find_session(session_id).title
-        self.say(f"{quoted(title)} is back; /open {session_id} goes on with it.")
+        session_id = call.argument or talk.deleted[-1]
+        talk.store.restore_session(session_id)
+        if session_id in talk.deleted:
+            talk.deleted.remove(session_id)
+        talk.open(session_id)
+        self.say(f"{quoted(talk.session.title)} is back, and open.")
+        talk.announce()
 
     def command_export(self, call: Call) -> None:
         """Save the conversation as a file."""
-        from chat.session_files import export_session
-        from chat.transcript import save_transcript
+        from chat.session_files import save_session
 
         session = self.talk.session
-        if not call.argument:
-            raise UsageError("/export needs a file: /export talk.json")
         if session.id is None:
             raise UsageError("There is nothing to save yet: send a message first.")
-        path = Path(os.path.expanduser(call.argument))
-        # The pictures come first, and what is missing would be told of their folder.
-        if not path.parent.is_dir():
-            raise TranscriptError(f"{short_line(str(path.parent))}: there is no such folder: make it first")
-        save_transcript(path, export_session(self.talk.store, session.id))
-        self.say(f"Saved as {short_line(str(path.absolute()), 200)}.")
+        path, overwrite = export_file(call.argument, session.id)
+        self.say(f"{sentence(save_session(self.talk.store, session.id, path, overwrite=overwrite))}.")
 
 
 def _marked(snippet: Iterable[Piece]) -> str:

@@ -27,7 +27,6 @@ _OWN: Final = (
     Command("context", "tell how much of the context is used"),
     Command("last", "tell the last turn again"),
     Command("replay", "tell this conversation, or the one in FILE, from its first turn on", "FILE"),
-    Command("export", "save the conversation as a JSON file, its pictures beside it", "FILE"),
     Command("stop", "stop the loading; ctrl+c stops a reply"),
     Command("help", "list the commands"),
 )

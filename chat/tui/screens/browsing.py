@@ -66,7 +66,8 @@ class BrowsingScreen(AttachingScreen):
         self.say_nothing()
         await self.turns_changed()
         self.show_status()
-        self.count_context()
+        # Behind the first sight of it: counting takes time from that.
+        self.call_after_refresh(self.count_context)
         self.composer.focus_text()
 
     async def change_session(self, session_id: str | None) -> None:
@@ -125,6 +126,7 @@ class BrowsingScreen(AttachingScreen):
         is_empty = self.session.is_empty
         self.set_class(not is_empty, "-talking")
         self.query_one(TitleBar).show_talking(not is_empty)
+        self.query_one(TitleBar).show_title(self.session.title)
         await self.show_pane()
 
     async def on_resize(self, event: Resize) -> None:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
+from textual.actions import SkipAction
+
 from chat.errors import UsageError
 from chat.safe_text import short_line
 from chat.talk.commands import Call
@@ -40,6 +42,13 @@ class CopyingScreen(TaskScreen):
         """Copy the code that was clicked."""
         language = f" · {short_line(message.language, 20)}" if message.language else ""
         self._copy(message.code, "code block", language)
+
+    def action_copy_text(self) -> None:
+        """Copy what is selected; with nothing selected the key means something else."""
+        selected = self.get_selected_text()
+        if selected is None:
+            raise SkipAction
+        self._copy(selected, "selection")
 
     def copy_last(self) -> None:
         """Copy the last reply."""

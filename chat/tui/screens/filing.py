@@ -1,9 +1,7 @@
 """The commands about the open session as a whole: find others, give it a title, pin, delete, export it."""
 
-import os
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 from textual import on, work
 from textual.message import Message
@@ -11,10 +9,9 @@ from textual.message import Message
 from chat.errors import ChatError, UsageError
 from chat.safe_text import short_line
 from chat.talk.commands import Call
+from chat.talk.filing import export_file
 from chat.tui.screens.finding import FindingScreen, OpenStore
-
-OVERWRITE: Final = " --overwrite"
-"""Follows the name of a file that may be replaced, as on the command line."""
+from chat.tui.widgets.composer import Composer
 
 
 class SessionExported(Message):
@@ -28,6 +25,15 @@ class SessionExported(Message):
 
 class FilingScreen(FindingScreen):
     """Does what these commands ask; where it cannot, it raises a ChatError."""
+
+    def run_command(self, name: str) -> None:
+        """Do what a command does, from the palette."""
+        self.composer.post_message(Composer.Called(Call(name), ""))
+
+    def begin_command(self, name: str) -> None:
+        """Leave it to the user to end a command that takes words."""
+        self.composer.insert(f"/{name} ")
+        self.composer.focus_text()
 
     async def command_sessions(self, _: Call) -> None:
         """Show the sessions."""
@@ -70,10 +76,9 @@ class FilingScreen(FindingScreen):
         session_id = self._require_begun()
         # What is being said is part of it, as far as it has come.
         self.save()
-        name = call.argument.removesuffix(OVERWRITE) or f"idefics-chat-{session_id}.json"
-        path = Path(os.path.expanduser(name.strip()))
+        path, overwrite = export_file(call.argument, session_id)
         if self._store is not None:
-            self._export(self._store.open_again, session_id, path, overwrite=call.argument.endswith(OVERWRITE))
+            self._export(self._store.open_again, session_id, path, overwrite=overwrite)
 
     @work(thread=True, group="export")
     def _export(self, open_store: OpenStore, session_id: str, path: Path, *, overwrite: bool) -> None:
@@ -81,7 +86,7 @@ class FilingScreen(FindingScreen):
 
         try:
             with closing(open_store()) as store:
-                words = save_session(store, session_id, path.absolute(), overwrite=overwrite)
+                words = save_session(store, session_id, path, overwrite=overwrite)
         except ChatError as error:
             self.post_message(SessionExported(f"Not saved as a file: {error}", is_problem=True))
         else:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual import on, work
 
 from chat.context import reply_room
-from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
 from chat.records import Draft
 from chat.safe_text import short_line
@@ -21,6 +20,7 @@ from chat.tui.widgets.title_bar import TitleBar
 
 # Imported with the widgets that come after the first frame, which need not wait for them.
 if TYPE_CHECKING:
+    from chat.talk.said import SaidSession
     from chat.tui.widgets.log import ConversationLog
     from chat.tui.widgets.notice import Notice
 
@@ -248,8 +248,8 @@ class ModelScreen(KeepingScreen):
     def _show_context(self, tokens: int | None, *, is_message: bool = False) -> None:
         """Show how full the context is, with the message being written, or with what was said alone."""
         limit = self.facts.context_length if self.facts else 0
-        most = limit - reply_room(limit, self._settings.max_new_tokens)
-        self.query_one(StatusRow).show_context(tokens, limit, fits=not is_message or tokens is None or tokens <= most)
+        taken = (tokens or 0) + reply_room(limit, self._settings.max_new_tokens)
+        self.query_one(StatusRow).show_context(tokens, limit, fits=not is_message or taken <= limit)
 
     def prefill_draft(self) -> None:
         """Have the model compute the message being written, so that it is read when it is sent."""
@@ -281,17 +281,18 @@ class ModelScreen(KeepingScreen):
         if self._generator is None or self.is_working:
             return
         draft = self.draft_for_model()
-        facts = self._generator.facts
-        conversation = self.session.conversation_with(draft, facts) if draft else self.session.conversation(facts)
-        if conversation.turns:
-            self._count(self._generator, conversation, bool(draft))
+        if draft or self.session.turns:
+            self._count(self._generator, self.session.as_it_is(), draft or None)
         else:
             self._show_context(0)
 
     @work(thread=True, exclusive=True, group="context", exit_on_error=False)
-    def _count(self, generator: TextGenerator, conversation: Conversation, is_message: bool) -> None:
-        tokens = generator.count_tokens(prompt_of(conversation, generator))
-        self.post_message(ContextCounted(tokens, is_message=is_message))
+    def _count(self, generator: TextGenerator, said: "SaidSession", draft: Draft | None) -> None:
+        # A long conversation takes as long to put together as several keys.
+        facts = generator.facts
+        conversation = said.conversation_with(draft, facts) if draft is not None else said.conversation(facts)
+        tokens = generator.count_tokens(prompt_of(conversation, generator)) if conversation.turns else 0
+        self.post_message(ContextCounted(tokens, is_message=draft is not None))
 
     @on(ContextCounted)
     def _show_counted(self, message: ContextCounted) -> None:

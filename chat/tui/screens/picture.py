@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static
@@ -121,7 +120,7 @@ class PictureScreen(Screen[None]):
             return self._seen is not None
         return len(self._pictures) > 1 if action in ("next", "previous") else True
 
-    @on(Resize)
+    @on(ZoomView.Fitted)
     def _fit_window(self) -> None:
         self._show()
 

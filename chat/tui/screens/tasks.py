@@ -11,6 +11,7 @@ from chat.conversation import Image
 from chat.errors import ChatError, UsageError
 from chat.ranking import check_labels
 from chat.records import Draft
+from chat.requests import CAPTION_REQUEST, STORY_REQUEST
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.talk.said import AskedCaption, AskedChoice
@@ -57,8 +58,6 @@ class TaskScreen(BrowsingScreen):
 
     async def command_caption(self, call: Call) -> None:
         """Ask for a caption, which given words may begin."""
-        from chat.tasks.prompts import CAPTION_REQUEST
-
         beginning = call.argument
         if "\n" in beginning:
             raise UsageError("/caption takes its words in one line")
@@ -75,8 +74,6 @@ class TaskScreen(BrowsingScreen):
 
     async def command_story(self, _: Call) -> None:
         """Ask for a story about the pictures."""
-        from chat.tasks.prompts import STORY_REQUEST
-
         await self.submit(Draft(STORY_REQUEST, self._take_shown("/story")))
 
     async def command_each(self, call: Call) -> None:

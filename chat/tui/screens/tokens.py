@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
@@ -24,8 +24,12 @@ from chat.tui.widgets.lines import LinesView
 
 LOW: Final = 0.5
 """A token that was less likely than this was less likely than all others together."""
-TOKEN_CELLS: Final = 20
-_ALTERNATIVE_CELLS: Final = 15
+WIDE: Final = 80
+"""Cells of the list from which a token has the wider column."""
+WIDE_TOKEN: Final = 20
+NARROW_TOKEN: Final = 14
+_SHARE: Final = 7
+_RANK: Final = 6
 
 
 class TokensScreen(ModalScreen[None]):
@@ -46,6 +50,7 @@ class TokensScreen(ModalScreen[None]):
         super().__init__()
         self._reply = reply
         self._stop = stop
+        self._tokens: Sequence[WeighedToken] = ()
 
     def compose(self) -> ComposeResult:
         """A title, and a place for the list."""
@@ -58,9 +63,10 @@ class TokensScreen(ModalScreen[None]):
         count = len(self._reply.generation.token_ids) if self._reply.generation else 0
         return Content.assemble(
             ("Tokens of the reply", "bold"),
-            (f" · {count_in_words(count, 'token')} · {note} · ", "$quiet"),
+            (f" · {count_in_words(count, 'token')} · ", "$quiet"),
             ("esc", "bold"),
             (" back", "$quiet"),
+            (f"\n{note}", "$quiet"),
         )
 
     def show(self, weighed: Weighed | None, problem: str = "") -> None:
@@ -74,7 +80,17 @@ class TokensScreen(ModalScreen[None]):
             given = self._reply.generation.prompt_tokens if self._reply.generation else 0
             note = f"after {weighed.prompt_tokens:,} tokens; the reply was given after {given:,}, so they may differ"
         title.update(self._title(note))
-        self.query_one(LinesView).show(token_lines(weighed.tokens))
+        self._tokens = weighed.tokens
+        self._lay_out()
+
+    def on_resize(self) -> None:
+        """Fit the columns into the width."""
+        self.call_after_refresh(self._lay_out)
+
+    def _lay_out(self) -> None:
+        lines = self.query_one(LinesView)
+        if self._tokens and lines.size.width:
+            lines.show(token_lines(self._tokens, lines.size.width))
 
     def action_close(self) -> None:
         """Go back; what is not weighed by now is not needed."""
@@ -82,33 +98,36 @@ class TokensScreen(ModalScreen[None]):
         self.dismiss()
 
 
-def token_lines(tokens: Iterable[WeighedToken]) -> list[Line]:
-    """A line for each token: its text, its probability, and the likeliest tokens with theirs."""
-    head: Line = ((f"{'token':<{TOKEN_CELLS}}{'':>8}   likeliest", Look.QUIET),)
-    return [head, *map(_line, tokens)]
+def token_lines(tokens: Iterable[WeighedToken], width: int) -> list[Line]:
+    """A line for each token: its text, its probability and rank, and the likeliest tokens with theirs."""
+    listed = list(tokens)
+    token_cells = WIDE_TOKEN if width >= WIDE else NARROW_TOKEN
+    most = max((len(token.alternatives) for token in listed), default=0)
+    room = width - token_cells - _SHARE - _RANK
+    other_cells = max(3, room // max(most, 1) - _SHARE - 2)
+    head: Line = ((f"{'token':<{token_cells}}{'':{_SHARE}}{'rank':>{_RANK}}  likeliest", Look.QUIET),)
+    return [head, *(_line(token, token_cells, other_cells) for token in listed)]
 
 
-def _line(token: WeighedToken) -> Line:
+def _line(token: WeighedToken, token_cells: int, other_cells: int) -> Line:
     share = math.exp(token.log_probability)
     text = _visible(token.text) or f"#{token.token_id}"
-    look = Look.LOOKALIKE if share < LOW else Look.PLAIN
-    shown = text if cell_len(text) < TOKEN_CELLS else set_cell_size(text, TOKEN_CELLS - 2)
-    others = "  ".join(
-        f"{set_cell_size(_visible(one.text) or f'#{one.token_id}', _ALTERNATIVE_CELLS - 9)} "
-        f"{_percent(math.exp(one.log_probability)):>7}"
+    shown = text if cell_len(text) < token_cells else set_cell_size(text, token_cells - 1)
+    others = "".join(
+        f"  {set_cell_size(_visible(one.text) or f'#{one.token_id}', other_cells)}"
+        f"{_percent(math.exp(one.log_probability)):>{_SHARE}}"
         for one in token.alternatives
     )
-    rank = "" if token.rank == 1 else f"  rank {token.rank:,}"
     return (
-        (shown, look),
-        (" " * (TOKEN_CELLS - cell_len(shown)), Look.PLAIN),
-        (f"{_percent(share):>8}", Look.PLAIN),
-        (f"   {others}{rank}", Look.QUIET),
+        (shown, Look.LOOKALIKE if share < LOW else Look.PLAIN),
+        (" " * (token_cells - cell_len(shown)), Look.PLAIN),
+        (f"{_percent(share):>{_SHARE}}", Look.PLAIN),
+        (f"{token.rank:>{_RANK},}{others}", Look.QUIET),
     )
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return "100 %" if share >= 0.9995 else f"{100 * share:.1f} %"
 
 
 def _visible(text: str) -> str:

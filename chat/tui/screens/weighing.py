@@ -32,23 +32,25 @@ class TokensWeighed(Message):
 class WeighingScreen(TaskScreen):
     """Lists the tokens of a reply on a key, with their probabilities."""
 
-    def turn_tokens(self, turn: SaidTurn) -> None:
+    async def turn_tokens(self, turn: SaidTurn) -> None:
         """List the tokens of a reply."""
         if turn.stored is None:
             self.say("The reply is still being written.")
         else:
-            self._list_tokens(turn.stored)
+            await self._list_tokens(turn.stored)
 
-    def action_tokens(self) -> None:
+    async def action_tokens(self) -> None:
         """List the tokens of the last reply."""
         replies = [] if self._session is None else self.session.turns
-        self._list_tokens(next((stored for stored in reversed(replies) if stored.turn.role is Role.ASSISTANT), None))
+        await self._list_tokens(
+            next((stored for stored in reversed(replies) if stored.turn.role is Role.ASSISTANT), None)
+        )
 
     async def command_tokens(self, _: Call) -> None:
         """List the tokens of the last reply."""
-        self.action_tokens()
+        await self.action_tokens()
 
-    def _list_tokens(self, reply: StoredTurn | None) -> None:
+    async def _list_tokens(self, reply: StoredTurn | None) -> None:
         from chat.talk.weighing import weigh, why_not
         from chat.tui.screens.tokens import TokensScreen
 
@@ -66,7 +68,8 @@ class WeighingScreen(TaskScreen):
         stop = threading.Event()
         screen = TokensScreen(reply, stop)
         find = partial(weigh, generator, before, reply, self.session.left_out, stop)
-        self.app.push_screen(screen)
+        # Before the model is asked: it may answer before the screen is there.
+        await self.app.push_screen(screen)
 
         def job() -> TokensWeighed:
             try:

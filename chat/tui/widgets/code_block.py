@@ -22,6 +22,8 @@ MOST_COLOURED: Final = 10_000
 class CopySign(Static):
     """Copies the code below it."""
 
+    ALLOW_SELECT = False
+
     def __init__(self) -> None:
         super().__init__("copy", markup=False)
 

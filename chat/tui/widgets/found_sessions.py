@@ -65,7 +65,7 @@ class FoundSessions(Vertical):
         """Line, rows, the line for a title, and a word about all."""
         search = SearchLine(self._typed, placeholder="Search titles and text", id="search", compact=True)
         if not self._is_pane:
-            search.border_subtitle = "has:picture  checkpoint:NAME  before:2026-11-01  after:"
+            search.border_subtitle = "has:picture  checkpoint:  before:  after:"
         yield search
         yield SessionOptions(compact=True, markup=False)
         yield TitleLine(placeholder="A title; empty takes the first words", id="new-title", compact=True)
@@ -158,10 +158,10 @@ class FoundSessions(Vertical):
 
     # What is asked for
 
-    def _ask(self, *, offset: int = 0, limit: int = PAGE) -> None:
+    def _ask(self, *, offset: int = 0, limit: int = 0) -> None:
         self._number += 1
         self._is_asking = True
-        self.post_message(SessionsWanted(self._query, self._number, offset, limit))
+        self.post_message(SessionsWanted(self._query, self._number, offset, limit or PAGE))
 
     @on(Input.Changed, "#search")
     def _search(self, message: Input.Changed) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from textual import work
 from textual.css.query import NoMatches
 from textual.message import Message
 from textual.widget import Widget
@@ -116,8 +117,17 @@ class ConversationLog(TurnWindow):
     async def begin_reply(self) -> None:
         """Add a reply that will be streamed."""
         self._is_replying = True
+        self._import_readers()
         if self.is_at_last:
             await self._mount_before_waiting(ReplyTurn(self._checkpoint))
+
+    @work(thread=True, group="imports", exclusive=True, exit_on_error=False)
+    def _import_readers(self) -> None:
+        """Import what blocks are read with while the model reads: keys would wait for it later."""
+        import markdown_it.tree
+        import textual.highlight  # noqa: F401
+
+        markdown_it.MarkdownIt("gfm-like")
 
     @property
     def _reply(self) -> ReplyTurn | None:
@@ -135,7 +145,7 @@ class ConversationLog(TurnWindow):
         self.call_after_refresh(self._check_end)
         if not self.is_at_last:
             # It is shown when it is scrolled to.
-            return True
+            return False
         reply = self._reply
         # Its place may still be in the making when its first words are there.
         return reply is not None and reply.stream(text, calmly=calmly)

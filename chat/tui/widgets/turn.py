@@ -25,6 +25,12 @@ from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.reply_text import ReplyText
 
 
+class Gutter(Static):
+    """Who speaks; no part of what is selected."""
+
+    ALLOW_SELECT = False
+
+
 class TurnView(Horizontal):
     """A label at the left that says who speaks, and what is said."""
 
@@ -34,7 +40,7 @@ class TurnView(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Gutter and body."""
-        yield Static(self.gutter_content(), classes="gutter", markup=False)
+        yield Gutter(self.gutter_content(), classes="gutter", markup=False)
         with Vertical(classes="body"):
             yield from self.compose_body()
 

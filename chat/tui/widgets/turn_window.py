@@ -23,7 +23,8 @@ from chat.tui.widgets.turn import SaidTurn, SystemTurn, TurnView
 PAGE: Final = 20
 """Turns that come at once when they are scrolled to."""
 MOST_MOUNTED: Final = 60
-"""Turns that are mounted at most; with each it takes longer to lay the screen out, and keys wait for that."""
+"""Turns that are mounted at most, but for the tallest windows; with each it takes longer to lay the screen out, and
+keys wait for that."""
 LEAST: Final = 8
 """Turns that are mounted in the lowest window."""
 
@@ -86,7 +87,12 @@ class TurnWindow(VerticalScroll, can_focus=False):
     @property
     def window(self) -> int:
         """Turns that surely fill the window, each taking two rows or more; no more are mounted at first."""
-        return max(LEAST, min(MOST_MOUNTED, self.app.size.height // 2))
+        return max(LEAST, self.app.size.height // 2)
+
+    @property
+    def most_mounted(self) -> int:
+        """Turns that are mounted at most: those in view, and always more above and below than come at once."""
+        return max(MOST_MOUNTED, 3 * self.window)
 
     @property
     def said_turns(self) -> list[SaidTurn]:
@@ -117,7 +123,7 @@ class TurnWindow(VerticalScroll, can_focus=False):
         with self.app.batch_update():
             self._first = first
             self._mounted.extendleft(reversed(views))
-            many = max(0, len(self._mounted) - MOST_MOUNTED)
+            many = max(0, len(self._mounted) - self.most_mounted)
             gone = _flat([self._mounted.pop() for _ in range(many)])
             if gone:
                 gone += self.unfinished_views()
@@ -137,7 +143,7 @@ class TurnWindow(VerticalScroll, can_focus=False):
         views = [self.views_of(*numbered) for numbered in self._entries[end : end + PAGE]]
         with self.app.batch_update():
             self._mounted.extend(views)
-            many = max(0, len(self._mounted) - MOST_MOUNTED)
+            many = max(0, len(self._mounted) - self.most_mounted)
             gone = _flat([self._mounted.popleft() for _ in range(many)])
             self._first += many
             self._keep_in_view(gone)

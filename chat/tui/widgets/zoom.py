@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from textual import on, work
 from textual.containers import Container
-from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -77,6 +76,9 @@ class ZoomView(Container, can_focus=False):
             self.pixels = pixels
             self.lines = lines
 
+    class Fitted(Message):
+        """There is more room for the picture than before, or less."""
+
     class Unreadable(Message):
         """The picture could not be drawn."""
 
@@ -90,11 +92,14 @@ class ZoomView(Container, can_focus=False):
         self._is_drawing = False
         self._lines: list[Strip] = []
 
-    def window(self, size: Size | None = None) -> tuple[int, int]:
+    def on_resize(self) -> None:
+        """Tell that there is another room."""
+        self.post_message(self.Fitted())
+
+    def window(self) -> tuple[int, int]:
         """Dots there is room for."""
-        size = size or self.size
         columns, rows = CELL_PIXELS if self._draws_pixels else (1, 2)
-        return max(1, size.width * columns), max(1, size.height * rows)
+        return max(1, self.size.width * columns), max(1, self.size.height * rows)
 
     @property
     def _draws_pixels(self) -> bool:

@@ -1,0 +1,44 @@
+"""How sessions are told to a person, one in a line, and to a program."""
+
+from chat.records import SessionHit, SessionSummary
+from chat.safe_text import printable
+
+
+def session_line(session: SessionSummary) -> str:
+    """A session as a line of a list."""
+    title = printable(session.title or "(no title)", multiline=False)
+    changed = session.updated_at[:16].replace("T", " ")
+    turns, pictures = _count(session.turn_count, "turn", 3), _count(session.image_count, "picture", 2)
+    return f"{session.id}  {changed}  {turns} {pictures} {'*' if session.is_pinned else ' '}{title}"
+
+
+def _count(number: int, noun: str, digits: int) -> str:
+    """A number of things, in as many columns for one as for many."""
+    return f"{number:{digits}} {noun}{' ' if number == 1 else 's'}"
+
+
+def session_object(session: SessionSummary) -> dict[str, object]:
+    """A session as JSON."""
+    return {
+        "session": session.id,
+        "title": session.title,
+        "created_at": session.created_at,
+        "updated_at": session.updated_at,
+        "turns": session.turn_count,
+        "images": session.image_count,
+        "checkpoint": session.checkpoint,
+        "system": session.system,
+        "pinned": session.is_pinned,
+    }
+
+
+def snippet_line(hit: SessionHit) -> str:
+    """What was found in a session; the words stand in quotes."""
+    text = "".join(f"«{piece.text}»" if piece.is_match else piece.text for piece in hit.snippet)
+    return printable(text, multiline=False)
+
+
+def hit_object(hit: SessionHit) -> dict[str, object]:
+    """A session that was found, as JSON."""
+    snippet = [{"text": piece.text, "is_match": piece.is_match} for piece in hit.snippet]
+    return {**session_object(hit.summary), "turn": hit.turn_id, "snippet": snippet}
