@@ -1,10 +1,10 @@
-"""What a person dropped on the terminal: the paths that a text stands for. Opens no file, asks no network."""
+"""What a person dropped on the terminal: the paths and addresses in a text. Opens no file, asks no network."""
 
 import os
 import re
 import shlex
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from chat.images import PICTURE_SUFFIXES
@@ -13,6 +13,40 @@ _MOST_CHARACTERS: Final = 100_000
 """A longer text is a text, whatever it holds."""
 _WORD: Final = re.compile(r"""\s*((?:"[^"\n]*"|'[^'\n]*'|\\.|[^\s"'\\])+)""")
 """A word as a shell reads it, with its quotes."""
+
+
+_URL: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
+
+
+_ADDRESS: Final = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*:(?://|(?=\S*,))", re.IGNORECASE)
+"""How an address begins, but that of a file."""
+_LOCAL: Final = "--local"
+"""Before an address: it may be of this machine or its network."""
+
+
+class Address(NamedTuple):
+    """An address that somebody wants a picture from."""
+
+    url: str
+    may_be_local: bool
+
+
+def address_of(argument: str) -> Address | None:
+    """The address that a command for a picture names; None where it names files."""
+    flag, _, rest = argument.partition(" ")
+    if flag == _LOCAL:
+        return Address(rest.strip(), may_be_local=True)
+    return Address(argument, may_be_local=False) if _ADDRESS.match(argument) else None
+
+
+def url_in(text: str) -> str:
+    """The first address of the web in a text, without the signs that end a sentence behind it; empty without any."""
+    match = _URL.search(text[:_MOST_CHARACTERS])
+    url = match[0].rstrip(".,;:!?") if match else ""
+    for opening, closing in ("()", "[]"):
+        if url.endswith(closing) and opening not in url:
+            url = url[:-1].rstrip(".,;:!?")
+    return url
 
 
 def dropped_paths(text: str) -> list[Path]:

@@ -4,14 +4,17 @@ Nothing is left out here without being asked for: who talks to a model asks firs
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Final
 
-from chat.conversation import Conversation, Image
+from chat.conversation import Conversation, Image, Part, Text, Turn
 
 _REPLY_SHARE: Final = 16
 """A reply must have room for this part of the context, or for all that is asked for where that is less."""
+
+NO_WORDS: Final = "(a picture)"
+"""Stands for a message that had no words, only pictures, and is shown without them."""
 
 Count = Callable[[Conversation], int]
 """Gives how many tokens a conversation takes as a prompt."""
@@ -70,7 +73,7 @@ def overflow(
         max_new_tokens: The most that the reply may have.
         tokens: How many the conversation takes, where that is known.
     """
-    room = max(1, min(max_new_tokens, context_length // _REPLY_SHARE))
+    room = reply_room(context_length, max_new_tokens)
     most = context_length - room
     taken = count(conversation) if tokens is None else tokens
     if taken <= most:
@@ -91,6 +94,28 @@ def overflow(
         images=tuple(dict.fromkeys(image for image in conversation.images if image not in shown)) if is_enough else (),
         tokens_after=count(rest),
     )
+
+
+def reply_room(context_length: int, max_new_tokens: int) -> int:
+    """How many tokens of a context a reply must have."""
+    return max(1, min(max_new_tokens, context_length // _REPLY_SHARE))
+
+
+def without_pictures(turn: Turn, places: Container[int]) -> Turn:
+    """A user's turn without some of its pictures, counted from 0; its words stay."""
+    parts: list[Part] = []
+    place = 0
+    for part in turn.parts:
+        if isinstance(part, Image):
+            if place not in places:
+                parts.append(part)
+            place += 1
+        elif parts and isinstance(parts[-1], Text):
+            parts[-1] = Text(parts[-1].text + part.text)
+        else:
+            parts.append(part)
+    has_something = any(isinstance(part, Image) or part.text.strip() for part in parts)
+    return Turn(turn.role, tuple(parts) if has_something else (Text(NO_WORDS),))
 
 
 def without_oldest(conversation: Conversation, exchanges: int) -> Conversation:

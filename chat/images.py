@@ -144,6 +144,18 @@ def media_type(data: bytes) -> str:
     return next((kind for kind, signature in _SIGNATURES if signature.match(data)), UNKNOWN_MEDIA_TYPE)
 
 
+def orientation(data: bytes) -> int:
+    """How a picture's file asks for it to be turned, as EXIF counts it; 1 where it does not."""
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            asked = _orientation(picture)
+    except _DECODER_ERRORS:
+        return 1
+    return asked if isinstance(asked, int) and 1 <= asked <= 8 else 1
+
+
 def to_rgb(picture: "PIL.Image.Image") -> "PIL.Image.Image":
     """A picture of any mode in RGB: what is transparent laid on white, deeper greys brought to 8 bits."""
     import PIL.Image

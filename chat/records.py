@@ -169,6 +169,23 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What of a session the model is not shown, because somebody decided so. The session keeps all of it."""
+
+    messages: frozenset[int] = frozenset()
+    """Ids of user's turns that are left out with the replies to them."""
+    pictures: frozenset[tuple[int, int]] = frozenset()
+    """Pictures that are left out alone: the id of their turn, and which of its pictures it is, from 0."""
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.pictures)
+
+    def places(self, turn_id: int) -> frozenset[int]:
+        """Which of a turn's pictures are left out alone, from 0."""
+        return frozenset(place for turn, place in self.pictures if turn == turn_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A message that has not been sent."""
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
-from chat.records import Choice, Draft, FoundSessions, SessionSummary, StoredTurn
+from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn
 from chat.search import Query
 
 SAVE_EVERY_S: Final = 0.5
@@ -91,6 +91,12 @@ class SessionStore(Protocol):
 
     def choices(self, session_id: str) -> Sequence[Choice]:
         """What was ranked in the shown branch, in order."""
+
+    def leave_out(self, session_id: str, left: LeftOut) -> None:
+        """Keep what of a session the model is not shown, in the place of what was kept of that before."""
+
+    def left_out(self, session_id: str) -> LeftOut:
+        """What of a session the model is not shown, in whichever branch."""
 
     def save_draft(self, session_id: str | None, draft: Draft) -> None:
         """Keep an unsent message; None is the session not yet begun; an empty draft removes it."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.attachments import dropped_paths, leading_pictures, missing_picture
+from chat.attachments import dropped_paths, leading_pictures, missing_picture, url_in
 
 NAMES = ("a.png", "b c.jpg", "it's.png", "50% (1).webp", "é.gif", 'q"d.bmp', "notes", "back\\slash.png", "#1.PNG")
 
@@ -166,3 +166,18 @@ def test_a_path_of_no_picture_is_seen_as_one(text: str, path: str) -> None:
 )
 def test_a_text_is_not(text: str) -> None:
     assert missing_picture(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("Is https://example.org/a.png?size=2 a cat?", "https://example.org/a.png?size=2"),
+        ("(see http://example.org/a.png).", "http://example.org/a.png"),
+        ("http://example.org/a_(b).png", "http://example.org/a_(b).png"),
+        ("HTTPS://EXAMPLE.ORG/A", "HTTPS://EXAMPLE.ORG/A"),
+        ("ftp://example.org and example.org/a.png", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_address_in_a_text_ends_before_what_ends_the_sentence(text: str, url: str) -> None:
+    assert url_in(text) == url

@@ -32,6 +32,8 @@ from chat.images import open_image
 from chat.prompt import serialize
 from chat.safe_text import json_line
 from chat.session import RunningReply, SessionStore, conversation_of
+from chat.talk.shown import left_out_count, shown_turns
+from chat.talk.wording import left_out_in_words
 
 
 @click.command()
@@ -149,7 +151,10 @@ class _Exchange:
             self.load_s = time.monotonic() - started
             system = self.store.find_session(self.session_id).system
             turns = self.store.turns(self.session_id, self.message_id)
-            conversation = conversation_of(turns, system=system, facts=generator.facts)
+            left_out = self.store.left_out(self.session_id)
+            if words := left_out_in_words(left_out_count(turns, left_out), len(left_out.pictures)):
+                notice(f"the model does not see {words}, as was decided before; the session keeps all")
+            conversation = conversation_of(shown_turns(turns, left_out), system=system, facts=generator.facts)
             self._running = running = RunningReply(self.store, self.message_id, generator.facts, self.settings)
             try:
                 fitting = self._fitting(conversation, generator)

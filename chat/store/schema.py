@@ -147,6 +147,15 @@ _M003: Final = (
 )
 
 
+_M005: Final = """
+    CREATE TABLE left_out (
+        turn_id INTEGER NOT NULL REFERENCES turns (id) ON DELETE CASCADE, -- a user's
+        picture INTEGER NOT NULL, -- which of its pictures, from 0; -1: the whole turn, with the reply to it
+        PRIMARY KEY (turn_id, picture)
+    )
+"""
+
+
 def m001_sessions(db: "Database") -> None:
     """Every table of the first version."""
     for statement in _M001:
@@ -171,7 +180,18 @@ def m004_search(db: "Database") -> None:
     index_all(db.conn)
 
 
-MIGRATIONS: tuple[Callable[["Database"], None], ...] = (m001_sessions, m002_image_detail, m003_choices, m004_search)
+def m005_left_out(db: "Database") -> None:
+    """What the model is not shown."""
+    db.execute(_M005)
+
+
+MIGRATIONS: tuple[Callable[["Database"], None], ...] = (
+    m001_sessions,
+    m002_image_detail,
+    m003_choices,
+    m004_search,
+    m005_left_out,
+)
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 
 

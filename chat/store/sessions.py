@@ -9,9 +9,9 @@ from typing import Self
 from chat.conversation import Image, Role, Turn
 from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
-from chat.records import Choice, Draft, FoundSessions, SessionSummary, StoredTurn, examples_of
+from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, examples_of
 from chat.search import Query
-from chat.store import choices, drafts, ids, pictures, replies, search, turns
+from chat.store import choices, drafts, ids, left_out, pictures, replies, search, turns
 from chat.store.columns import Column, now, summary_from, text_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
@@ -203,6 +203,16 @@ class SqliteStore:
         """What was ranked in the shown branch, in order; no picture's bytes are read."""
         with self._database.reading() as connection:
             return choices.of_branch(connection, self._database.path, session_id)
+
+    def leave_out(self, session_id: str, left: LeftOut) -> None:
+        """Keep what of a session the model is not shown, in the place of what was kept of that before."""
+        with self._database.writing() as connection:
+            left_out.replace(connection, session_id, left)
+
+    def left_out(self, session_id: str) -> LeftOut:
+        """What of a session the model is not shown, in whichever branch."""
+        with self._database.reading() as connection:
+            return left_out.find(connection, session_id)
 
     def save_draft(self, session_id: str | None, draft: Draft) -> None:
         """Keep an unsent message; None is the session not yet begun; an empty draft removes it."""

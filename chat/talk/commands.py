@@ -21,7 +21,8 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = (
-    Command("image", "attach a picture", "PATH"),
+    Command("image", "attach a picture, or fetch it", "PATH | URL"),
+    Command("paste", "attach or paste what is in the clipboard"),
     Command("new", "begin a new conversation"),
     Command("sessions", "open an earlier conversation"),
     Command("search", "find conversations by what was said", "WORDS"),
@@ -31,7 +32,7 @@ COMMANDS: Final = (
     Command("restore", "bring back what was deleted last"),
     Command("export", "save the conversation with its pictures", "FILE"),
     Command("system", "show or set the text before the first turn", "TEXT"),
-    Command("drop", "hide the oldest messages from the model", "COUNT"),
+    Command("drop", "hide the oldest messages or a picture from the model", "COUNT | [N]"),
     Command("copy", "copy the last reply, or its code", "code"),
     Command("details", "when, how and why of the last reply"),
     Command("times", "say of each turn when it was said"),

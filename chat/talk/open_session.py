@@ -49,7 +49,8 @@ class OpenSession(WaitingSession):
             summary = store.find_session(session_id)
             self.id, self.title, self.system = summary.id, summary.title, summary.system
             self.turns, self.choices = list(store.turns(summary.id)), list(store.choices(summary.id))
-        self._saved_system = self.system
+            self.not_shown = store.left_out(summary.id)
+        self._saved_system, self._saved_not_shown = self.system, self.not_shown
         self.draft = self._saved_draft = store.draft(self.id)
         """What is not sent: the waiting messages and the one being written, as one."""
         self._draft_as_new: Draft | None = None
@@ -160,13 +161,10 @@ class OpenSession(WaitingSession):
 
     @property
     def has_unsaved(self) -> bool:
-        """Whether the store has not taken the draft, the system text, a reply that has ended or a choice."""
+        """Whether the store has not taken the draft, the system text, what is left out, a reply or a choice."""
+        knows_more = (self.system, self.not_shown) != (self._saved_system, self._saved_not_shown)
         has_unsaved_said = bool(self._unsaved_choices) or any(r is not self._reply for r in self._unsaved)
-        return self.has_unsaved_draft or self._has_unsaved_system or has_unsaved_said
-
-    @property
-    def _has_unsaved_system(self) -> bool:
-        return self.id is not None and self.system != self._saved_system
+        return self.has_unsaved_draft or (self.id is not None and knows_more) or has_unsaved_said
 
     def save(self) -> None:
         """Write what is not in the store yet, so that what fails keeps nothing else out of it.
@@ -186,9 +184,12 @@ class OpenSession(WaitingSession):
             raise problem
 
     def _save_said(self) -> None:
-        if self.id is not None and self._has_unsaved_system:
+        if self.id is not None and self.system != self._saved_system:
             self._store.set_system(self.id, self.system)
             self._saved_system = self.system
+        if self.id is not None and self.not_shown != self._saved_not_shown:
+            self._store.leave_out(self.id, self.not_shown)
+            self._saved_not_shown = self.not_shown
         for reply in self._unsaved:
             reply.save(self._store)
         if self.id is not None and len(self.turns) <= 2 and any(reply.is_closed for reply in self._unsaved):

@@ -1,20 +1,20 @@
 """What was said in a session: its turns, the labels that were ranked between them, and what of it a model is shown."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from chat.context import without_oldest
 from chat.conversation import Conversation, Image, Turn, user_turn
 from chat.errors import UsageError
 from chat.generation import CheckpointFacts, Score, TextGenerator
 from chat.ranking import Ranking
-from chat.records import Choice, Draft, StoredTurn, examples_of, exchanges_of
+from chat.records import Choice, Draft, LeftOut, StoredTurn, examples_of, exchanges_of
 from chat.session import conversation_of
 from chat.talk.commands import parse
 from chat.talk.kept_reply import now
 from chat.talk.marks import parts_of
+from chat.talk.shown import ShownPicture, left_out_count, oldest, shown_pictures, shown_turns
 
 if TYPE_CHECKING:
     from chat.prompt import Prompt
@@ -78,8 +78,13 @@ class SaidSession:
         self.turns: list[StoredTurn] = []
         self.choices: list[Choice] = []
         """What was ranked; no part of what a model is shown."""
-        self.left_out = 0
-        """How many of the oldest messages, with their replies, the model is not shown; they stay in the session."""
+        self.not_shown = LeftOut()
+        """What of the session the model is not shown; it stays in the session."""
+
+    @property
+    def left_out(self) -> int:
+        """How many of the oldest messages, with their replies, the model is not shown."""
+        return left_out_count(self.turns, self.not_shown)
 
     @property
     def image_count(self) -> int:
@@ -112,18 +117,18 @@ class SaidSession:
         """What was said so far, whatever is said from now on: for another thread."""
         copied = SaidSession()
         copied.system, copied.turns, copied.choices = self.system, list(self.turns), list(self.choices)
-        copied.left_out = self.left_out
+        copied.not_shown = self.not_shown
         return copied
 
     def conversation(self, facts: CheckpointFacts) -> Conversation:
         """All that was said, as far as the model is shown it."""
-        return without_oldest(conversation_of(self.turns, system=self.system, facts=facts), self.left_out)
+        return conversation_of(shown_turns(self.turns, self.not_shown), system=self.system, facts=facts)
 
     def conversation_with(self, draft: Draft, facts: CheckpointFacts) -> Conversation:
         """The conversation if the draft were sent next."""
         pending = StoredTurn(0, turn_of(draft, self.image_count + 1), "", None)
-        conversation = conversation_of([*self.turns, pending], system=self.system, facts=facts)
-        return without_oldest(conversation, self.left_out)
+        shown = shown_turns([*self.turns, pending], self.not_shown)
+        return conversation_of(shown, system=self.system, facts=facts)
 
     def conversation_for(self, asked: AskedChoice, facts: CheckpointFacts) -> Conversation:
         """The conversation with the question which of the labels it is."""
@@ -165,9 +170,23 @@ class SaidSession:
 
     def leave_out(self, count: int) -> None:
         """Show the model so many of the oldest messages less, as far as there are any."""
-        # A message without a reply counts as well: it gets an empty one as soon as another follows.
-        exchanges = (len(conversation_of(self.turns).turns) + 1) // 2
-        self.left_out = min(self.left_out + count, exchanges)
+        ids = (one.message.id for one in oldest(self.turns, self.not_shown, count))
+        self.not_shown = replace(self.not_shown, messages=self.not_shown.messages.union(ids))
+
+    def shown_pictures(self) -> list[ShownPicture]:
+        """The pictures that the model is shown, in their order."""
+        return list(shown_pictures(self.turns, self.not_shown))
+
+    def leave_picture_out(self, turn_id: int, place: int) -> None:
+        """Show the model a picture less; the words of its turn, and the reply, stay."""
+        self.not_shown = replace(self.not_shown, pictures=self.not_shown.pictures | {(turn_id, place)})
+
+    def show_all(self) -> None:
+        """Show the model everything again that was said in this branch."""
+        ids = {stored.id for stored in self.turns}
+        self.not_shown = LeftOut(
+            self.not_shown.messages - ids, frozenset(one for one in self.not_shown.pictures if one[0] not in ids)
+        )
 
 
 def marked_message(turns: Iterable[StoredTurn], number: int | None) -> StoredTurn:

@@ -7,6 +7,15 @@ from chat.context import Overflow
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Choice
 
+_TURNS: Final = {
+    2: "mirrored by EXIF",
+    3: "turned by EXIF 180°",
+    4: "mirrored by EXIF, upside down",
+    5: "mirrored by EXIF, turned 270°",
+    6: "turned by EXIF 90°",
+    7: "mirrored by EXIF, turned 90°",
+    8: "turned by EXIF 270°",
+}
 _DTYPES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 LONGEST_SHOWN: Final = 20_000
 """Characters of one text that are shown; the rest is kept and counted."""
@@ -23,6 +32,11 @@ def size_in_words(byte_count: int) -> str:
                 f"{byte_count_in_unit:.1f} {unit}" if byte_count_in_unit < 9.95 else f"{byte_count_in_unit:.0f} {unit}"
             )
     return f"{byte_count / 1_000_000_000:.1f} GB"
+
+
+def turned_in_words(orientation: int) -> str:
+    """How a file asks for its picture to be turned; empty where it does not."""
+    return _TURNS.get(orientation, "")
 
 
 def sentence(words: str) -> str:
@@ -86,6 +100,17 @@ def overflow_in_words(overflow: Overflow) -> str:
         f"Not sent, it does not fit: {overflow.tokens:,} tokens, {room}. "
         f"/drop{count} leaves out {overflow.what_goes}, then yours is sent; up takes it back."
     )
+
+
+def left_out_in_words(messages: int, pictures: int) -> str:
+    """What the model is not shown, `the oldest message with its reply and pictures`; empty where it is shown all."""
+    parts: list[str] = []
+    if messages:
+        oldest = "the oldest message" if messages == 1 else f"the {messages:,} oldest messages"
+        parts.append(f"{oldest} with {'its reply' if messages == 1 else 'their replies'} and pictures")
+    if pictures:
+        parts.append(f"{count_in_words(pictures, 'picture')} whose words it sees")
+    return ", nor ".join(parts)
 
 
 def basis_in_words(choice: Choice) -> str:

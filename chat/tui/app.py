@@ -154,6 +154,7 @@ class ChatApp(App[ChatError]):
         """What the palette offers: every command, and the themes."""
         if screen is self._chat:
             yield SystemCommand("Picture", "Choose a picture to attach", self._chat.action_attach)
+            yield SystemCommand("Paste", "Attach or paste what is in the clipboard", self._chat.action_paste)
             yield SystemCommand("Sessions", "Open an earlier conversation", self._chat.action_sessions)
             yield SystemCommand("Checkpoint", "Choose what to talk with", self._chat.action_checkpoints)
             yield SystemCommand("Rename", "Give this conversation a title", partial(self._chat.begin_command, "rename"))

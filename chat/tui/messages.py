@@ -9,6 +9,7 @@ from chat.generation import LoadProgress, Reply, Score, TextGenerator
 
 if TYPE_CHECKING:
     from chat.context import Overflow
+    from chat.talk.remedies import Remedy
 
 
 class LoadMessage(Message):
@@ -62,11 +63,13 @@ class RunMessage(Message):
 class PromptCounted(RunMessage):
     """The prompt of a message that waits to be sent was counted."""
 
-    def __init__(self, run: int, tokens: int, overflow: "Overflow | None") -> None:
+    def __init__(self, run: int, tokens: int, overflow: "Overflow | None", remedies: "tuple[Remedy, ...]" = ()) -> None:
         super().__init__(run)
         self.tokens = tokens
         self.overflow = overflow
         """What does not fit into the context; None where everything does."""
+        self.remedies = remedies
+        """What can be done about it."""
 
 
 class ReplyEnded(RunMessage):
@@ -114,9 +117,11 @@ class SavingTold(RunMessage):
 class ContextCounted(Message):
     """The conversation with the message being written was counted, for the meter."""
 
-    def __init__(self, tokens: int) -> None:
+    def __init__(self, tokens: int, *, is_message: bool) -> None:
         super().__init__()
         self.tokens = tokens
+        self.is_message = is_message
+        """Whether there is a message being written."""
 
 
 class QuitWanted(Message):

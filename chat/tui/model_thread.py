@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from chat.context import overflow
+from chat.context import Count, Overflow, overflow
 from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError, in_one_line
 from chat.generation import NO_REPLY, CanBeLost, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
@@ -28,6 +29,9 @@ from chat.tui.messages import (
     ReplyEnded,
     RunFailed,
 )
+
+if TYPE_CHECKING:
+    from chat.talk.remedies import Remedy
 
 Job = Callable[[], None]
 
@@ -186,7 +190,7 @@ class ModelThread:
                 max_new_tokens=settings.max_new_tokens,
                 tokens=tokens,
             )
-            self._post(PromptCounted(run, tokens, found))
+            self._post(PromptCounted(run, tokens, found, _remedies(conversation, found, count) if found else ()))
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(RunFailed(run, _model_error(error)))
@@ -238,6 +242,13 @@ class ModelThread:
         except Exception as error:
             # As above: what a model raises is told, and the thread lives on.
             self._post(ChoiceFailed(run, _model_error(error)))
+
+
+def _remedies(conversation: Conversation, found: Overflow, count: Count) -> "tuple[Remedy, ...]":
+    # Imported with the first message that does not fit.
+    from chat.talk.remedies import remedies
+
+    return remedies(conversation, found, count)
 
 
 def _model_error(error: Exception) -> ModelError:

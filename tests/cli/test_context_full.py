@@ -8,6 +8,7 @@ import pytest
 
 from chat.conversation import Image, user_turn
 from chat.generation import GenerationSettings
+from chat.records import LeftOut
 from chat.store import open_store
 from tests.cli.program import Run, stored, told
 from tests.store.samples import FACTS, reply
@@ -62,6 +63,18 @@ def test_a_session_with_room_is_shown_whole_whatever_was_decided(run: Run, pictu
     run("ask", "What is in the picture?", "-i", picture)
     again = run("ask", "How many shapes are there?", "--continue", "--drop-oldest")
     assert (again.stdout, again.stderr) == ("There are two shapes.\n", "")
+
+
+def test_what_was_left_out_in_the_session_before_is_left_out_here_too(run: Run, session: str, tmp_path: Path) -> None:
+    with open_store(tmp_path / "sessions.db") as store:
+        store.leave_out(session, LeftOut(frozenset({store.turns(session)[0].id})))
+    done = run("ask", LONG, "--continue", "--max-new-tokens", "5", "--json")
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[0] == (
+        "idefics-chat: the model does not see the oldest message with its reply and pictures, as was decided before; "
+        "the session keeps all"
+    )
+    assert 500 < json.loads(done.stdout)["usage"]["prompt_tokens"] <= 1024 - 5
 
 
 @pytest.mark.usefixtures("session")

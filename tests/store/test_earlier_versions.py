@@ -4,12 +4,19 @@ from pathlib import Path
 
 from chat.conversation import user_turn
 from chat.generation import CheckpointFacts
+from chat.records import LeftOut
 from chat.search import parse_query
 from chat.store import SqliteStore, open_store
 from chat.store.files import backups
 from tests.store.samples import FACTS, SETTINGS, choice, execute, integrity, picture, reply
 
+UNDO_M005 = (
+    "DROP TABLE left_out",
+    "DELETE FROM _sqlite_migrations WHERE name = 'm005_left_out'",
+    "PRAGMA user_version = 4",
+)
 UNDO_M004 = (
+    *UNDO_M005,
     "DROP TRIGGER session_numbered",
     "DROP TRIGGER turn_counted",
     "DROP TRIGGER picture_counted",
@@ -37,6 +44,21 @@ UNDO_M003 = (
     "DELETE FROM _sqlite_migrations WHERE name = 'm003_choices'",
     "PRAGMA user_version = 2",
 )
+
+
+def test_a_database_that_knows_nothing_left_out_gets_room_for_it(store: SqliteStore, path: Path) -> None:
+    session_id = store.new_session()
+    message = store.add_user_turn(session_id, user_turn(picture(), "hi"))
+    store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
+    store.close()
+    execute(path, *UNDO_M005)
+    with open_store(path) as opened:
+        assert [stored.turn.text for stored in opened.turns(session_id)] == ["hi", "Two cats."]
+        assert opened.left_out(session_id) == LeftOut()
+        left = LeftOut(frozenset({message}), frozenset({(message, 0)}))
+        opened.leave_out(session_id, left)
+        assert opened.left_out(session_id) == left
+    assert len(backups(path)) == 1
 
 
 def test_a_database_without_choices_and_examples_gets_room_for_them(store: SqliteStore, path: Path) -> None:

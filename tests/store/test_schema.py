@@ -13,6 +13,7 @@ import pytest
 
 from chat.conversation import user_turn
 from chat.errors import StoreError
+from chat.records import LeftOut
 from chat.store import SqliteStore, open_store, schema
 from chat.store.connection import APPLICATION_ID
 from chat.store.files import KEPT_BACKUPS, backups
@@ -21,7 +22,7 @@ from tests.store.samples import FACTS, SETTINGS, choice, dump, execute, integrit
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-TABLES = set("sessions turns parts images generations drafts choices choice_labels choice_images".split())
+TABLES = set("sessions turns parts images generations drafts choices choice_labels choice_images left_out".split())
 
 
 def m002_notes(db: "Database") -> None:
@@ -64,6 +65,7 @@ def one_exchange(store: SqliteStore, path: Path) -> str:
     message = store.add_user_turn(session_id, user_turn("hi", picture()))
     store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
     store.add_choice(session_id, choice(message, picture()))
+    store.leave_out(session_id, LeftOut(frozenset({message})))
     store.save_draft(session_id, store.draft(None))
     store.close()
     execute(path, "INSERT INTO drafts VALUES (NULL, 'draft', '[]')")

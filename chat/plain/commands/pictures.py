@@ -3,12 +3,13 @@
 import threading
 from pathlib import Path
 
-from chat.attachments import dropped_paths
+from chat.attachments import Address, address_of, dropped_paths
 from chat.conversation import Image
-from chat.errors import UsageError
+from chat.errors import ChatError, UsageError
 from chat.generation import TextGenerator
 from chat.images import open_image
 from chat.plain.commands.group import CommandGroup, count_of
+from chat.plain.model import Tell, Work
 from chat.plain.words import picture_in_words
 from chat.talk.commands import Call
 from chat.talk.wording import count_in_words
@@ -18,11 +19,41 @@ class PictureCommands(CommandGroup):
     """What is about pictures alone."""
 
     def command_image(self, call: Call) -> None:
-        """Attach the pictures in files."""
+        """Attach the pictures in files, or the one at an address."""
         if not call.argument:
             raise UsageError("/image needs the path of a picture: /image cat.jpg")
+        if address := address_of(call.argument):
+            self.talk.attach([self._fetched(address)])
+            return
         paths = dropped_paths(call.argument) or [Path(call.argument)]
         self.talk.attach([open_image(path) for path in paths])
+
+    def _fetched(self, address: Address) -> Image:
+        """The picture at an address; ctrl+c ends the wait."""
+        from chat.fetching import fetch_image
+
+        def fetch(_: Tell, stop: threading.Event) -> Image | ChatError:
+            try:
+                return fetch_image(address.url, stop, may_be_local=address.may_be_local)
+            except ChatError as error:
+                return error
+
+        work = Work(fetch)
+        # Not on the model's thread, which may be loading for minutes.
+        threading.Thread(target=work.run, name="fetch", daemon=True).start()
+        found = self.talk.model.wait(work)
+        if isinstance(found, ChatError):
+            raise found
+        return found
+
+    def command_paste(self, _: Call) -> None:
+        """Attach the picture in the clipboard, or the files that were copied there."""
+        from chat.clipboard import read_clipboard
+
+        found = read_clipboard()
+        if not found.image and not found.paths:
+            raise UsageError(found.problem)
+        self.talk.attach([found.image] if found.image else [open_image(path) for path in found.paths])
 
     def command_sample(self, call: Call) -> None:
         """Attach a sample picture."""

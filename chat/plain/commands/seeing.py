@@ -1,7 +1,6 @@
 """What the model is shown: the text before the first turn, what is left out, the exact prompt, and a reply's tokens."""
 
 import math
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,6 +15,7 @@ from chat.safe_text import short_line
 from chat.seen import SeenPrompt, WeighedToken
 from chat.session import conversation_of
 from chat.talk.commands import Call
+from chat.talk.dropping import drop, dropped_in_words
 from chat.talk.sights import SeenTalk, seen_talk, sight_sentences
 from chat.talk.weighing import weigh, why_not
 from chat.talk.wording import count_in_words, sentence
@@ -39,25 +39,13 @@ class SeeingCommands(CommandGroup):
             self.say("There is no text before the first turn; /system TEXT sets one.")
 
     def command_drop(self, call: Call) -> None:
-        """Leave more of the oldest messages out of what the model sees, or none any more."""
+        """Leave more of the oldest messages, or a picture, out of what the model sees, or nothing any more."""
         session = self.talk.session
-        if not re.fullmatch("[0-9]{0,9}", call.argument):
-            raise UsageError("/drop takes the number of messages: /drop 2; /drop 0 shows the model everything again.")
-        if call.argument and not int(call.argument):
-            session.left_out = 0
-        else:
-            session.leave_out(int(call.argument or 1))
-        if not session.left_out:
-            self.say("The model sees everything that was said.")
-            return
-        oldest = "oldest message with its reply"
-        if session.left_out > 1:
-            oldest = f"{session.left_out:,} oldest messages with their replies"
-        self.say(
-            f"The model does not see the {oldest} and pictures; the session keeps all. "
-            "/drop 0 shows the model everything again."
-        )
-        self.talk.tell_unsent()
+        drop(session, call.argument)
+        self.talk.save()
+        self.say(dropped_in_words(session))
+        if session.not_shown:
+            self.talk.tell_unsent()
 
     def command_prompt(self, _: Call) -> None:
         """Show exactly what the model is shown, the attached pictures as the next message."""

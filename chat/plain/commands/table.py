@@ -6,7 +6,8 @@ from typing import Final
 from chat.talk.commands import COMMANDS, Command
 
 _OWN: Final = (
-    Command("image", "attach the picture in a file", "PATH"),
+    Command("image", "attach the picture in a file, or fetch it from an address", "PATH | URL"),
+    Command("paste", "attach the picture in the clipboard"),
     Command("sample", "attach a sample picture, the first or NUMBER", "NUMBER"),
     Command("pictures", "list the pictures, attached and sent"),
     Command(

@@ -1,114 +1,87 @@
-"""Choosing a picture: a path to type, a tree to walk, and a look at what is chosen."""
+"""Choosing pictures: a path to type, a tree to walk, and a look at what the pointer is on."""
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from rich.text import Text, TextType
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
+from textual.events import Resize
 from textual.screen import ModalScreen
-from textual.suggester import Suggester
-from textual.timer import Timer
-from textual.widgets import DirectoryTree, Input, Static
+from textual.widgets import Input, Static
 
 from chat.conversation import Image
-from chat.errors import ChatError
-from chat.images import PICTURE_SUFFIXES, open_image
-from chat.safe_text import printable, short_line
-from chat.talk.wording import size_in_words
-from chat.tui.pictures import PictureMode, picture_mode
-from chat.tui.widgets.picture import PictureView, fixed_box
-from chat.tui.widgets.safe_input import SafeInput
+from chat.tui.widgets.path_input import PathInput
+from chat.tui.widgets.picture_preview import PicturePreview
+from chat.tui.widgets.picture_tree import Kind, PictureTree
 
-PREVIEW_DELAY_S = 0.08
+SLIM = 70
+"""Columns below which the preview stands under the tree."""
 
 
-class PathSuggester(Suggester):
-    """Completes the name of a folder or a picture."""
+class Chosen(NamedTuple):
+    """What was chosen."""
 
-    def __init__(self) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self._reading = asyncio.Lock()
-        self._typed = ""
-
-    async def get_suggestion(self, value: str) -> str | None:
-        """The first name in the folder that begins as typed."""
-        self._typed = value
-        # One folder at a time, and none that nobody waits for any more: a slow disk would take every thread there is.
-        async with self._reading:
-            return await asyncio.to_thread(_completed, value) if value == self._typed else None
+    paths: tuple[Path, ...] = ()
+    is_from_clipboard: bool = False
+    """Whether it is to be what lies in the clipboard."""
 
 
-class PictureTree(DirectoryTree):
-    """Folders and pictures; names are shown without their control characters."""
-
-    ICON_NODE = "▸ "
-    ICON_NODE_EXPANDED = "▾ "
-    ICON_FILE = "  "
-
-    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
-        """Leave out what is hidden and what is no picture."""
-        return [
-            path for path in paths if not path.name.startswith(".") and (is_picture(path.name) or os.path.isdir(path))
-        ]
-
-    def process_label(self, label: TextType) -> Text:
-        """The name as text: never as markup, and with marks for its control characters."""
-        return Text(printable(str(label), multiline=False))
-
-
-class PreviewOpened(Message):
-    """The file under the cursor was read."""
-
-    def __init__(self, path: Path, image: Image | None, facts: str) -> None:
-        super().__init__()
-        self.path = path
-        self.image = image
-        self.facts = facts
-
-
-class AttachScreen(ModalScreen[list[Path]]):
-    """Gives the chosen paths, or none."""
+class AttachScreen(ModalScreen[Chosen]):
+    """Gives the chosen paths, which may be none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back", tooltip="Back to the message"),
+        Binding("ctrl+v", "paste", "From clipboard", priority=True, tooltip="Attach the picture in the clipboard"),
     ]
     AUTO_FOCUS = "#path"
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, seen: Callable[[Image], str], folder: Path | None = None) -> None:
+        """Choose in a folder.
+
+        Args:
+            seen: Says what the model sees of a picture, or nothing; called on another thread.
+            folder: Where to begin; the working folder, if not given.
+        """
         super().__init__()
+        self._seen = seen
         self._folder = folder or _working_folder()
-        self._timer: Timer | None = None
-        self._wanted: Path | None = None
 
     def compose(self) -> ComposeResult:
-        """Path, tree and preview."""
+        """Title, path, tree, preview and keys."""
         with Vertical(classes="dialog", id="attach"):
-            hint = ("   enter adds · tab folders · esc back", "$quiet")
-            yield Static(Content.assemble(("Add a picture", "bold"), hint), markup=False)
-            yield SafeInput(placeholder="path · → completes", id="path", suggester=PathSuggester(), compact=True)
-            with Horizontal():
-                tree = PictureTree(self._folder)
-                tree.show_guides, tree.guide_depth = False, 2
-                yield tree
-                with Vertical(id="preview"):
-                    yield Static("", markup=False, id="preview-facts")
+            with Horizontal(id="attach-title"):
+                yield Static(Content.styled("Add pictures", "bold"), markup=False)
+                yield Static("", markup=False, id="chosen-count")
+            yield PathInput()
+            with Horizontal(id="attach-panes"):
+                yield PictureTree(self._folder)
+                yield PicturePreview(self._seen)
+            yield Static(_keys(), markup=False, id="attach-keys")
+
+    @on(Resize)
+    def _fit(self, event: Resize) -> None:
+        self.set_class(event.size.width < SLIM, "-slim")
 
     def action_close(self) -> None:
         """Back without a picture."""
-        self.dismiss([])
+        self.dismiss(Chosen())
+
+    def action_paste(self) -> None:
+        """Back, to take what lies in the clipboard."""
+        self.dismiss(Chosen(is_from_clipboard=True))
 
     @on(Input.Submitted, "#path")
     def _take_path(self, message: Input.Submitted) -> None:
         if typed := message.value.strip():
             self._go_to(typed)
+        elif self._chosen:
+            self.dismiss(Chosen(self._chosen))
 
     @work(exclusive=True, group="path")
     async def _go_to(self, typed: str) -> None:
@@ -118,71 +91,44 @@ class AttachScreen(ModalScreen[list[Path]]):
         if not self.is_active:
             return
         if is_folder:
-            self.query_one(PictureTree).path = path
+            tree = self.query_one(PictureTree)
+            tree.show_folder(path)
+            tree.focus()
         else:
-            self.dismiss([path])
+            self.dismiss(Chosen((*self._chosen, path)))
 
-    @on(DirectoryTree.FileSelected)
-    def _take_file(self, message: DirectoryTree.FileSelected) -> None:
-        self.dismiss([message.path])
+    @on(PictureTree.Entered)
+    def _take_entry(self, message: PictureTree.Entered) -> None:
+        """All that are chosen, or the one under the pointer."""
+        if self._chosen:
+            self.dismiss(Chosen(self._chosen))
+        elif message.entry.kind in (Kind.PICTURE, Kind.OTHER):
+            self.dismiss(Chosen((message.entry.path,)))
+
+    @on(PictureTree.Chosen)
+    def _count(self) -> None:
+        count = len(self._chosen)
+        self.query_one("#chosen-count", Static).update(f"{count:,} chosen" if count else "")
+
+    @on(PictureTree.Pointed)
+    def _preview_pointed(self, message: PictureTree.Pointed) -> None:
+        self.query_one(PicturePreview).show_soon(message.entry.path)
 
     @on(Input.Changed, "#path")
     def _preview_typed(self, message: Input.Changed) -> None:
-        self._preview_soon(Path(message.value.strip()))
+        self.query_one(PicturePreview).show_soon(Path(message.value.strip()))
 
-    @on(DirectoryTree.NodeHighlighted)
-    def _preview_highlighted(self, message: DirectoryTree.NodeHighlighted[object]) -> None:
-        entry = message.node.data
-        if path := getattr(entry, "path", None):
-            self._preview_soon(path)
-
-    def _preview_soon(self, path: Path) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-        self._wanted = path
-        if is_picture(path.name):
-            self._timer = self.set_timer(PREVIEW_DELAY_S, lambda: self._open(path))
-
-    @work(thread=True, exclusive=True, group="preview", exit_on_error=False)
-    def _open(self, path: Path) -> None:
-        try:
-            image = open_image(path)
-            facts = f"{short_line(image.name, 28)}\n{image.width}×{image.height} · {size_in_words(len(image.read()))}"
-            self.post_message(PreviewOpened(path, image, f"{facts}\nsha {image.digest[:8]}"))
-        except ChatError as error:
-            self.post_message(PreviewOpened(path, None, short_line(str(error))))
-
-    @on(PreviewOpened)
-    async def _show_preview(self, message: PreviewOpened) -> None:
-        if message.path != self._wanted:
-            return
-        preview = self.query_one("#preview")
-        await preview.query(PictureView).remove()
-        if message.image is not None and picture_mode() is not PictureMode.TEXT:
-            box = fixed_box(32, 16) if self.app.size.height >= 30 and self.app.size.width >= 100 else fixed_box(20, 10)
-            await preview.mount(PictureView(message.image, box), before=0)
-        self.query_one("#preview-facts", Static).update(Content(message.facts))
+    @property
+    def _chosen(self) -> tuple[Path, ...]:
+        return tuple(self.query_one(PictureTree).chosen)
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file is called like a picture."""
-    return name.lower().endswith(PICTURE_SUFFIXES)
-
-
-def _completed(value: str) -> str | None:
-    """What is typed with the whole of the first name that begins so; reads the folder."""
-    folder, _, beginning = value.rpartition("/")
-    try:
-        with os.scandir(os.path.expanduser(f"{folder}/" if "/" in value else ".")) as entries:
-            fitting = [entry for entry in entries if entry.name.startswith(beginning)]
-    except OSError:
-        return None
-    for entry in sorted(fitting, key=lambda entry: entry.name):
-        if beginning or not entry.name.startswith("."):
-            is_folder = os.path.isdir(entry.path)
-            if printable(entry.name, multiline=False) == entry.name and (is_folder or is_picture(entry.name)):
-                return f"{folder}/{entry.name}" + ("/" if is_folder else "") if "/" in value else entry.name
-    return None
+def _keys() -> Content:
+    keys = (("space", "choose"), ("enter", "add"), ("ctrl+v", "from clipboard"), ("esc", "back"))
+    parts: list[tuple[str, str]] = []
+    for key, words in keys:
+        parts += [(key, "bold"), (f" {words}   ", "$quiet")]
+    return Content.assemble(*parts)
 
 
 def _looked_up(typed: str) -> tuple[Path, bool]:

@@ -2,12 +2,10 @@
 
 import shlex
 from collections.abc import Callable, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on, work
-from textual.message import Message
 
 from chat.attachments import dropped_paths, leading_pictures, missing_picture
 from chat.conversation import Image
@@ -18,49 +16,12 @@ from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.open_session import OpenSession
 from chat.tui.screens.choosing import ChoosingScreen
+from chat.tui.screens.openings import Opening, Origin, PicturesOpened, SamplesOpened
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 
 if TYPE_CHECKING:
     from chat.tui.widgets.welcome import Welcome
-
-
-class Origin(Enum):
-    """How paths were given; it decides what becomes of the text they were given in."""
-
-    CHOSEN = "chosen in a list"
-    PASTED = "pasted into the message"
-    TYPED = "typed as the message or behind a command"
-
-
-class Opening:
-    """Files that are being read as pictures for a message."""
-
-    def __init__(self, paths: Sequence[Path], origin: Origin, text: str, session: OpenSession | None) -> None:
-        self.paths = paths
-        self.origin = origin
-        self.text = text
-        """What was pasted or typed."""
-        self.session = session
-        """Whose message they are for; None where there was none yet."""
-
-
-class PicturesOpened(Message):
-    """Files were read as pictures, as far as they are pictures."""
-
-    def __init__(self, opening: Opening, images: Sequence[Image], problems: Sequence[str]) -> None:
-        super().__init__()
-        self.opening = opening
-        self.images = images
-        self.problems = problems
-
-
-class SamplesOpened(Message):
-    """The sample pictures were read."""
-
-    def __init__(self, samples: Sequence[Image]) -> None:
-        super().__init__()
-        self.samples = samples
 
 
 class AttachingScreen(ChoosingScreen):
@@ -99,8 +60,9 @@ class AttachingScreen(ChoosingScreen):
 
     def paths_to_keep(self) -> Draft:
         """The names of files that are being read, as a message may begin with them."""
-        typed = (opening for opening in self._openings if opening.text and self._is_shown(opening.session))
-        return Draft(" ".join(shlex.quote(str(path)) for opening in typed for path in opening.paths))
+        typed = [opening for opening in self._openings if opening.text and self._is_shown(opening.session)]
+        names = [shlex.quote(str(path)) for opening in typed for path in opening.paths]
+        return Draft(" ".join([*names, *(opening.url for opening in typed if opening.url)]))
 
     def forget_typed(self) -> None:
         """Leave files that are being read to the draft that has their names."""
@@ -111,22 +73,28 @@ class AttachingScreen(ChoosingScreen):
 
     def attach_paths(self, paths: Sequence[Path], origin: Origin = Origin.CHOSEN, text: str = "") -> None:
         """Read files and attach them."""
+        opening = Opening(self._session, origin, paths=paths, text=text)
+        self.begin_opening(opening)
+        self._open_pictures(opening)
+
+    def begin_opening(self, opening: Opening) -> None:
+        """Wait for pictures; what answers is `PicturesOpened`."""
         if self._held_text is None:
             self.say_nothing()
-        opening = Opening(paths, origin, text, self._session)
         self._openings.append(opening)
-        self._open_pictures(opening)
 
     @work(thread=True, group="open")
     def _open_pictures(self, opening: Opening) -> None:
         images: list[Image] = []
         problems: list[str] = []
+        unread: list[str] = []
         for path in opening.paths:
             try:
                 images.append(open_image(path))
             except ChatError as error:
                 problems.append(str(error))
-        self.post_message(PicturesOpened(opening, images, problems))
+                unread.append(path.name)
+        self.post_message(PicturesOpened(opening, images, problems, unread))
 
     @on(PicturesOpened)
     async def _take_opened(self, message: PicturesOpened) -> None:
@@ -136,8 +104,8 @@ class AttachingScreen(ChoosingScreen):
         if self._is_shown(message.opening.session):
             await self._attach_opened(message)
         else:
-            names = short_line(", ".join(path.name for path in message.opening.paths), 60)
-            self.say(f"{names} was not attached: another conversation is open now.")
+            name = short_line(message.opening.name, 60)
+            self.say(f"{name} was not attached: another conversation is open now.")
 
     async def _attach_opened(self, message: PicturesOpened) -> None:
         composer, opening = self.composer, message.opening
@@ -145,19 +113,30 @@ class AttachingScreen(ChoosingScreen):
         is_as_held = held == composer.draft.text
         if opening.origin is Origin.PASTED and not message.images:
             # What was pasted is a path, but of no picture: then it is text.
-            composer.insert(opening.text)
+            composer.insert(opening.text, opening.place)
         if opening.origin is Origin.TYPED and message.problems:
             await composer.put_back(Draft(opening.text), self._next_number)
         if message.images and self._is_bare_sample(composer.draft):
             # Whoever brings a picture does not ask about the sample.
             await composer.show_draft(Draft(), self._next_number)
-        await composer.attach(message.images)
+        again = await composer.attach(message.images)
+        if opening.url and message.images:
+            composer.put_in_place(opening.url, message.images[0])
+        await composer.show_unread(message.unread)
         composer.focus_text()
         if message.problems:
-            rest = f" (and {len(message.problems) - 1} more)" if len(message.problems) > 1 else ""
-            self.say(short_line(message.problems[0]) + rest)
+            self.say(self._problem_in_words(message))
         elif held is not None:
             await self._go_on_with(held if is_as_held else None)
+        elif again:
+            self.say(f"{short_line(again[0].name, 60)} is attached already.", is_problem=False)
+
+    def _problem_in_words(self, message: PicturesOpened) -> str:
+        problems = message.problems
+        rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        was_named = message.opening.paths or message.opening.url
+        kept = " · the draft is kept" if was_named and self.composer.draft else ""
+        return short_line(problems[0]) + rest + kept
 
     async def _go_on_with(self, held: str | None) -> None:
         """Send the message that waited for pictures; None where it was changed, so that half a thought is not sent."""
@@ -175,12 +154,16 @@ class AttachingScreen(ChoosingScreen):
         self.say("Reading the picture; the message goes with it.", is_problem=False)
 
     def leave_pictures_out(self) -> bool:
-        """Wait for no picture any more, if a message waits for one; tells whether one did."""
-        if self._held_text is None:
+        """Wait for no picture any more that is fetched or that a message waits for; tells whether one was."""
+        left = [opening for opening in self._openings if self._held_text is not None or opening.url]
+        if not left:
             return False
-        self._held_text = None
-        self._openings.clear()
-        self.say("The picture is left out; enter sends the message without it.", is_problem=False)
+        for opening in left:
+            opening.stop.set()
+            self._openings.remove(opening)
+        held, self._held_text = self._held_text, None
+        after = "; enter sends the message without it" if held is not None else ""
+        self.say(f"The picture is left out{after}.", is_problem=False)
         return True
 
     @property
@@ -198,8 +181,10 @@ class AttachingScreen(ChoosingScreen):
         return self.session.next_number if self._session is not None else 1
 
     def put_away(self) -> None:
-        """Keep everything as it is; a message that waited for pictures is a draft again."""
+        """Keep everything as it is; a message that waited for pictures is a draft again, and none is fetched."""
         self._held_text = None
+        for opening in self._openings:
+            opening.stop.set()
         super().put_away()
 
     @on(MessageInput.Dropped)

@@ -62,7 +62,7 @@ class BrowsingScreen(AttachingScreen):
         # Before anything that takes time: from now on what the composer holds is this session's.
         await self.composer.show_draft(draft, session.next_number)
         self.query_one(TitleBar).show_title(session.title)
-        await self.log_view.show_entries(session.entries(), session.system)
+        await self.log_view.show_entries(session.entries(), session.system, session.not_shown)
         self.say_nothing()
         await self.turns_changed()
         self.show_status()

@@ -1,8 +1,6 @@
 """The conversation screen: its parts, its keys and its commands."""
 
-import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
@@ -13,17 +11,17 @@ from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Footer
 
-from chat.attachments import dropped_paths
-from chat.errors import ChatError, UsageError
+from chat.errors import ChatError
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
-from chat.tui.screens.attaching import Origin
+from chat.tui.screens.bringing import BringingScreen
 from chat.tui.screens.changing import ChangingScreen
 from chat.tui.screens.copying import CopyingScreen
 from chat.tui.screens.filing import FilingScreen
 from chat.tui.screens.following import ECHO_S
+from chat.tui.screens.overflowing import OverflowingScreen
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.screens.replaying import ReplayingScreen
 from chat.tui.screens.seeing import SeeingScreen
@@ -48,6 +46,8 @@ PREFILL_DELAY_S: Final = 0.4
 
 
 class ChatScreen(
+    BringingScreen,
+    OverflowingScreen,
     FilingScreen,
     WeighingScreen,
     SeeingScreen,
@@ -116,16 +116,6 @@ class ChatScreen(
         elif not self.leave_pictures_out() and not self.stop():
             self.say_nothing()
 
-    def action_attach(self) -> None:
-        """Choose a picture."""
-        from chat.tui.screens.attach import AttachScreen
-
-        def attach(paths: list[Path] | None) -> None:
-            if paths:
-                self.attach_paths(paths)
-
-        self.app.push_screen(AttachScreen(), attach)
-
     def action_help(self) -> None:
         """Show keys and commands."""
         from chat.tui.screens.help import HelpScreen
@@ -156,14 +146,6 @@ class ChatScreen(
         except ChatError as error:
             await self.composer.put_back(Draft(message.text), self.session.next_number)
             self.say(short_line(str(error), 400))
-
-    async def command_image(self, call: Call) -> None:
-        """Attach pictures, or choose some."""
-        if call.argument:
-            paths = dropped_paths(call.argument) or [Path(call.argument)]
-            self.attach_paths(paths, Origin.TYPED, f"/{call.name} {call.argument}")
-        else:
-            self.action_attach()
 
     async def command_new(self, _: Call) -> None:
         """Begin a new conversation."""
@@ -199,30 +181,6 @@ class ChatScreen(
             else "There is no text before the first turn; /system TEXT sets one.",
             is_problem=False,
         )
-
-    async def command_drop(self, call: Call) -> None:
-        """Leave more of the oldest messages out of what the model sees, or none any more."""
-        count = call.argument
-        if not re.fullmatch("[0-9]{0,9}", count):
-            raise UsageError("/drop takes the number of messages: /drop 2; /drop 0 shows the model everything again.")
-        if count and not int(count):
-            self.session.left_out = 0
-        else:
-            self.session.leave_out(int(count or 1))
-        left_out = self.session.left_out
-        oldest = "the oldest message" if left_out == 1 else f"the {left_out:,} oldest messages"
-        self.say(
-            f"The model does not see {oldest} with {'its reply' if left_out == 1 else 'their replies'} and pictures; "
-            "the session keeps all "
-            "· /drop 0 shows the model everything again"
-            if left_out
-            else "The model sees everything that was said.",
-            is_problem=False,
-        )
-        self.stop_checking()
-        self.send_next()
-        self.show_status()
-        self.count_context()
 
     async def command_load(self, _: Call) -> None:
         """Load the checkpoint, if that has failed before."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual import on, work
 
+from chat.context import reply_room
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
 from chat.records import Draft
 from chat.safe_text import short_line
@@ -244,9 +245,11 @@ class ModelScreen(KeepingScreen):
                     state, ((f"{count_in_words(left_out, 'message')} left out",) if left_out else ()) + queued
                 )
 
-    def _show_context(self, tokens: int | None) -> None:
-        facts = self.facts
-        self.query_one(StatusRow).show_context(tokens, facts.context_length if facts else 0)
+    def _show_context(self, tokens: int | None, *, is_message: bool = False) -> None:
+        """Show how full the context is, with the message being written, or with what was said alone."""
+        limit = self.facts.context_length if self.facts else 0
+        taken = (tokens or 0) + reply_room(limit, self._settings.max_new_tokens)
+        self.query_one(StatusRow).show_context(tokens, limit, fits=not is_message or taken <= limit)
 
     def prefill_draft(self) -> None:
         """Have the model compute the message being written, so that it is read when it is sent."""
@@ -289,9 +292,9 @@ class ModelScreen(KeepingScreen):
         facts = generator.facts
         conversation = said.conversation_with(draft, facts) if draft is not None else said.conversation(facts)
         tokens = generator.count_tokens(prompt_of(conversation, generator)) if conversation.turns else 0
-        self.post_message(ContextCounted(tokens))
+        self.post_message(ContextCounted(tokens, is_message=draft is not None))
 
     @on(ContextCounted)
     def _show_counted(self, message: ContextCounted) -> None:
         if not self.is_working:
-            self._show_context(message.tokens)
+            self._show_context(message.tokens, is_message=message.is_message)

@@ -9,13 +9,13 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from chat.context import without_oldest
 from chat.conversation import Conversation, Image
 from chat.errors import ChatError, ModelError
 from chat.generation import TextGenerator
 from chat.records import StoredTurn
 from chat.session import conversation_of
 from chat.talk.commands import Call
+from chat.talk.shown import shown_turns
 from chat.tui.screens.tasks import TaskScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.status_row import Meter
@@ -187,10 +187,12 @@ class SeeingScreen(TaskScreen):
         known = tuple(image for stored in session.turns for image in stored.turn.images)
         before = 2 * session.left_out
         if self._seen_turn is not None and (place := session.place_of(self._seen_turn.id)) is not None:
-            conversation = conversation_of(session.turns[: place + 1], system=session.system, facts=facts)
             before = before if before < place else 0
+            said = session.turns[: place + 1]
+            shown = shown_turns(said, session.not_shown) if before or not session.left_out else said
+            conversation = conversation_of(shown, system=session.system, facts=facts)
             about = f"up to turn {place + 1:,} of {len(session.turns):,}"
-            return Asked(without_oldest(conversation, before // 2), known, before, has_draft=False, about=about)
+            return Asked(conversation, known, before, has_draft=False, about=about)
         draft = self.draft_for_model()
         if self.is_working or not draft:
             about = "" if not self.is_working else "what the model is at work on"

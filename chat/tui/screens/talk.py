@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
+from chat.context import Overflow
 from chat.conversation import Conversation
 from chat.errors import ChatError, StoreBusyError
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
@@ -17,7 +18,9 @@ from chat.tui.screens.following import FollowingScreen
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
 
+# What is computed on the model's thread, and what comes after the first frame.
 if TYPE_CHECKING:
+    from chat.talk.remedies import Remedy
     from chat.tui.widgets.turn import QueuedTurn
 
 
@@ -94,10 +97,13 @@ class TalkScreen(FollowingScreen):
             return
         self._is_checking = False
         if message.overflow is not None:
-            can_wait = message.overflow.exchanges > 0
-            await self.refuse(overflow_in_words(message.overflow), can_wait=can_wait)
+            await self.tell_overflow(message.overflow, message.remedies)
             return
         await self.begin_next(message.run, message.tokens, self._generator.facts)
+
+    async def tell_overflow(self, overflow: Overflow, remedies: "tuple[Remedy, ...]") -> None:
+        """Tell that the first waiting message does not fit, and what can be done about it."""
+        await self.refuse(overflow_in_words(overflow), can_wait=overflow.exchanges > 0)
 
     async def begin_next(self, run: int, tokens: int, facts: CheckpointFacts) -> None:
         """Send the first message that waits; it has been counted, and it fits."""
@@ -135,7 +141,7 @@ class TalkScreen(FollowingScreen):
             if is_other:
                 await self.composer.number_from(session.next_number)
                 if run == self._run:
-                    await self.log_view.show_entries(session.entries(), session.system)
+                    await self.log_view.show_entries(session.entries(), session.system, session.not_shown)
             await self.show_waiting()
             if run == self._run and not is_other:
                 await self.log_view.add_user_turn(sent, session.image_count - len(sent.turn.images) + 1)

@@ -1,37 +1,29 @@
 """Where a message is written: its pictures, its text, and the commands that begin as typed."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList, TextArea
+from textual.widgets import TextArea
 
 from chat.conversation import Image
 from chat.records import Draft
-from chat.talk.commands import Call, Command, completions, parse
-from chat.talk.marks import renumbered, without_picture
-from chat.tui.widgets.message_input import MessageInput, safe_draft
+from chat.talk.commands import Call, completions, parse
+from chat.talk.marks import renumbered
+from chat.tui.widgets.completing import CompletingField
+from chat.tui.widgets.message_input import MessageInput, Place, safe_draft
 
-# Imported when the first picture is attached or the first command typed.
+# Imported when the first picture is attached.
 if TYPE_CHECKING:
     from chat.tui.widgets.chips import ChipRow
-    from chat.tui.widgets.command_list import CommandList
-
-SHARE: Final = 0.4
-"""Of the window's rows that the message takes at most."""
-COMPLETING_SHARE: Final = 0.6
-"""The same while a command is typed and the list of commands is open."""
-MOST_ROWS: Final = 8
-"""Of the text, and of the list of commands."""
 
 HINT = Content("enter send · ctrl+j new line")
 
 
-class Composer(Vertical):
+class Composer(CompletingField):
     """The message being written."""
 
     class Submitted(Message):
@@ -58,11 +50,10 @@ class Composer(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._images: tuple[Image, ...] = ()
-        self._first_number = 1
-        self._window_rows = 24
+        self._unread: tuple[str, ...] = ()
+        """Names of files that are no pictures, until the message changes."""
+        self._unread_with = Draft()
         self._chips: ChipRow | None = None
-        self._commands: CommandList | None = None
         self.border_subtitle = HINT
 
     def compose(self) -> ComposeResult:
@@ -73,34 +64,14 @@ class Composer(Vertical):
         """Say what the place is for."""
         self._show_placeholder()
 
-    def fit(self, window_rows: int) -> None:
-        """Leave the conversation its share of a window, and the text a row whatever else there is.
-
-        In rows and not as shares in the style sheet, which count for nothing where heights follow from contents.
-        """
-        self._window_rows = window_rows
-        share = COMPLETING_SHARE if self.is_completing else SHARE
-        frame_rows = self.styles.gutter.height
-        rows = max(int(window_rows * share) - frame_rows, 2)
-        self.styles.max_height = rows + frame_rows
-        rows -= 1 if self._images else 0
-        self._input.styles.max_height = min(max(rows, 1), MOST_ROWS)
-        if self._commands is not None:
-            self._commands.styles.max_height = min(max(rows - 1, 1), MOST_ROWS)
-
     @property
     def draft(self) -> Draft:
         """The message as it stands."""
         return Draft(self._input.text, self._images)
 
-    @property
-    def is_completing(self) -> bool:
-        """Whether a list of commands is open."""
-        return self._input.is_completing
-
     async def show_draft(self, draft: Draft, first_number: int) -> None:
         """Put a message in the place of the one being written; its pictures begin at the given number."""
-        self._images, self._first_number = draft.images, first_number
+        self._pictures.show(draft.images, first_number)
         self._input.text = safe_draft(draft.text)
         self._input.move_cursor(self._input.document.end)
         await self._show_images()
@@ -112,7 +83,7 @@ class Composer(Vertical):
 
     def take_images(self) -> tuple[Image, ...]:
         """Take the pictures out, at once; they are seen to go a little later."""
-        images, self._images = self._images, ()
+        images = self._pictures.take()
         if images:
             self.call_later(self._show_images)
         return images
@@ -128,40 +99,58 @@ class Composer(Vertical):
         if first_number != self._first_number:
             await self.show_draft(renumbered(self.draft, self._first_number, first_number), first_number)
 
-    async def attach(self, images: Sequence[Image]) -> None:
-        """Add pictures behind those that are there; one that is there already is not added again."""
-        self._images += tuple(image for image in dict.fromkeys(images) if image not in self._images)
+    async def attach(self, images: Sequence[Image]) -> tuple[Image, ...]:
+        """Add pictures behind those that are there; gives those that were there already and are not added again."""
+        known = self._pictures.attach(images)
         await self._show_images()
+        return known
 
     async def replace_image(self, old: Image, new: Image) -> None:
         """Put a picture in the place of another."""
-        self._images = tuple(new if image == old else image for image in self._images)
+        self._pictures.replace(old, new)
         await self._show_images()
 
-    def insert(self, text: str) -> None:
-        """Insert text from outside at the cursor."""
-        self._input.insert_pasted(text)
+    def put_in_place(self, words: str, image: Image) -> None:
+        """Let a picture's mark stand where words stand that it came from; alone they go without one."""
+        before, found, after = self._input.text.partition(words)
+        if found:
+            number = self._first_number + self._images.index(image)
+            mark = f"[{number}]" if before.strip() or after.strip() else ""
+            start, end = (self._input.location_of(index) for index in (len(before), len(before + words)))
+            self._input.replace(mark, start, end)
+
+    async def show_unread(self, names: Sequence[str]) -> None:
+        """Show the names of files that are no pictures, until the message changes."""
+        if names or self._unread:
+            self._unread, self._unread_with = tuple(names), self.draft
+            await self._show_images()
+
+    def insert(self, text: str, place: Place | None = None) -> None:
+        """Insert text from outside at the cursor, or at a place that waits for it."""
+        self._input.insert_pasted(text, place)
 
     def focus_text(self) -> None:
         """Let the next key be typed here."""
         self._input.focus()
 
-    async def close_list(self) -> None:
-        """Close the list of commands; the text stays."""
-        await self._show_commands(())
-
     @property
-    def _input(self) -> MessageInput:
-        return self.query_one(MessageInput)
+    def has_chips(self) -> bool:
+        """Whether there is a row of chips above the text."""
+        return bool(self._images or self._unread)
+
+    def leave_upward(self) -> None:
+        """Tell that up was pressed in an empty message."""
+        self.post_message(self.LeftUpward())
 
     async def _show_images(self) -> None:
-        if self._images and self._chips is None:
+        self._input.text_without_picture = self._pictures.text_since
+        if self.has_chips and self._chips is None:
             from chat.tui.widgets.chips import ChipRow
 
             self._chips = ChipRow()
             await self.mount(self._chips, before=0)
         if self._chips is not None:
-            await self._chips.show(self._images, self._first_number)
+            await self._chips.show(self._images, self._first_number, self._unread)
         self._show_placeholder()
         self.fit(self._window_rows)
         self.post_message(self.Changed())
@@ -178,47 +167,15 @@ class Composer(Vertical):
         else:
             self._input.placeholder = "Ask about the pictures; enter alone sends them"
 
-    @property
-    def _chosen(self) -> Command | None:
-        """The command the pointer is on, where the list is open."""
-        return self._commands.chosen if self._commands is not None else None
-
-    async def _show_commands(self, found: tuple[Command, ...]) -> None:
-        if found and self._commands is None:
-            from chat.tui.widgets.command_list import CommandList
-
-            self._commands = CommandList()
-            await self.mount(self._commands, before=self._input)
-        if self._commands is not None:
-            self._commands.show(found)
-        self._input.is_completing = bool(found)
-        self.fit(self._window_rows)
-
     @on(TextArea.Changed)
     async def _take_change(self, message: TextArea.Changed) -> None:
         message.stop()
+        if self._unread and self.draft != self._unread_with:
+            await self.show_unread(())
         await self._show_commands(completions(self._input.text))
+        if self._images:
+            await self._show_marks()
         self.post_message(self.Changed())
-
-    @on(MessageInput.Moved)
-    def _move(self, message: MessageInput.Moved) -> None:
-        message.stop()
-        if self.is_completing and self._commands is not None:
-            self._commands.move(message.by)
-        else:
-            self.post_message(self.LeftUpward())
-
-    @on(MessageInput.Completed)
-    def _complete(self, message: MessageInput.Completed) -> None:
-        message.stop()
-        if command := self._chosen:
-            self._input.text = f"/{command.name} " if command.argument else f"/{command.name}"
-            self._input.move_cursor(self._input.document.end)
-
-    @on(OptionList.OptionSelected)
-    def _run_clicked(self, message: OptionList.OptionSelected) -> None:
-        message.stop()
-        self._input.action_send()
 
     @on(MessageInput.Sent)
     async def _send(self, message: MessageInput.Sent) -> None:
@@ -237,18 +194,33 @@ class Composer(Vertical):
     @on(MessageInput.BackspacedAtStart)
     async def _remove_last(self, message: MessageInput.BackspacedAtStart) -> None:
         message.stop()
-        if self._images:
+        if self._unread:
+            await self.show_unread(())
+        elif self._images:
             await self._remove(len(self._images) - 1)
 
-    async def on_chip_row_removed(self, message: "ChipRow.Removed") -> None:
-        """Take a picture out."""
+    @on(MessageInput.PictureWantedBack)
+    async def _bring_back(self, message: MessageInput.PictureWantedBack) -> None:
         message.stop()
-        await self._remove(message.position)
+        text = self._pictures.restore()
+        if text is not None and text != self._input.text:
+            self._write(text)
+        await self._show_images()
+
+    async def on_chip_row_removed(self, message: "ChipRow.Removed") -> None:
+        """Take a picture out, or the name of what is none."""
+        message.stop()
+        if message.position is None:
+            await self.show_unread(())
+        else:
+            await self._remove(message.position)
 
     async def _remove(self, position: int) -> None:
-        number, last = self._first_number + position, self._first_number + len(self._images) - 1
-        text = without_picture(self._input.text, number, last)
-        self._images = (*self._images[:position], *self._images[position + 1 :])
+        text = self._pictures.remove(position, self._input.text)
         if text != self._input.text:
-            self._input.text = text
+            self._write(text)
         await self._show_images()
+
+    def _write(self, text: str) -> None:
+        self._input.text = text
+        self._input.move_cursor(self._input.document.end)

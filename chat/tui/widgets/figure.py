@@ -1,5 +1,8 @@
 """A picture in the transcript with its receipt: its number and name, its size, and what the model gets of it."""
 
+from collections.abc import Container
+from typing import Final
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -9,6 +12,7 @@ from textual.widgets import Static
 from chat.conversation import Image
 from chat.safe_text import printable
 from chat.talk.wording import elided, size_in_words
+from chat.tui.glyphs import GLYPHS
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.widgets.picture import PictureView, PixelPicture
 
@@ -16,16 +20,20 @@ MOST_FIGURES = 4
 """Pictures of one turn that are drawn; of more, one place goes to the count of the rest."""
 
 
+LEFT_OUT: Final = "the model no longer sees it"
+
+
 class Receipt(Static):
     """What is known of a picture."""
 
-    def __init__(self, image: Image, number: int, image_size: int | None) -> None:
+    def __init__(self, image: Image, number: int, image_size: int | None, *, is_left_out: bool = False) -> None:
         super().__init__(markup=False)
         self._image = image
         self._number = number
         self._image_size = image_size
         self._byte_count: int | None = None
         self._problem = ""
+        self._is_left_out = is_left_out
 
     def on_mount(self) -> None:
         """Show what is known so far."""
@@ -58,7 +66,9 @@ class Receipt(Static):
             ),
             Content.styled(" · ".join(facts), "$quiet"),
         ]
-        if self._image_size is not None:
+        if self._is_left_out:
+            lines.append(Content.styled(f"{GLYPHS.cut} {LEFT_OUT}", "$text-warning"))
+        elif self._image_size is not None:
             lines.append(Content.styled(f"model sees {self._image_size}×{self._image_size}", "$quiet"))
         lines.append(Content.styled(f"sha {image.digest[:8]}", "$quiet"))
         if self._problem:
@@ -69,8 +79,11 @@ class Receipt(Static):
 class Figure(Horizontal):
     """A picture and its receipt; the receipt stands beside one picture alone and below one of several."""
 
-    def __init__(self, image: Image, number: int, image_size: int | None, *, is_alone: bool) -> None:
+    def __init__(
+        self, image: Image, number: int, image_size: int | None, *, is_alone: bool, is_left_out: bool = False
+    ) -> None:
         super().__init__(classes="-alone" if is_alone else "")
+        self._is_left_out = is_left_out
         self._image = image
         self._number = number
         self._image_size = image_size
@@ -80,13 +93,20 @@ class Figure(Horizontal):
         if picture_mode() is PictureMode.TEXT:
             name = printable(self._image.name, multiline=False)
             size = f"{self._image.width}x{self._image.height}"
-            yield Static(f"[picture {self._number}: {name}, {size}]", markup=False)
+            left_out = f" · {LEFT_OUT}" if self._is_left_out else ""
+            yield Static(f"[picture {self._number}: {name}, {size}]{left_out}", markup=False)
             return
         if picture_mode() is PictureMode.HALF:
             yield PictureView(self._image)
         else:
             yield PixelPicture(PictureView(self._image, is_stand_in=True))
-        yield Receipt(self._image, self._number, self._image_size)
+        yield Receipt(self._image, self._number, self._image_size, is_left_out=self._is_left_out)
+
+    async def show_left_out(self, is_left_out: bool) -> None:
+        """Show whether the model does not see the picture."""
+        if is_left_out != self._is_left_out:
+            self._is_left_out = is_left_out
+            await self.recompose()
 
     @on(PictureView.Shrunk)
     def _add_byte_count(self, message: PictureView.Shrunk) -> None:
@@ -100,16 +120,26 @@ class Figure(Horizontal):
 class Figures(Horizontal):
     """The pictures of a turn."""
 
-    def __init__(self, images: tuple[Image, ...], first_number: int, image_size: int | None) -> None:
+    def __init__(
+        self, images: tuple[Image, ...], first_number: int, image_size: int | None, left_out: Container[int] = ()
+    ) -> None:
         super().__init__()
         self._images = images
+        self._left_out = left_out
         self._first_number = first_number
         self._image_size = image_size
 
     def compose(self) -> ComposeResult:
         """As many as are drawn, and how many are not."""
         images = self._images if len(self._images) <= MOST_FIGURES else self._images[: MOST_FIGURES - 1]
-        for number, image in enumerate(images, start=self._first_number):
-            yield Figure(image, number, self._image_size, is_alone=len(self._images) == 1)
+        for place, image in enumerate(images):
+            number, is_alone = self._first_number + place, len(self._images) == 1
+            yield Figure(image, number, self._image_size, is_alone=is_alone, is_left_out=place in self._left_out)
         if hidden := len(self._images) - len(images):
             yield Static(f"+{hidden} more", markup=False, classes="more")
+
+    def show_left_out(self, places: Container[int]) -> None:
+        """Show which of the pictures, from 0, the model does not see."""
+        self._left_out = places
+        for place, figure in enumerate(self.query(Figure)):
+            self.call_later(figure.show_left_out, place in places)

@@ -10,10 +10,11 @@ from textual.widget import Widget
 
 from chat.conversation import Role
 from chat.generation import LoadProgress
-from chat.records import Choice, Draft, StoredTurn
+from chat.records import Choice, Draft, LeftOut, StoredTurn
 from chat.talk.said import Entry, RunningChoice
 from chat.tui.widgets.choice import ChoiceCommand, ChoiceTurn
 from chat.tui.widgets.figure import Receipt
+from chat.tui.widgets.left_out import LeftOutRule
 from chat.tui.widgets.loading import LoadingTurn
 from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SaidTurn, SystemTurn, UserTurn
 from chat.tui.widgets.turn_window import Numbered, TurnWindow
@@ -32,6 +33,7 @@ class ConversationLog(TurnWindow):
 
     def __init__(self) -> None:
         super().__init__()
+        self._left_out = LeftOut()
         self._image_size: int | None = None
         self._checkpoint = ""
         self._shows_times = False
@@ -59,10 +61,13 @@ class ConversationLog(TurnWindow):
             for receipt in self.query(Receipt):
                 receipt.add_image_size(image_size)
 
-    async def show_entries(self, entries: Sequence[Numbered], system: str = "") -> None:
+    async def show_entries(
+        self, entries: Sequence[Numbered], system: str = "", left_out: LeftOut | None = None
+    ) -> None:
         """Show a session from its end; each entry comes with the number of its first picture."""
         self._is_replying, self._ranked, self._waiting, self._loading = False, None, ((), 1), None
         self._entries, self._system, self._left_at = list(entries), system, None
+        self._left_out = left_out or LeftOut()
         await self.show_from(max(0, len(self._entries) - self.window))
         self.anchor()
 
@@ -72,6 +77,32 @@ class ConversationLog(TurnWindow):
         await self.query(SystemTurn).remove()
         if system and not self.has_earlier:
             await self._turns.mount(SystemTurn(system), before=0 if self._turns.children else None)
+
+    async def show_left_out(self, left_out: LeftOut) -> None:
+        """Show what of the turns the model is not shown."""
+        self._left_out = left_out
+        with self.app.batch_update():
+            for views in self._mounted:
+                for rule in [view for view in views if isinstance(view, LeftOutRule)]:
+                    views.remove(rule)
+                    await rule.remove()
+                for turn in [view for view in views if isinstance(view, UserTurn)]:
+                    turn.show_left_out(left_out.places(turn.turn_id))
+                    if self._is_first_shown(turn.turn_id):
+                        views.insert(0, LeftOutRule())
+                        await self._turns.mount(views[0], before=turn)
+
+    def _is_first_shown(self, turn_id: int) -> bool:
+        """Whether a message is the first that the model is shown, with others before it that it is not."""
+        if not self._left_out.messages or turn_id in self._left_out.messages:
+            return False
+        before = 0
+        for entry, _ in self._entries:
+            if isinstance(entry, StoredTurn) and entry.turn.role is Role.USER:
+                if entry.id == turn_id:
+                    break
+                before = entry.id
+        return before in self._left_out.messages
 
     async def add_user_turn(self, stored: StoredTurn, first_number: int) -> None:
         """Add what the user said, before whatever waits."""
@@ -266,7 +297,8 @@ class ConversationLog(TurnWindow):
             asked = ChoiceCommand(entry.ranking.labels, entry.images, entry.number)
             return [asked, ChoiceTurn(entry.facts.name, entry)]
         if entry.turn.role is Role.USER:
-            return [UserTurn(entry, first_number, self._image_size)]
+            rule: list[Widget] = [LeftOutRule()] if self._is_first_shown(entry.id) else []
+            return [*rule, UserTurn(entry, first_number, self._image_size, self._left_out.places(entry.id))]
         facts = entry.generation.facts if entry.generation else None
         return [ReplyTurn(facts.name if facts else self._checkpoint, entry)]
 

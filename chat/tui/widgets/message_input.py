@@ -8,9 +8,27 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
+from textual.widgets.text_area import Edit, EditResult
 
 from chat.attachments import dropped_paths
 from chat.safe_text import printable
+
+
+class Place:
+    """Where in the text something is to be put that has to be looked up first; it moves with what is typed before it.
+
+    Whatever is typed at the place itself comes behind it, as behind a paste that is there at once.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def edited(self, start: int, end: int, length: int) -> None:
+        """Move with an edit: so many characters in the place of those between two indices."""
+        if start < self.index and end <= self.index:
+            self.index += length - (end - start)
+        elif start < self.index:
+            self.index = start
 
 
 class MessageInput(TextArea):
@@ -59,12 +77,27 @@ class MessageInput(TextArea):
         """Backspace was pressed before the first character."""
 
     class Completed(Message):
-        """Tab was pressed while the list of commands was open."""
+        """Tab was pressed while a list was open, or enter where that chooses from it."""
+
+    class PasteWanted(Message):
+        """What lies in the clipboard is to be put into the message."""
+
+        def __init__(self, place: Place) -> None:
+            super().__init__()
+            self.place = place
+
+    class PictureWantedBack(Message):
+        """The picture that was taken out last is to come back."""
 
     def __init__(self) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, id="message")
         self.is_completing = False
-        """Whether a list of commands is open, which takes up, down and tab."""
+        """Whether a list is open, which takes up, down and tab."""
+        self.is_placing = False
+        """Whether it is the list of pictures, which takes enter too."""
+        self.text_without_picture: str | None = None
+        """The text as it was when a picture was taken out: as long as it is so, that is what is undone first."""
+        self._places: list[Place] = []
 
     async def _on_key(self, event: events.Key) -> None:
         """Take every key that means something here, in the order of typing.
@@ -73,11 +106,11 @@ class MessageInput(TextArea):
         it would overtake it. By a binding with priority it would itself overtake those typed just before.
         """
         match event.key:
-            case "enter":
+            case "enter" if not self.is_placing:
                 self.action_send()
             case "ctrl+j" | "shift+enter":
                 self.action_new_line()
-            case "tab" if self.is_completing:
+            case "tab" | "enter" if self.is_completing:
                 self.post_message(self.Completed())
             case key:
                 if event.is_printable or not await self._run_bound(key):
@@ -135,16 +168,47 @@ class MessageInput(TextArea):
         else:
             self.insert_pasted(event.text)
 
-    def insert_pasted(self, text: str) -> None:
-        """Insert text from outside at the cursor."""
+    def insert_pasted(self, text: str, place: Place | None = None) -> None:
+        """Insert text from outside at the cursor, or at a place that waits for it."""
         start, end = self.selection
-        shown = safe_draft(text)
-        if result := self.replace(shown, start, end, maintain_selection_offset=False):
+        if place is not None and place in self._places:
+            self._places.remove(place)
+            location = self.location_of(place.index)
+            if location != max(start, end):
+                self.replace(safe_draft(text), location, location)
+                return
+        if result := self.replace(safe_draft(text), start, end, maintain_selection_offset=False):
             self.move_cursor(result.end_location)
 
+    def index_of(self, location: tuple[int, int]) -> int:
+        """How many characters stand before a location."""
+        return len(self.get_text_range((0, 0), location))
+
+    def location_of(self, index: int) -> tuple[int, int]:
+        """Where so many characters stand before; the end of the text where there are not as many."""
+        before = self.text[:index]
+        return before.count("\n"), len(before) - (before.rfind("\n") + 1)
+
     def action_paste(self) -> None:
-        """Insert what was copied inside the program."""
-        self.insert_pasted(self.app.clipboard)
+        """Ask for what lies in the clipboard; meanwhile more can be typed."""
+        place = Place(self.index_of(max(self.selection)))
+        self._places.append(place)
+        self.post_message(self.PasteWanted(place))
+
+    def action_undo(self) -> None:
+        """Undo what was done last: the text, or the taking out of a picture."""
+        if self.text == self.text_without_picture:
+            self.post_message(self.PictureWantedBack())
+        else:
+            super().action_undo()
+
+    def edit(self, edit: Edit) -> EditResult:
+        """Change the text; places that wait for something move with it."""
+        if self._places:
+            start, end = self.index_of(edit.top), self.index_of(edit.bottom)
+            for place in self._places:
+                place.edited(start, end, len(edit.text))
+        return super().edit(edit)
 
     def notify_style_update(self) -> None:
         """Forget drawn lines, which keep the colours of the theme they were drawn in."""

@@ -13,15 +13,19 @@ class Notice(Static):
 
     def __init__(self) -> None:
         super().__init__(markup=False)
+        self.text = ""
+        """What is said."""
 
     def show(self, text: str, *, is_problem: bool = True) -> None:
         """Say something."""
+        self.text = text
         sign = [(f"{GLYPHS.failed} ", "$text-error")] if is_problem else []
         self.update(Content.assemble(*sign, printable(text, multiline=False)))
         self.add_class("-said")
 
     def clear(self) -> None:
         """Say nothing."""
+        self.text = ""
         self.update("")
         self.remove_class("-said")
 

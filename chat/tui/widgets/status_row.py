@@ -15,6 +15,9 @@ from chat.safe_text import printable
 from chat.tui.glyphs import GLYPHS
 
 METER_CELLS = 16
+FILLING: Final = 0.8
+"""Share of the context from which the meter warns."""
+NEARLY_FULL: Final = 0.95
 STEP_S: Final = 0.25
 """Seconds between two steps of the sign that turns."""
 
@@ -73,6 +76,7 @@ class StatusRow(Horizontal):
         self._step = 0
         self._tokens: int | None = None
         self._limit = 0
+        self._fits = True
 
     def compose(self) -> ComposeResult:
         """Two texts."""
@@ -87,10 +91,16 @@ class StatusRow(Horizontal):
             # Its place is the same whatever it says: the screen need not be laid out anew at every step.
             self.query_one("#state", Static).update(self._state_content(), layout=False)
 
-    def show_context(self, tokens: int | None, limit: int) -> None:
-        """Show how much of the context is used; None where it is not known."""
-        if (tokens, limit) != (self._tokens, self._limit):
-            self._tokens, self._limit = tokens, limit
+    def show_context(self, tokens: int | None, limit: int, *, fits: bool = True) -> None:
+        """Show how much of the context is used; None where it is not known.
+
+        Args:
+            tokens: That are used.
+            limit: That there are.
+            fits: Whether what is counted could be sent so.
+        """
+        if (tokens, limit, fits) != (self._tokens, self._limit, self._fits):
+            self._tokens, self._limit, self._fits = tokens, limit, fits
             self._show_meter()
 
     def on_resize(self) -> None:
@@ -128,13 +138,19 @@ class StatusRow(Horizontal):
         if self._tokens is None or not self._limit:
             return Content()
         share = self._tokens / self._limit
-        style = "$text-error" if share > 0.95 else "$text-warning" if share > 0.8 else ""
+        style, label = "", Content.styled("context ", "$quiet")
+        if not self._fits:
+            style, label = "$text-error", Content.styled(f"{GLYPHS.failed} does not fit ", "$text-error")
+        elif share > NEARLY_FULL:
+            style, label = "$text-error", Content.styled(f"{GLYPHS.failed} context nearly full ", "$text-error")
+        elif share > FILLING:
+            style, label = "$text-warning", Content.styled(f"{GLYPHS.warning} context filling up ", "$text-warning")
         numbers = Content.assemble((f"{self._tokens:,}", style), (f" / {self._limit:,}", "$quiet"))
         if self.size.width < 80:
-            return Content.assemble(("context ", "$quiet"), numbers)
+            return Content.assemble(label, numbers)
         filled = min(METER_CELLS, max(round(share * METER_CELLS), 1 if self._tokens else 0))
         return Content.assemble(
-            ("context ", "$quiet"),
+            label,
             (GLYPHS.meter * filled, style or "$primary"),
             (GLYPHS.meter_rest * (METER_CELLS - filled), "$foreground 20%"),
             " ",

@@ -1,5 +1,6 @@
 """The turns of the transcript: what was said, what is being said, and what waits to be sent."""
 
+from collections.abc import Container
 from datetime import datetime
 from typing import ClassVar
 
@@ -140,9 +141,12 @@ class SaidTurn(TurnView, can_focus=True):
 class UserTurn(SaidTurn):
     """What the user said, with pictures."""
 
-    def __init__(self, stored: StoredTurn, first_number: int, image_size: int | None) -> None:
+    def __init__(
+        self, stored: StoredTurn, first_number: int, image_size: int | None, left_out: Container[int] = ()
+    ) -> None:
         super().__init__(Content.styled("You", "bold $text-primary"), stored)
         self._is_example = stored.is_example
+        self._left_out = left_out
         self.turn_id = stored.id
         self._turn = stored.turn
         self._first_number = first_number
@@ -153,7 +157,13 @@ class UserTurn(SaidTurn):
         if text := _text_with_marks(self._turn, self._first_number):
             yield Static(text, markup=False, classes="said")
         if self._turn.images:
-            yield Figures(self._turn.images, self._first_number, self._image_size)
+            yield Figures(self._turn.images, self._first_number, self._image_size, self._left_out)
+
+    def show_left_out(self, places: Container[int]) -> None:
+        """Show which of the pictures, from 0, the model does not see."""
+        self._left_out = places
+        for figures in self.query(Figures):
+            figures.show_left_out(places)
 
     def show_example(self, is_example: bool) -> None:
         """Show whether the message, with the reply to it, is an example."""
