@@ -260,6 +260,13 @@ class PromptEncoder:
         opened = self.encode_text("\nAssistant:")
         return self.encode_text(f"\nAssistant: {text}")[len(opened) :]
 
+    def begun_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        """The ids of the reply that a prompt ends in the middle of, as they stand there; else none."""
+        last = prompt.segments[-1]
+        if not isinstance(last, Said):
+            return ()
+        return last.token_ids if self._says(last.token_ids, last.text) else self.reply_ids(last.text)
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of a reply's ids, without control tokens and without the space that parts it from `Assistant:`."""
         text = self._backend.decode(list(token_ids), skip_special_tokens=True)

@@ -47,7 +47,7 @@ class Writing:
             )
         prompt_ids = [token_id for token_id, _ in self.keys]
         self._sampler = Sampler(settings, engine.banned_ids, prompt_ids, engine.model.device)
-        self._text = ReplyText(engine.encoder)
+        self._text = ReplyText(engine.encoder, engine.encoder.begun_ids(prompt))
         self._ids: list[int] = []
         self._cached = 0
         self.reply: Reply | None = None
