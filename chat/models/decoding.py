@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat.models.tokens import PromptEncoder
-from chat.prompt import USER_MARKER, whole_characters
+from chat.prompt import USER_MARKER, Prompt, Said, whole_characters
 
 _LONGEST_CHARACTER: Final = 4
 """Bytes of UTF-8, and so the most tokens that one character is made of."""
@@ -65,6 +65,14 @@ def token_texts(encoder: PromptEncoder, token_ids: Sequence[int]) -> list[str]:
     if texts:
         texts[-1] += settling.open_text
     return texts
+
+
+def begun_ids(encoder: PromptEncoder, prompt: Prompt) -> tuple[int, ...]:
+    """The ids of the reply that a prompt ends in the middle of, as they stand there; else none."""
+    last = prompt.segments[-1]
+    if not isinstance(last, Said):
+        return ()
+    return last.token_ids if encoder.says(last.token_ids, last.text) else encoder.reply_ids(last.text)
 
 
 class ReplyText(SettlingText):

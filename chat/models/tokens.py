@@ -182,7 +182,7 @@ class PromptEncoder:
                     own = (self.control_ids[token],)
                 case Picture(image):
                     own = self.picture_ids(image)
-                case Said(text, token_ids) if self._says(token_ids, text):
+                case Said(text, token_ids) if self.says(token_ids, text):
                     own = token_ids
                 case Said():
                     texts.append(written(segment))
@@ -195,7 +195,7 @@ class PromptEncoder:
         starts += self._flush(texts, ids, spans, follows_reply)
         return EncodedPrompt(tuple(ids), tuple(spans), tuple(starts))
 
-    def _says(self, token_ids: tuple[int, ...], text: str) -> bool:
+    def says(self, token_ids: tuple[int, ...], text: str) -> bool:
         """Whether ids say nothing but this text; those of texts of an ordinary length are remembered."""
         return (self._said if len(text) <= _LONGEST_REMEMBERED else self._says_anew)(token_ids, text)
 
@@ -259,13 +259,6 @@ class PromptEncoder:
         """The ids of a reply's text as it stands after `Assistant:`, space included."""
         opened = self.encode_text("\nAssistant:")
         return self.encode_text(f"\nAssistant: {text}")[len(opened) :]
-
-    def begun_ids(self, prompt: Prompt) -> tuple[int, ...]:
-        """The ids of the reply that a prompt ends in the middle of, as they stand there; else none."""
-        last = prompt.segments[-1]
-        if not isinstance(last, Said):
-            return ()
-        return last.token_ids if self._says(last.token_ids, last.text) else self.reply_ids(last.text)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of a reply's ids, without control tokens and without the space that parts it from `Assistant:`."""

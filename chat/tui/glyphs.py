@@ -28,11 +28,13 @@ class Glyphs(NamedTuple):
     turn: str = "○"
     line_end: str = "↵"
     pinned: str = "★"
+    before: str = "‹"
+    after: str = "›"
 
 
 UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
-    "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", "\\n", "*"
+    "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", "\\n", "*", "<", ">"
 )
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -28,6 +29,9 @@ from chat.tui.messages import (
     ReplyEnded,
     RunFailed,
 )
+
+if TYPE_CHECKING:
+    from chat.prompt import Said
 
 Job = Callable[[], None]
 
@@ -61,7 +65,7 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
-        words: str = "",
+        words: "str | Said" = "",
     ) -> None:
         """Count the tokens of a conversation that is to be sent, and see whether a reply has room.
 
@@ -85,7 +89,7 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
-        words: str = "",
+        words: "str | Said" = "",
     ) -> "SimpleQueue[ReadProgress | Chunk]":
         """Reply to a conversation; gives the place where the pieces of the reply come one by one.
 
@@ -163,7 +167,7 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
-        words: str,
+        words: "str | Said",
     ) -> None:
         def count(part: Conversation) -> int:
             return generator.count_tokens(prompt_of(part, generator, words))
@@ -194,7 +198,7 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
-        words: str,
+        words: "str | Said",
         stop: threading.Event,
         chunks: "SimpleQueue[ReadProgress | Chunk]",
     ) -> None:

@@ -8,7 +8,7 @@ from chat.conversation import Image, user_turn
 from chat.generation import CheckpointFacts, GenerationSettings
 from chat.scripted import ScriptedGenerator
 from chat.store import SqliteStore
-from chat.tui.widgets.turn import QueuedTurn
+from chat.tui.widgets.queued_turn import QueuedTurn
 from tests.store.samples import reply
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until
 

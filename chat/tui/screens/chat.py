@@ -20,6 +20,7 @@ from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.attaching import Origin
+from chat.tui.screens.branching import BranchingScreen
 from chat.tui.screens.copying import CopyingScreen
 from chat.tui.screens.filing import FilingScreen
 from chat.tui.screens.following import ECHO_S
@@ -47,7 +48,14 @@ PREFILL_DELAY_S: Final = 0.4
 
 
 class ChatScreen(
-    FilingScreen, WeighingScreen, SeeingScreen, ViewingScreen, CopyingScreen, ReplayingScreen, ReadingScreen
+    FilingScreen,
+    WeighingScreen,
+    SeeingScreen,
+    ViewingScreen,
+    CopyingScreen,
+    ReplayingScreen,
+    ReadingScreen,
+    BranchingScreen,
 ):
     """The conversation, and everything that is reached from it."""
 
@@ -105,6 +113,8 @@ class ChatScreen(
             await self.composer.close_list()
         elif self.focused is None or self.focused.id != "message":
             self.composer.focus_text()
+        elif await self.leave_edit():
+            return
         elif not self.leave_pictures_out() and not self.stop():
             self.say_nothing()
 
@@ -144,6 +154,7 @@ class ChatScreen(
             self.say(f"/{call.name} takes nothing behind it; a space in front makes it text.")
             return
         try:
+            self.check_call(call)
             await getattr(self, f"command_{call.name}")(call)
         except ChatError as error:
             await self.composer.put_back(Draft(message.text), self.session.next_number)
