@@ -27,7 +27,7 @@ def rows_of(tree: Sequence[TreeTurn], *, folds: bool = True) -> list[Row]:
 
     A turn that several follow has all of them inside. What follows the one that is shown, or else the one whose branch
     goes on the latest, stands below: so the main line of a conversation stays in one column however often it branched
-    off.
+    off. A version that several follow itself stands there once more.
 
     Args:
         tree: Every turn of a session, each after the one it follows.
@@ -48,6 +48,10 @@ def rows_of(tree: Sequence[TreeTurn], *, folds: bool = True) -> list[Row]:
                 row = Row(found[0])
                 line.append(row)
             else:
+                if row.number:
+                    # Its own versions inside it would move every one to the right of the last.
+                    row = Row(row.turn, row.number)
+                    line.append(row)
                 main = Row(max(found, key=lambda turn: (turn.is_shown, newest[turn.id])))
                 for number, turn in enumerate(found, start=1):
                     one = main if turn is main.turn else Row(turn)
@@ -56,10 +60,6 @@ def rows_of(tree: Sequence[TreeTurn], *, folds: bool = True) -> list[Row]:
                     if one is not main:
                         every_line.append(one.inside)
                         lines.append((one, turn.id, one.inside))
-                if line is row.inside:
-                    # Below the versions it would look as if it followed all of them.
-                    line = main.inside
-                    every_line.append(line)
                 row = main
             turn_id = row.turn.id if row.turn else None
     for line in every_line if folds else ():

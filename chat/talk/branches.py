@@ -125,8 +125,8 @@ def more(turns: Sequence[StoredTurn], place: int) -> AskedMore:
         raise UsageError(f"your message {number:,} has no reply: /regenerate {number} asks for one")
     if not is_cut(said):
         raise UsageError(
-            f"the reply to your message {number:,} is complete, so that /continue adds nothing: /regenerate {number} asks "
-            "for another one"
+            f"the reply to your message {number:,} is complete, so that /continue adds nothing: "
+            f"/regenerate {number} asks for another one"
         )
     return AskedMore(f"/continue {number}", path=tuple(turns[: place + 1]), said=said)
 

@@ -183,6 +183,6 @@ def _newest_exchange(tree: Sequence[TreeTurn], turns: Sequence[StoredTurn]) -> i
     last = turns[-1].id if turns else None
     message = max((node.id for node in tree if node.parent_id == last and node.role is Role.USER), default=None)
     if message is None:
-        raise UsageError("there is nothing to bring back: nothing was undone here")
+        raise UsageError("there is nothing for /redo to bring back: nothing was undone here")
     replies = [node.id for node in tree if node.parent_id == message and node.role is Role.ASSISTANT]
     return max(replies, default=message)
