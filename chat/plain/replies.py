@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chat.conversation import Conversation
 from chat.errors import GenerationError, ModelError
@@ -17,6 +18,9 @@ from chat.talk.open_session import OpenSession
 from chat.talk.said import prompt_of
 from chat.talk.saving import ReplySaver
 from chat.talk.wording import label_of
+
+if TYPE_CHECKING:
+    from chat.prompt import Said
 
 
 class ReplyVoice:
@@ -114,7 +118,7 @@ def _generate(
     generator: TextGenerator,
     conversation: Conversation,
     settings: GenerationSettings,
-    words: str,
+    words: "str | Said",
     tell: Tell,
     stop: threading.Event,
 ) -> Reply:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from chat.context import Overflow, overflow
 from chat.conversation import Conversation, Image
 from chat.errors import ChatError, ContextFullError, StoreError, UsageError
-from chat.generation import GenerationSettings, TextGenerator
+from chat.generation import CheckpointFacts, GenerationSettings, TextGenerator
 from chat.plain.model import Model
 from chat.plain.output import Output
 from chat.plain.replies import ReplyVoice
@@ -14,11 +15,15 @@ from chat.plain.unsent import Unsent
 from chat.plain.words import picture_in_words, quoted, said_in_words
 from chat.records import Draft
 from chat.session import SessionStore
+from chat.talk.branches import LIVELY, AskedAgain, AskedBranch, AskedReply, settings_of, would_repeat
 from chat.talk.commands import Call
 from chat.talk.offers import Catalogue
 from chat.talk.open_session import OpenSession, joined
 from chat.talk.said import prompt_of, words_of
 from chat.talk.wording import count_in_words
+
+if TYPE_CHECKING:
+    from chat.prompt import Said
 
 
 class Talk:
@@ -184,21 +189,28 @@ class Talk:
             self.keep()
             generator = self.model.ready()
             conversation = session.conversation_with(draft, generator.facts)
-            tokens = self.require_room(conversation, words_of(draft), self.settings)
-            settings = self.settings.seeded()
+            settings = settings_of(draft, self.settings, generator.facts).seeded()
+            tokens = self.require_room(conversation, words_of(draft, generator.facts), settings)
             is_other = session.send(generator.facts, settings, tokens)
         except ChatError:
             self._keep_for_later()
             raise
         self.keep()
-        if is_other:
+        if isinstance(draft, AskedBranch):
+            self._tell_how(draft, generator.facts)
+        elif is_other:
             self.output.notice("Others have added to this conversation since; /history shows it.")
         ReplyVoice(self.store, session, self.model, self.output).tell(generator, settings, self.save)
+
+    def _tell_how(self, draft: Draft, facts: CheckpointFacts) -> None:
+        if isinstance(draft, AskedAgain) and would_repeat(draft, self.settings, facts):
+            self.output.notice(f"Sampled at temperature {LIVELY}, since greedy decoding has one reply only.")
 
     def _keep_for_later(self) -> None:
         number = self.session.number_of(0)
         draft = self.session.take_back(0)
-        if draft is not None:
+        # A further reply that was not given is nothing that was written.
+        if draft is not None and not isinstance(draft, AskedReply):
             self.unsent = self.unsent.and_then(Draft(draft.text, draft.images), number)
         self.keep()
 
@@ -209,7 +221,7 @@ class Talk:
             self.model.begin(lambda _, __: generator.count_tokens(prompt_of(conversation, generator)))
         )
 
-    def require_room(self, conversation: Conversation, words: str, settings: GenerationSettings) -> int:
+    def require_room(self, conversation: Conversation, words: "str | Said", settings: GenerationSettings) -> int:
         """How many tokens a conversation takes that leaves its reply enough room.
 
         Args:
@@ -229,7 +241,7 @@ class Talk:
 
 
 def _measured(
-    generator: TextGenerator, conversation: Conversation, words: str, settings: GenerationSettings
+    generator: TextGenerator, conversation: Conversation, words: "str | Said", settings: GenerationSettings
 ) -> tuple[int, Overflow | None]:
     count = partial(_count, generator, words)
     tokens = count(conversation)
@@ -238,7 +250,7 @@ def _measured(
     return tokens, overflow(conversation, count, context_length=length, max_new_tokens=most, tokens=tokens)
 
 
-def _count(generator: TextGenerator, words: str, conversation: Conversation) -> int:
+def _count(generator: TextGenerator, words: "str | Said", conversation: Conversation) -> int:
     return generator.count_tokens(prompt_of(conversation, generator, words))
 
 

@@ -10,7 +10,8 @@ from chat.errors import ChatError
 from chat.generation import GenerationSettings, Reply, StopReason
 from chat.session import SessionStore
 from chat.tui.widgets.notice import BelowNotice
-from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SaidTurn, TurnView
+from chat.tui.widgets.queued_turn import QueuedTurn
+from chat.tui.widgets.turn import ReplyTurn, SaidTurn, TurnView
 from chat.tui.widgets.turn_window import EarlierTurns, LaterTurns
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until
 
