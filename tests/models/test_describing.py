@@ -31,7 +31,7 @@ def read_by_the_model(generator: ModelGenerator, prompt: Prompt) -> list[int]:
         read.extend(token_id for token_id, _ in keys)
         return compute(state, keys, images)
 
-    generator.engine.compute = watch  # type: ignore[method-assign, assignment]  # watches, and is the method otherwise
+    generator.engine.compute = watch  # type: ignore[method-assign]  # watches, and is the method otherwise
     try:
         generator.forget()
         for piece in generator.generate(prompt, GenerationSettings(max_new_tokens=1), threading.Event()):
