@@ -12,6 +12,7 @@ from chat.ranking import Ranking
 from chat.records import Choice
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
+from chat.tui.widgets.lines import LinesView
 from chat.tui.widgets.message_input import MessageInput
 from tests.tui.doubles import FACTS, Desk, HeldLoader, drawn, ready, send, until, workers_done
 
@@ -141,3 +142,20 @@ def test_tiny(make_desk: MakeDesk, snap_compare: Compare, talk: str) -> None:
         await pilot.pause(0.2)
 
     assert snap_compare(desk.app, terminal_size=(20, 5), run_before=run)
+
+
+@pytest.mark.parametrize(("size", "theme"), [((80, 24), "paper"), ((120, 40), "ink")], ids=["80x24", "120x40"])
+def test_what_the_model_sees(
+    make_desk: MakeDesk, snap_compare: Compare, talk: str, size: tuple[int, int], theme: str
+) -> None:
+    desk = make_desk(session_id=talk)
+
+    async def run(pilot: Pilot[ChatError]) -> None:
+        await _before(desk, theme)(pilot)
+        desk.screen.composer.insert("Is <image> a word here?")
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: "word here?" in desk.screen.query_one("#seen-prompt", LinesView).text)
+        await workers_done(pilot)
+        await pilot.pause(0.5)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=run)
