@@ -28,6 +28,9 @@ IMAGE: Final = "<image>"
 GLOBAL_IMAGE: Final = "<global-img>"
 """Announces, in families that can cut a picture into tiles, a picture seen as a whole."""
 
+_BROKEN: Final = "\ufffd"
+"""What a decoder makes of bytes that are no whole character."""
+
 USER_MARKER: Final = "\nUser:"
 """What a model writes when it forgets to end its utterance and speaks for the user."""
 
@@ -66,6 +69,10 @@ class Said:
 
     text: str
     token_ids: tuple[int, ...]
+
+    def with_more(self, text: str, token_ids: tuple[int, ...] = ()) -> "Said":
+        """The reply with what was said from its end on."""
+        return Said(f"{whole_characters(self.text)}{text}", (*self.token_ids, *token_ids))
 
 
 Segment = Control | Label | Words | Picture | Said
@@ -139,6 +146,11 @@ def written(segment: Segment) -> str:
             return text
 
 
+def whole_characters(text: str) -> str:
+    """A reply's text without a character that it was cut in the middle of; what follows begins with all of it."""
+    return text.rstrip(_BROKEN)
+
+
 def serialize(conversation: Conversation, dialect: Dialect = IDEFICS, *, open_reply: bool = True) -> Prompt:
     """The prompt of a conversation.
 
@@ -183,6 +195,20 @@ def continuation(parts: Iterable[Image | str], dialect: Dialect = IDEFICS) -> Pr
     return Prompt((Control(dialect.begin), *_joined(written_parts, dialect)))
 
 
+def begun(prompt: Prompt, words: str | Said) -> Prompt:
+    """An open prompt whose reply has begun: the model goes on from there.
+
+    Args:
+        prompt: Ends with `Assistant:`.
+        words: What the reply begins with. Of a reply that was cut, `Said` has the model go on from exactly its ids, in
+            the middle of a word too, and the pieces of the reply are what follows its text; where the ids are not known
+            or do not say the text, from its words.
+    """
+    if isinstance(words, str):
+        return Prompt((*prompt.segments, Label(" "), Words(words))) if words else prompt
+    return Prompt((*prompt.segments, words)) if words.text else prompt
+
+
 def before_next(prompt: Prompt, dialect: Dialect, text: str, token_ids: tuple[int, ...]) -> Prompt:
     """What the next prompt begins with, whatever the user says in it, unless they change what was said.
 
@@ -193,8 +219,12 @@ def before_next(prompt: Prompt, dialect: Dialect, text: str, token_ids: tuple[in
         token_ids: The ids that are this text.
     """
     ending = [Control(END_OF_UTTERANCE)] if dialect.closes_turns else []
-    said = [Said(text, token_ids)] if token_ids else []
-    return Prompt((*prompt.segments, *said, *ending, Label(USER_MARKER)))
+    *others, last = prompt.segments
+    if isinstance(last, Said):
+        before: tuple[Segment, ...] = (*others, last.with_more(text, token_ids))
+    else:
+        before = (*prompt.segments, Said(text, token_ids)) if token_ids else prompt.segments
+    return Prompt((*before, *ending, Label(USER_MARKER)))
 
 
 def before_last(prompt: Prompt) -> Prompt:

@@ -147,6 +147,29 @@ def examples_of(turns: Iterable[StoredTurn]) -> list[StoredTurn]:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeTurn:
+    """A turn as it is shown in the tree of a session's branches."""
+
+    id: int
+    parent_id: int | None
+    """The turn before it; None for one that the session begins with."""
+    role: Role
+    words: str
+    """The beginning of its text."""
+    image_count: int
+    created_at: str
+    """ISO 8601, UTC."""
+    checkpoint: str
+    """That gave it; empty for a user's turn."""
+    seed: int | None
+    """What the sampling was seeded with; None for greedy decoding and for a user's turn."""
+    stop_reason: StopReason | None
+    """None for a user's turn, and for a reply that nothing ever ended."""
+    is_shown: bool
+    """Whether it is in the branch that the session shows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Labels that a model ranked as the reply to a question of ours. It stands beside the conversation.
 

@@ -6,12 +6,16 @@ Knows the store and the generator by their protocols alone.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
-from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn
+from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn
 from chat.search import Query
+
+# Imported with the first prompt: the first frame of the UI does without.
+if TYPE_CHECKING:
+    from chat.prompt import Said
 
 SAVE_EVERY_S: Final = 0.5
 """Seconds between two commits of a reply that is being streamed; half of what is promised."""
@@ -62,14 +66,37 @@ class SessionStore(Protocol):
     def turns(self, session_id: str, last: int | None = None) -> Sequence[StoredTurn]:
         """The turns from the first to `last`, or to the last of the shown branch."""
 
-    def add_user_turn(self, session_id: str, turn: Turn) -> int:
-        """Add a user's turn after the last one, its pictures' bytes included; gives the turn's id."""
+    def add_user_turn(self, session_id: str, turn: Turn, after: int | None = None) -> int:
+        """Add a user's turn, its pictures' bytes included, and show it; gives the turn's id.
 
-    def open_reply(self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings) -> int:
+        It follows the last turn of the shown branch: what others have added, further replies too, comes before it. But
+        where that branch does not come by the message of `after`, the turn that whoever writes sees last, because
+        another one is shown by now, it follows `after`.
+        """
+
+    def add_version(self, message_id: int, turn: Turn) -> int:
+        """Add a user's turn beside another, as what is said in its place, and show it; gives the turn's id."""
+
+    def open_reply(
+        self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings, shows: bool = False
+    ) -> int:
         """Add an empty, unfinished reply to a user's turn; gives the reply's id.
 
-        It is shown, unless the conversation has gone on from that turn before: then it is a branch of its own.
+        It is shown, unless the conversation has gone on from that turn before: then it is a branch of its own, which
+        `shows` has shown all the same.
         """
+
+    def show_until(self, session_id: str, turn_id: int | None) -> None:
+        """Make a turn the last one of the shown branch, or show none; what follows it stays in the session."""
+
+    def show_branch(self, session_id: str, turn_id: int) -> None:
+        """Show the branch that a turn is in, up to the newest of all turns that follow it."""
+
+    def versions(self, session_id: str) -> Sequence[tuple[int, ...]]:
+        """The turns that stand in one place, the oldest first, for every place where there are several."""
+
+    def tree(self, session_id: str) -> Sequence[TreeTurn]:
+        """Every turn of every branch, each after the one it follows."""
 
     def save_reply(self, turn_id: int, text: str, token_ids: Sequence[int]) -> None:
         """Keep what an unfinished reply says so far."""
@@ -130,7 +157,7 @@ def conversation_of(
         if turn.role is Role.ASSISTANT and _is_failure(stored):
             conversation.pop()
         elif turn.role is Role.ASSISTANT:
-            conversation.append(assistant_turn(turn.text, _ids_for(facts, stored)))
+            conversation.append(assistant_turn(turn.text, ids_for(facts, stored)))
         else:
             conversation.append(turn)
     return Conversation(tuple(conversation), system)
@@ -140,8 +167,8 @@ def _is_failure(stored: StoredTurn) -> bool:
     return not stored.turn.text and stored.generation is not None and stored.generation.stop_reason is StopReason.ERROR
 
 
-def _ids_for(facts: CheckpointFacts | None, stored: StoredTurn) -> tuple[int, ...]:
-    """The reply's ids without the token that closed it, or nothing where they belong to another checkpoint."""
+def ids_for(facts: CheckpointFacts | None, stored: StoredTurn) -> tuple[int, ...]:
+    """A reply's ids without the token that closed it, or nothing where they belong to another checkpoint."""
     generation = stored.generation
     if facts is None or generation is None or not stored.turn.text:
         return ()
@@ -165,7 +192,7 @@ class ReplySoFar:
         settings: GenerationSettings,
         *,
         prompt_tokens: int = 0,
-        words: str = "",
+        words: "str | Said" = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin a reply.
@@ -173,13 +200,14 @@ class ReplySoFar:
         Args:
             settings: It is generated with.
             prompt_tokens: Of the prompt it answers, as far as that is known.
-            words: What the reply begins with; the model goes on from there.
+            words: What the reply begins with; the model goes on from there. `Said` for a reply that was cut.
             clock: Gives the seconds.
         """
         self.settings = settings
         self.prompt_tokens = prompt_tokens
         self.words = words
-        self.token_ids: list[int] = []
+        self._begun_ids = () if isinstance(words, str) else words.token_ids
+        self.token_ids: list[int] = list(self._begun_ids)
         self._said = ""
         self._clock = clock
         self._started = clock()
@@ -188,11 +216,19 @@ class ReplySoFar:
     @property
     def text(self) -> str:
         """What the reply says so far."""
-        return continued(self.words, self._said)
+        return self._with_words(self._said)
+
+    @property
+    def new_tokens(self) -> int:
+        """How many tokens it has so far that it did not begin with."""
+        return len(self.token_ids) - len(self._begun_ids)
+
+    def _with_words(self, said: str) -> str:
+        return continued(self.words, said) if isinstance(self.words, str) else self.words.with_more(said).text
 
     def add(self, chunk: Chunk) -> None:
         """Take a streamed piece."""
-        if not self.token_ids:
+        if not self.new_tokens:
             self._first_token_s = self._clock() - self._started
         self._said += chunk.text
         if chunk.token_id is not None:
@@ -202,7 +238,7 @@ class ReplySoFar:
         """What was said so far as the whole reply, for one that the generator will not end."""
         said = Reply(
             text=self._said,
-            token_ids=tuple(self.token_ids),
+            token_ids=tuple(self.token_ids[len(self._begun_ids) :]),
             stop_reason=reason,
             prompt_tokens=self.prompt_tokens,
             cached_tokens=0,
@@ -215,8 +251,9 @@ class ReplySoFar:
     def whole(self, said: Reply) -> Reply:
         """The whole reply, where a generator says this much of it."""
         # Nothing is kept of a reply that failed before its first word: its message is left out for the model then.
-        has_failed = said.stop_reason is StopReason.ERROR and not said.text
-        return said if has_failed else replace(said, text=continued(self.words, said.text))
+        has_failed = said.stop_reason is StopReason.ERROR and not said.text and isinstance(self.words, str)
+        ids = (*self._begun_ids, *said.token_ids)
+        return said if has_failed else replace(said, text=self._with_words(said.text), token_ids=ids)
 
 
 class RunningReply(ReplySoFar):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chat.cli.compose import loader, open_session_store, sample_images
+from chat.cli.compose import apart_loader, machine_catalogue, open_session_store, sample_images
 from chat.cli.ending import end_at_once
 from chat.conversation import Image
 from chat.errors import ChatError
@@ -36,7 +36,7 @@ def talk_line_by_line(
     try:
         code = PlainChat(
             open_store=lambda: open_session_store(options["db"]),
-            load=loader(request),
+            load=apart_loader(request),
             checkpoint=request.name,
             is_demonstration=request.is_demonstration,
             settings=chosen,
@@ -45,6 +45,7 @@ def talk_line_by_line(
             continue_latest=options["continue_latest"],
             images=images,
             samples=sample_images,
+            catalogue=lambda: machine_catalogue(device=options["device"], image_detail=options["image_detail"]),
         ).run()
     except Exception as error:
         # Once it has been told.

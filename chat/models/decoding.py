@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat.models.tokens import PromptEncoder
-from chat.prompt import USER_MARKER
+from chat.prompt import USER_MARKER, Prompt, Said, whole_characters
 
 _LONGEST_CHARACTER: Final = 4
 """Bytes of UTF-8, and so the most tokens that one character is made of."""
@@ -67,6 +67,14 @@ def token_texts(encoder: PromptEncoder, token_ids: Sequence[int]) -> list[str]:
     return texts
 
 
+def begun_ids(encoder: PromptEncoder, prompt: Prompt) -> tuple[int, ...]:
+    """The ids of the reply that a prompt ends in the middle of, as they stand there; else none."""
+    last = prompt.segments[-1]
+    if not isinstance(last, Said):
+        return ()
+    return last.token_ids if encoder.says(last.token_ids, last.text) else encoder.reply_ids(last.text)
+
+
 class ReplyText(SettlingText):
     """The text of a reply as its tokens arrive.
 
@@ -74,14 +82,45 @@ class ReplyText(SettlingText):
     marker that means the model speaks for the user.
     """
 
-    def __init__(self, encoder: PromptEncoder) -> None:
+    def __init__(self, encoder: PromptEncoder, begun: Sequence[int] = ()) -> None:
+        """Begin.
+
+        Args:
+            encoder: Decodes.
+            begun: Ids that the reply begins with; the pieces are what follows their text.
+        """
         super().__init__(encoder)
-        self._ids: list[int] = []
-        self._marker_beginning = ""
-        self.text = ""
-        """The text given so far."""
+        self._ids: list[int] = list(begun)
+        self._begun = len(begun)
+        self._text = whole_characters(encoder.decode(begun)) if begun else ""
+        self._begun_length = len(self._text)
+        self._marker_beginning = _marker_beginning(self._text)
+        self._given = len(self._marker_beginning)
+        """How many characters of the marker's beginning belong to the text given so far."""
         self.has_turn_marker = False
         """Whether the model began to speak for the user; the text ends before that."""
+        if begun:
+            self._go_on_from(list(begun))
+
+    def _go_on_from(self, begun: list[int]) -> None:
+        """Take ids whose text is given; those at the end that are part of a character are open still."""
+        whole = len(begun)
+        while whole and self._encoder.decode(begun[:whole]) != self._text:
+            whole -= 1
+        settled = whole
+        while settled and self._encoder.is_byte(begun[settled - 1]):
+            settled -= 1
+        self._open = begun[:settled]
+        self._settle()
+        # Bytes next to each other are decoded as one: alone, the last of them would be no character.
+        self._context += begun[settled:whole]
+        self._context_length = len(self._encoder.decode(self._context))
+        self._open = begun[whole:]
+
+    @property
+    def text(self) -> str:
+        """The text given so far."""
+        return self._text[self._begun_length :]
 
     def add(self, token_id: int) -> str:
         """Take a token; gives the new text that nothing can change any more."""
@@ -97,27 +136,30 @@ class ReplyText(SettlingText):
         before_marker, marker, _ = text.partition(USER_MARKER)
         if marker:
             self.has_turn_marker = True
-            return self._give(before_marker)
+            return self._give(before_marker[self._given :])
         if not is_settled:
             return ""
         self._settle()
         self._marker_beginning = _marker_beginning(text)
-        return self._give(text.removesuffix(self._marker_beginning))
+        certain = text.removesuffix(self._marker_beginning)
+        given, self._given = self._given, max(0, self._given - len(certain))
+        return self._give(certain[given:])
 
     def finish(self) -> str:
         """The rest of the text, now that no token follows."""
-        return "" if self.has_turn_marker else self._give(self._encoder.decode(self._ids)[len(self.text) :])
+        return "" if self.has_turn_marker else self._give(self._encoder.decode(self._ids)[len(self._text) :])
 
     def spoken(self, tokens: int) -> int:
-        """How many of the tokens belong to the text; those of the user's marker do not."""
+        """How many of the tokens that were added belong to the text; those of the user's marker do not."""
         if self.has_turn_marker:
-            tokens = len(self._ids)
-            while tokens and len(self._encoder.decode(self._ids[:tokens])) > len(self.text):
-                tokens -= 1
+            known = len(self._ids)
+            while known > self._begun and len(self._encoder.decode(self._ids[:known])) > len(self._text):
+                known -= 1
+            return known - self._begun
         return tokens
 
     def _give(self, piece: str) -> str:
-        self.text += piece
+        self._text += piece
         return piece
 
 

@@ -182,7 +182,7 @@ class PromptEncoder:
                     own = (self.control_ids[token],)
                 case Picture(image):
                     own = self.picture_ids(image)
-                case Said(text, token_ids) if self._says(token_ids, text):
+                case Said(text, token_ids) if self.says(token_ids, text):
                     own = token_ids
                 case Said():
                     texts.append(written(segment))
@@ -195,7 +195,7 @@ class PromptEncoder:
         starts += self._flush(texts, ids, spans, follows_reply)
         return EncodedPrompt(tuple(ids), tuple(spans), tuple(starts))
 
-    def _says(self, token_ids: tuple[int, ...], text: str) -> bool:
+    def says(self, token_ids: tuple[int, ...], text: str) -> bool:
         """Whether ids say nothing but this text; those of texts of an ordinary length are remembered."""
         return (self._said if len(text) <= _LONGEST_REMEMBERED else self._says_anew)(token_ids, text)
 

@@ -11,7 +11,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 
 from chat.errors import GenerationError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, ReadProgress, Reply, StopReason
-from chat.models.decoding import ReplyText
+from chat.models.decoding import ReplyText, begun_ids
 from chat.models.engine import Engine
 from chat.models.prefill import prefill
 from chat.models.sampling import Sampler
@@ -47,7 +47,7 @@ class Writing:
             )
         prompt_ids = [token_id for token_id, _ in self.keys]
         self._sampler = Sampler(settings, engine.banned_ids, prompt_ids, engine.model.device)
-        self._text = ReplyText(engine.encoder)
+        self._text = ReplyText(engine.encoder, begun_ids(engine.encoder, prompt))
         self._ids: list[int] = []
         self._cached = 0
         self.reply: Reply | None = None

@@ -1,22 +1,21 @@
-"""The model, on a thread of its own: neither an import of torch nor a step of a large model can be interrupted.
+"""The model, asked from a thread of its own, since a step of a large one cannot be interrupted.
 
-Whoever waits for it goes on hearing signals. One thread for everything, because each new thread that computes gets its
-own pool of helper threads.
+Whoever waits for it goes on hearing signals. One thread for everything, because a model does one thing at a time.
 """
 
 import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
-from chat.errors import ChatError, CheckpointError, GenerationError, ModelError, in_one_line
+from chat.errors import ChatError, CheckpointError, ModelLostError
 from chat.files import byte_size
-from chat.generation import Chunk, Loader, LoadProgress, ReadProgress, Reply, TextGenerator
+from chat.generation import CanBeLost, CheckpointFacts, Loader, LoadProgress, TextGenerator
 from chat.plain.output import Output
 from chat.plain.signals import Signals
+from chat.plain.work import Piece, Result, Tell, Work
 from chat.safe_text import short_line
 
 TICK_S: Final = 0.1
@@ -27,10 +26,6 @@ TOLD_EVERY_S: Final = 5.0
 SLOW_TICKS: Final = 10
 """Looks after which something that was asked to end is told to take its time."""
 
-Piece = LoadProgress | ReadProgress | Chunk | Reply
-Result = TypeVar("Result")
-Tell = Callable[[Piece], None]
-
 
 class Stopped(ChatError):
     """Ctrl+C ended the waiting for something."""
@@ -38,46 +33,8 @@ class Stopped(ChatError):
     exit_code = 130
 
 
-class Work(Generic[Result]):
-    """Something that the model's thread does, and what it tells on the way."""
-
-    def __init__(self, do: Callable[[Tell, threading.Event], Result]) -> None:
-        self.stop = threading.Event()
-        """Asks it to end."""
-        self.is_over = False
-        self._do = do
-        self._told: SimpleQueue[Piece | None] = SimpleQueue()
-        self._result: list[Result] = []
-        self._error: ModelError | None = None
-
-    def run(self) -> None:
-        """Do it; called on the model's thread."""
-        try:
-            self._result.append(self._do(self._told.put, self.stop))
-        except ModelError as error:
-            self._error = error
-        except Exception as error:
-            # Whatever torch or a checkpoint's files raise ends here: a thread that died would let everybody wait.
-            self._error = GenerationError(in_one_line(error))
-        finally:
-            self.is_over = True
-            self._told.put(None)
-
-    def next_piece(self, seconds: float) -> Piece | None:
-        """What was told next, or None after its end; raises Empty where nothing comes in this time."""
-        return self._told.get(timeout=seconds)
-
-    def pieces(self) -> Iterator[Piece]:
-        """What was told and not taken yet."""
-        with suppress(Empty):
-            while (piece := self._told.get_nowait()) is not None:
-                yield piece
-
-    def result(self) -> Result:
-        """What came of it; raises ModelError."""
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
+class NotLoadedError(CheckpointError):
+    """The checkpoint to talk with could not be loaded."""
 
 
 class Model:
@@ -105,6 +62,11 @@ class Model:
     def _work(self) -> None:
         while True:
             self._works.get().run()
+
+    @property
+    def facts(self) -> CheckpointFacts | None:
+        """Of what is loaded."""
+        return self.generator.facts if self.generator else None
 
     def begin(self, do: Callable[[Tell, threading.Event], Result]) -> Work[Result]:
         """Have something done as soon as what was begun before has ended."""
@@ -144,10 +106,18 @@ class Model:
         return self._signals.presses > 0
 
     def wait(self, work: Work[Result]) -> Result:
-        """What comes of it; raises ModelError, and what `follow` does."""
+        """What comes of it; raises ChatError, and what `follow` does."""
         for _ in self.follow(work):
             pass
-        return work.result()
+        return self.result(work)
+
+    def result(self, work: Work[Result]) -> Result:
+        """What came of it; raises ChatError. A model that is gone is loaded again with the next question for it."""
+        try:
+            return work.result()
+        except ModelLostError:
+            self.generator = None
+            raise
 
     # Loading
 
@@ -167,11 +137,15 @@ class Model:
 
     def _load(self, tell: Tell, stop: threading.Event) -> TextGenerator:
         try:
-            return self._loader(tell, stop)
+            generator = self._loader(tell, stop)
         finally:
-            # What was imported and loaded stays; it need not be looked over for garbage again and again.
-            gc.freeze()
+            # The program is begun without, for the sake of its start.
             gc.enable()
+        if stop.is_set():
+            # Nobody waits for it any more.
+            _let_go(generator)
+            raise CheckpointError("it was stopped")
+        return generator
 
     def look(self) -> None:
         """Tell what has become of the loading since it was last asked."""
@@ -183,14 +157,26 @@ class Model:
         if self._loading.is_over:
             try:
                 self._end_loading(self._loading)
-            except CheckpointError as error:
+            except NotLoadedError as error:
                 self._output.notice(str(error))
+
+    def settle(self) -> None:
+        """Wait until nothing is being loaded; what has become of it is told.
+
+        Raises:
+            Stopped: Ctrl+C ended the waiting.
+            Ended: The program was asked to end.
+        """
+        if self._loading is not None:
+            for _ in self.follow(self._loading):
+                pass
+            self.look()
 
     def ready(self) -> TextGenerator:
         """The loaded checkpoint, waited for if need be; one that could not be loaded is tried again.
 
         Raises:
-            CheckpointError: It cannot be loaded.
+            NotLoadedError: It cannot be loaded.
             Stopped: Ctrl+C ended the waiting.
             Ended: The program was asked to end.
         """
@@ -200,7 +186,7 @@ class Model:
             self.load()
         loading = self._loading
         if loading is None:
-            raise CheckpointError("nothing is being loaded")
+            raise NotLoadedError("nothing is being loaded")
         self._output.notice(f"Loading {self._name}.")
         told_at = time.monotonic()
         for piece in self.follow(loading):
@@ -216,11 +202,50 @@ class Model:
         self._loading = None
         try:
             self.generator = loading.result()
-        except ModelError as error:
+        except ChatError as error:
             if loading.stop.is_set():
-                raise CheckpointError("The loading was stopped; /load tries again.") from error
-            raise CheckpointError(f"Could not load: {error} · /load tries again") from error
+                raise NotLoadedError("The loading was stopped; /load tries again.") from error
+            raise NotLoadedError(f"Could not load: {error} · /load tries again") from error
         return self.generator
+
+    def change(self, loader: Loader, name: str, *, keeps: bool) -> None:
+        """Load another checkpoint in the place of the one in use.
+
+        Args:
+            loader: Loads it.
+            name: Of the checkpoint.
+            keeps: Let go of the one in use when the other one is loaded, and not before.
+
+        Raises:
+            CheckpointError: It cannot be loaded; the one before it is in use, or will be loaded again.
+            Stopped: Ctrl+C ended the waiting, as above.
+            Ended: The program was asked to end.
+        """
+        before, self.generator = self.generator, None
+        used = self._loader, self._name
+        self._loader, self._name = loader, short_line(name, 60)
+        if not keeps:
+            _let_go(before)
+            before = None
+        self.load()
+        try:
+            self.ready()
+        except NotLoadedError as error:
+            self._loader, self._name = used
+            self.generator = before
+            raise CheckpointError(f"{error.__cause__ or error}; {self._name} stays.") from error
+        except Stopped:
+            self.stop_loading()
+            self._loading = None
+            self._loader, self._name = used
+            self.generator = before
+            raise
+        _let_go(before)
+
+
+def _let_go(generator: TextGenerator | None) -> None:
+    if isinstance(generator, CanBeLost):
+        generator.close()
 
 
 def _in_words(progress: LoadProgress) -> str:

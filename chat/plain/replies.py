@@ -3,19 +3,24 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chat.conversation import Conversation
 from chat.errors import GenerationError, ModelError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, ReadProgress, Reply, StopReason, TextGenerator
-from chat.plain.model import TOLD_EVERY_S, Model, Stopped, Tell, Work
+from chat.plain.model import TOLD_EVERY_S, Model, Stopped
 from chat.plain.output import Output
 from chat.plain.words import ending_of
+from chat.plain.work import Tell, Work
 from chat.records import StoredTurn
 from chat.session import SessionStore
 from chat.talk.open_session import OpenSession
 from chat.talk.said import prompt_of
 from chat.talk.saving import ReplySaver
 from chat.talk.wording import label_of
+
+if TYPE_CHECKING:
+    from chat.prompt import Said
 
 
 class ReplyVoice:
@@ -83,7 +88,7 @@ class ReplyVoice:
                 told_at = time.monotonic()
                 share = f": {piece.done / piece.total:.0%}" if isinstance(piece, ReadProgress) else ""
                 self._output.notice(f"{self._speaker} is reading{share}.")
-        return work.result()
+        return self._model.result(work)
 
     def _tell_more(self, text: str) -> None:
         if len(text) > self._shown:
@@ -113,7 +118,7 @@ def _generate(
     generator: TextGenerator,
     conversation: Conversation,
     settings: GenerationSettings,
-    words: str,
+    words: "str | Said",
     tell: Tell,
     stop: threading.Event,
 ) -> Reply:

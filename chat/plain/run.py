@@ -4,17 +4,18 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from chat.conversation import Image
-from chat.errors import ChatError, CheckpointError, ContextFullError, StoreError
+from chat.errors import ChatError, ContextFullError, StoreError
 from chat.generation import GenerationSettings, Loader
 from chat.plain.attaching import take_line
 from chat.plain.commands import available
 from chat.plain.lines import Messages, PipedLines, TerminalLines, paths_begun
-from chat.plain.model import Model
+from chat.plain.model import Model, NotLoadedError
 from chat.plain.output import Output
 from chat.plain.signals import Ended, Signals
 from chat.plain.talk import Talk
 from chat.safe_text import short_line
 from chat.session import SessionStore
+from chat.talk.offers import Catalogue
 
 INTERRUPTED = 130
 """Exit code after ctrl+c."""
@@ -36,6 +37,7 @@ class PlainChat:
         continue_latest: bool = False,
         images: Sequence[Image] = (),
         samples: Callable[[], Sequence[Image]] = tuple,
+        catalogue: Callable[[], Catalogue] | None = None,
     ) -> None:
         """Prepare it; nothing is opened or loaded yet.
 
@@ -50,6 +52,7 @@ class PlainChat:
             continue_latest: Go on with the session that was changed last.
             images: Pictures to attach to the first message.
             samples: Gives the sample pictures.
+            catalogue: Opens what knows which checkpoints there are.
         """
         self._open_store = open_store
         self._load = load
@@ -60,6 +63,7 @@ class PlainChat:
         self._continue_latest = continue_latest
         self._images = images
         self._samples = samples
+        self._catalogue = catalogue
         self._signals = Signals()
         self._output = Output(environment)
         is_terminal = sys.stdin is not None and sys.stdin.isatty()
@@ -99,6 +103,7 @@ class PlainChat:
             output=self._output,
             settings=self._settings,
             samples=self._samples,
+            catalogue=self._catalogue,
             is_interactive=self._piped is None,
             session_id=session_id,
         )
@@ -146,7 +151,7 @@ class PlainChat:
                 take_line(talk, text)
             except ChatError as error:
                 self._tell(error)
-                if isinstance(error, CheckpointError) and self._piped is not None:
+                if isinstance(error, NotLoadedError) and self._piped is not None:
                     # No line after it can be answered.
                     return
                 if talk.unsent is not before and not isinstance(error, ContextFullError):

@@ -1,12 +1,13 @@
 """The conversation in use: what is attached to the next message, what was not sent, and how a message is sent."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from chat.context import Overflow, overflow
 from chat.conversation import Conversation, Image
-from chat.errors import ChatError, ContextFullError, StoreError
-from chat.generation import GenerationSettings, TextGenerator
+from chat.errors import ChatError, ContextFullError, StoreError, UsageError
+from chat.generation import CheckpointFacts, GenerationSettings, TextGenerator
 from chat.plain.model import Model
 from chat.plain.output import Output
 from chat.plain.replies import ReplyVoice
@@ -14,9 +15,15 @@ from chat.plain.unsent import Unsent
 from chat.plain.words import picture_in_words, quoted, said_in_words
 from chat.records import Draft
 from chat.session import SessionStore
+from chat.talk.branches import LIVELY, AskedAgain, AskedBranch, AskedReply, settings_of, would_repeat
+from chat.talk.commands import Call
+from chat.talk.offers import Catalogue
 from chat.talk.open_session import OpenSession, joined
 from chat.talk.said import prompt_of, words_of
 from chat.talk.wording import count_in_words
+
+if TYPE_CHECKING:
+    from chat.prompt import Said
 
 
 class Talk:
@@ -30,6 +37,7 @@ class Talk:
         output: Output,
         settings: GenerationSettings,
         samples: Callable[[], Sequence[Image]],
+        catalogue: Callable[[], Catalogue] | None,
         is_interactive: bool,
         session_id: str | None = None,
     ) -> None:
@@ -41,6 +49,7 @@ class Talk:
             output: Takes what is said.
             settings: How replies are generated.
             samples: Gives the sample pictures.
+            catalogue: Opens what knows which checkpoints there are.
             is_interactive: Whether somebody is there who hears what is said at once.
             session_id: Of the session; None for a new one.
         """
@@ -49,6 +58,9 @@ class Talk:
         self.output = output
         self.settings = settings
         self.samples = samples
+        self._open_catalogue = catalogue
+        self.refused: Call | None = None
+        """What was asked for last and does not fit into memory."""
         self.is_interactive = is_interactive
         self.session = OpenSession(store, session_id)
         self.images: tuple[Image, ...] = ()
@@ -68,6 +80,13 @@ class Talk:
     def is_stopped(self) -> bool:
         """Whether ctrl+c was pressed since the last line."""
         return self.model.is_stopped
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Knows which checkpoints there are; raises UsageError where there is none to choose."""
+        if self._open_catalogue is None:
+            raise UsageError("There is no other checkpoint here.")
+        return self._open_catalogue()
 
     # The session
 
@@ -170,21 +189,28 @@ class Talk:
             self.keep()
             generator = self.model.ready()
             conversation = session.conversation_with(draft, generator.facts)
-            tokens = self.require_room(conversation, words_of(draft), self.settings)
-            settings = self.settings.seeded()
+            settings = settings_of(draft, self.settings, generator.facts).seeded()
+            tokens = self.require_room(conversation, words_of(draft, generator.facts), settings)
             is_other = session.send(generator.facts, settings, tokens)
         except ChatError:
             self._keep_for_later()
             raise
         self.keep()
-        if is_other:
+        if isinstance(draft, AskedBranch):
+            self._tell_how(draft, generator.facts)
+        elif is_other:
             self.output.notice("Others have added to this conversation since; /history shows it.")
         ReplyVoice(self.store, session, self.model, self.output).tell(generator, settings, self.save)
+
+    def _tell_how(self, draft: Draft, facts: CheckpointFacts) -> None:
+        if isinstance(draft, AskedAgain) and would_repeat(draft, self.settings, facts):
+            self.output.notice(f"Sampled at temperature {LIVELY}, since greedy decoding has one reply only.")
 
     def _keep_for_later(self) -> None:
         number = self.session.number_of(0)
         draft = self.session.take_back(0)
-        if draft is not None:
+        # A further reply that was not given is nothing that was written.
+        if draft is not None and not isinstance(draft, AskedReply):
             self.unsent = self.unsent.and_then(Draft(draft.text, draft.images), number)
         self.keep()
 
@@ -195,7 +221,7 @@ class Talk:
             self.model.begin(lambda _, __: generator.count_tokens(prompt_of(conversation, generator)))
         )
 
-    def require_room(self, conversation: Conversation, words: str, settings: GenerationSettings) -> int:
+    def require_room(self, conversation: Conversation, words: "str | Said", settings: GenerationSettings) -> int:
         """How many tokens a conversation takes that leaves its reply enough room.
 
         Args:
@@ -215,7 +241,7 @@ class Talk:
 
 
 def _measured(
-    generator: TextGenerator, conversation: Conversation, words: str, settings: GenerationSettings
+    generator: TextGenerator, conversation: Conversation, words: "str | Said", settings: GenerationSettings
 ) -> tuple[int, Overflow | None]:
     count = partial(_count, generator, words)
     tokens = count(conversation)
@@ -224,7 +250,7 @@ def _measured(
     return tokens, overflow(conversation, count, context_length=length, max_new_tokens=most, tokens=tokens)
 
 
-def _count(generator: TextGenerator, words: str, conversation: Conversation) -> int:
+def _count(generator: TextGenerator, words: "str | Said", conversation: Conversation) -> int:
     return generator.count_tokens(prompt_of(conversation, generator, words))
 
 

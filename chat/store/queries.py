@@ -11,6 +11,29 @@ SUMMARIES: Final = """
 AS_LISTED: Final = "ORDER BY pinned_at IS NOT NULL DESC, updated_at DESC, rowid DESC LIMIT ? OFFSET ?"
 NEWEST: Final = "ORDER BY updated_at DESC, rowid DESC LIMIT 1"
 
+VERSIONS: Final = """
+    SELECT group_concat(id) AS ids FROM turns WHERE session_id = ? GROUP BY parent_id HAVING count(*) > 1
+    ORDER BY parent_id
+"""
+"""The turns that follow the same turn, for every turn that several follow."""
+
+SHORT_TEXT: Final = 200
+"""Characters of a turn's text that are read for the tree."""
+
+# Lone surrogates are kept as bytes, which must not be cut in the middle of one.
+TREE: Final = f"""
+    SELECT
+        turns.id, turns.parent_id, turns.role, turns.created_at, checkpoint, seed, stop_reason,
+        coalesce((
+            SELECT CASE typeof(text) WHEN 'text' THEN substr(text, 1, {SHORT_TEXT}) ELSE text END
+            FROM parts WHERE turn_id = turns.id AND kind = 'text' ORDER BY position LIMIT 1
+        ), '') AS words,
+        (SELECT count(*) FROM parts WHERE turn_id = turns.id AND kind = 'image') AS image_count
+    FROM turns LEFT JOIN generations ON generations.turn_id = turns.id
+    WHERE session_id = ? ORDER BY turns.id
+"""
+"""Every turn of a session in short."""
+
 _BRANCH: Final = """
     WITH RECURSIVE branch (id, parent_id) AS (
         SELECT id, parent_id FROM turns WHERE id = :last AND session_id = :session
@@ -18,6 +41,9 @@ _BRANCH: Final = """
         SELECT turns.id, turns.parent_id FROM branch JOIN turns ON turns.id = branch.parent_id
     )
 """
+
+BRANCH_IDS: Final = f"{_BRANCH} SELECT id FROM branch"
+"""The turns of a branch."""
 
 # A parent's id is below its child's, so that the order of ids is the order of turns.
 BRANCH_TURNS: Final = f"""

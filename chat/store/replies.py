@@ -12,14 +12,14 @@ from chat.store.columns import Column, generation_columns, now
 
 
 def open_reply(
-    connection: sqlite3.Connection, message_id: int, facts: CheckpointFacts, settings: GenerationSettings
+    connection: sqlite3.Connection, message_id: int, facts: CheckpointFacts, settings: GenerationSettings, shows: bool
 ) -> int:
-    """Add an unfinished reply to a user's turn; gives the reply's id."""
+    """Add an unfinished reply to a user's turn, and show it whatever is shown, where asked to; gives the reply's id."""
     query = "SELECT session_id FROM turns WHERE id = ? AND role = ?"
     message = connection.execute(query, (message_id, Role.USER)).fetchone()
     if message is None:
         raise StoreError(f"turn {message_id} is not a message that can be replied to: write one first")
-    turn_id = turns.append(connection, message["session_id"], Role.ASSISTANT, message_id)
+    turn_id = turns.append(connection, message["session_id"], Role.ASSISTANT, message_id, shows=shows)
     columns = {"turn_id": turn_id, **generation_columns(facts, settings)}
     values = ", ".join(f":{name}" for name in columns)
     connection.execute(f"INSERT INTO generations ({', '.join(columns)}) VALUES ({values})", columns)

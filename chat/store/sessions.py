@@ -3,15 +3,16 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from sqlite3 import Connection
 from types import TracebackType
 from typing import Self
 
 from chat.conversation import Image, Role, Turn
 from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
-from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, examples_of
+from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn, examples_of
 from chat.search import Query
-from chat.store import choices, drafts, ids, left_out, pictures, replies, search, turns
+from chat.store import branches, choices, drafts, ids, left_out, pictures, replies, search, turns
 from chat.store.columns import Column, now, summary_from, text_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
@@ -151,25 +152,26 @@ class SqliteStore:
         with self._database.reading() as connection:
             return turns.branch(connection, self._database.path, session_id, last)
 
-    def add_user_turn(self, session_id: str, turn: Turn) -> int:
-        """Add a user's turn after the last one, its pictures' bytes included; gives the turn's id."""
-        if turn.role is not Role.USER:
-            raise InvalidTurnError("an assistant's turn is added as a reply")
-        new_pictures = self._read_missing(turn.images)
+    def add_user_turn(self, session_id: str, turn: Turn, after: int | None = None) -> int:
+        """Add a user's turn after the last one, or after `after`, its pictures' bytes included; gives the turn's id."""
+        new_pictures = self._read_pictures(turn)
         with self._database.writing() as connection:
-            for image, data in new_pictures:
-                pictures.insert(connection, image, data)
-            last = turns.require_session(connection, session_id)["head_turn_id"]
-            turn_id = turns.append(connection, session_id, Role.USER, last)
-            turns.insert_parts(connection, turn_id, turn.parts)
-            if not turns.require_session(connection, session_id)["title"]:
-                turns.update_session(connection, session_id, title=to_text(title_of(turn)))
-        return turn_id
+            parent = branches.place_after(connection, session_id, after)
+            return self._add_message(connection, session_id, turn, parent, new_pictures)
 
-    def open_reply(self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings) -> int:
+    def add_version(self, message_id: int, turn: Turn) -> int:
+        """Add a user's turn beside another, and show it; gives the turn's id."""
+        new_pictures = self._read_pictures(turn)
+        with self._database.writing() as connection:
+            session_id, parent = branches.place_of(connection, message_id)
+            return self._add_message(connection, session_id, turn, parent, new_pictures)
+
+    def open_reply(
+        self, message_id: int, facts: CheckpointFacts, settings: GenerationSettings, shows: bool = False
+    ) -> int:
         """Add an empty, unfinished reply to a user's turn; gives the reply's id."""
         with self._database.writing() as connection:
-            return replies.open_reply(connection, message_id, facts, settings)
+            return replies.open_reply(connection, message_id, facts, settings, shows)
 
     def save_reply(self, turn_id: int, text: str, token_ids: Sequence[int]) -> None:
         """Keep what an unfinished reply says so far."""
@@ -181,6 +183,26 @@ class SqliteStore:
         with self._database.writing() as connection:
             replies.close_reply(connection, turn_id, reply)
             self._retitle(connection, turn_id, reply.text)
+
+    def show_until(self, session_id: str, turn_id: int | None) -> None:
+        """Make a turn the last one of the shown branch, or show none; what follows it stays in the session."""
+        with self._database.writing() as connection:
+            branches.show_until(connection, session_id, turn_id)
+
+    def show_branch(self, session_id: str, turn_id: int) -> None:
+        """Show the branch that a turn is in, up to the newest of all turns that follow it."""
+        with self._database.writing() as connection:
+            branches.show_until(connection, session_id, branches.newest_below(connection, session_id, turn_id))
+
+    def versions(self, session_id: str) -> list[tuple[int, ...]]:
+        """The turns that stand in one place, the oldest first, for every place where there are several."""
+        with self._database.reading() as connection:
+            return branches.versions(connection, session_id)
+
+    def tree(self, session_id: str) -> list[TreeTurn]:
+        """Every turn of every branch, each after the one it follows."""
+        with self._database.reading() as connection:
+            return branches.tree(connection, session_id)
 
     def mark_example(self, message_id: int, is_example: bool) -> None:
         """Say whether a user's turn, with the reply to it, is an example of how to reply."""
@@ -254,6 +276,27 @@ class SqliteStore:
     def _update_session(self, session_id: str, **columns: Column) -> None:
         with self._database.writing() as connection:
             turns.update_session(connection, session_id, **columns)
+
+    def _read_pictures(self, message: Turn) -> list[tuple[Image, bytes]]:
+        if message.role is not Role.USER:
+            raise InvalidTurnError("an assistant's turn is added as a reply")
+        return self._read_missing(message.images)
+
+    def _add_message(
+        self,
+        connection: Connection,
+        session_id: str,
+        turn: Turn,
+        parent: int | None,
+        new_pictures: Iterable[tuple[Image, bytes]],
+    ) -> int:
+        for image, data in new_pictures:
+            pictures.insert(connection, image, data)
+        turn_id = turns.append(connection, session_id, Role.USER, parent, shows=True)
+        turns.insert_parts(connection, turn_id, turn.parts)
+        if not turns.require_session(connection, session_id)["title"]:
+            turns.update_session(connection, session_id, title=to_text(title_of(turn)))
+        return turn_id
 
     def _read_missing(self, images: Iterable[Image]) -> list[tuple[Image, bytes]]:
         """The bytes of the pictures that are not kept yet, read before the database is locked for writing."""

@@ -34,10 +34,12 @@ def update_session(connection: sqlite3.Connection, session_id: str, **columns: C
     connection.execute(f"UPDATE sessions SET {assignments} WHERE id = :id", {**columns, "id": session_id})
 
 
-def append(connection: sqlite3.Connection, session_id: str, role: Role, parent: int | None) -> int:
+def append(
+    connection: sqlite3.Connection, session_id: str, role: Role, parent: int | None, *, shows: bool = False
+) -> int:
     """Add a turn without parts after `parent`; gives its id.
 
-    It is the last of the shown branch, unless something else has followed the parent before.
+    It is the last of the shown branch, unless something else has followed the parent before; with `shows` then too.
     """
     last = require_session(connection, session_id)["head_turn_id"]
     time = now()
@@ -46,7 +48,7 @@ def append(connection: sqlite3.Connection, session_id: str, role: Role, parent: 
         (session_id, parent, role, time),
     ).fetchall()
     turn_id: int = rows[0]["id"]
-    update_session(connection, session_id, head_turn_id=turn_id if parent == last else last, updated_at=time)
+    update_session(connection, session_id, head_turn_id=turn_id if shows or parent == last else last, updated_at=time)
     return turn_id
 
 

@@ -1,11 +1,16 @@
 """The reply being written, as the store is to have it: opened there, and closed when it has ended."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from chat.conversation import assistant_turn
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
 from chat.records import Generation, StoredTurn
 from chat.session import ReplySoFar, SessionStore
+
+# Imported with the first prompt: the first frame does without.
+if TYPE_CHECKING:
+    from chat.prompt import Said
 
 
 class KeptReply(ReplySoFar):
@@ -18,14 +23,26 @@ class KeptReply(ReplySoFar):
         settings: GenerationSettings,
         *,
         prompt_tokens: int = 0,
-        words: str = "",
+        words: "str | Said" = "",
+        shows: bool = False,
     ) -> None:
+        """Begin a reply.
+
+        Args:
+            message_id: Of the message that it is the reply to.
+            facts: Of the checkpoint that gives it.
+            settings: It is kept with.
+            prompt_tokens: Of the prompt it answers.
+            words: What it begins with.
+            shows: Show it in the place of whatever is shown after the message.
+        """
         super().__init__(settings, prompt_tokens=prompt_tokens, words=words)
         self.turn_id = 0
         """0 until the store has opened it."""
         self.is_closed = False
         """Whether the store has the whole of it."""
         self._message_id = message_id
+        self._shows = shows
         self._facts = facts
         self._whole: Reply | None = None
 
@@ -38,8 +55,8 @@ class KeptReply(ReplySoFar):
     def save(self, store: SessionStore) -> None:
         """Open it in the store, and close it there if it has ended; raises StoreError."""
         if not self.turn_id:
-            self.turn_id = store.open_reply(self._message_id, self._facts, self.settings)
-            if self.words:
+            self.turn_id = store.open_reply(self._message_id, self._facts, self.settings, self._shows)
+            if self.text:
                 # Before the model has said anything: should the program die now, they stay.
                 store.save_reply(self.turn_id, self.text, self.token_ids)
         if self._whole is not None and not self.is_closed:

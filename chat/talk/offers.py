@@ -137,6 +137,12 @@ class Offer:
         return f"{'~' if self.is_about else ''}{size_in_words(self.size)}" if self.size else "?"
 
 
+def asked_checkpoint(argument: str) -> tuple[str, str]:
+    """The checkpoint and the precision that somebody typed: `NAME`, or `NAME 4bit`."""
+    name, _, last = argument.rpartition(" ")
+    return (name.strip(), last) if name and last in PRECISIONS else (argument, AUTO)
+
+
 class Catalogue(Protocol):
     """Knows checkpoints and this machine. Its methods take a while: no thread that answers keys may call them."""
 

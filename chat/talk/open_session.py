@@ -3,7 +3,7 @@
 Lives on the UI thread with the store; knows no widget.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -13,14 +13,15 @@ from chat.errors import StoreBusyError, StoreError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
 from chat.records import Choice, Draft, StoredTurn
 from chat.session import SessionStore
+from chat.talk.branches import AskedBranch, AskedEdit, AskedReply, as_kept
 from chat.talk.kept_reply import KeptReply, now
 from chat.talk.said import AskedChoice, RunningChoice, marked_message, turn_of, words_of
-from chat.talk.waiting import WaitingSession
+from chat.talk.tree_session import TreeSession
 
 NOTHING: Final = Draft()
 
 
-class OpenSession(WaitingSession):
+class OpenSession(TreeSession):
     """A session in use; a new one is begun in the store with its first message, or with the first labels ranked.
 
     What changes here is written by `save`, which can be called until the store has taken everything.
@@ -33,11 +34,7 @@ class OpenSession(WaitingSession):
             store: Keeps everything.
             session_id: Of the session; None for a new one.
         """
-        super().__init__()
-        self._store = store
-        self.id = session_id
-        """None until the first message is sent."""
-        self.title = ""
+        super().__init__(store, session_id)
         self.choosing: RunningChoice | None = None
         """The labels that are being ranked."""
         self._unsaved_choices: list[tuple[Choice, KeptReply | None]] = []
@@ -89,28 +86,46 @@ class OpenSession(WaitingSession):
     def send(self, facts: CheckpointFacts, settings: GenerationSettings, prompt_tokens: int = 0) -> bool:
         """Keep the first waiting message as a turn and begin the reply to it, which `save` opens in the store.
 
+        What makes a branch has that branch shown; a further reply adds no message.
+
         Args:
             facts: Of the checkpoint that replies.
             settings: The reply is generated with.
             prompt_tokens: Of the conversation with the message.
 
         Returns:
-            Whether the turns before the message are other than they were here: others have added to the session.
+            Whether the turns before the message are other than they were here: it makes a branch, or others have added
+            to the session.
 
         Raises:
             ChatError: Nothing was sent; the message waits.
         """
         # What was said before the message stands before it in the store too, or it is not sent.
         self._save_said()
-        draft = self.waiting[0]
-        turn = turn_of(draft, self.image_count + 1)
-        session_id = self._begin()
-        stored = StoredTurn(self._store.add_user_turn(session_id, turn), turn, now(), None)
+        draft, session_id, next_number = self.waiting[0], self._begin(), self.number_of(1)
+        stored = draft.path[-1] if isinstance(draft, AskedReply) else self._add_message(session_id, draft)
         # From here on it is sent, whatever fails: it must not be sent a second time.
         self.waiting.pop(0)
-        self._reply = KeptReply(stored.id, facts, settings, prompt_tokens=prompt_tokens, words=words_of(draft))
+        words = words_of(draft, facts)
+        kept = settings if isinstance(words, str) else as_kept(settings, len(words.token_ids))
+        is_further = isinstance(draft, AskedReply)
+        self._reply = KeptReply(stored.id, facts, kept, prompt_tokens=prompt_tokens, words=words, shows=is_further)
         self._unsaved.append(self._reply)
+        self.has_undone_nothing()
+        if isinstance(draft, AskedBranch):
+            self._branch_off((*draft.path, *(() if is_further else (stored,))), next_number)
+            return True
         return self._append(session_id, stored)
+
+    def _add_message(self, session_id: str, draft: Draft) -> StoredTurn:
+        turn = turn_of(draft, self.image_count + 1)
+        if isinstance(draft, AskedEdit):
+            turn_id = self._store.add_version(draft.message_id, turn)
+        else:
+            # What the store took late has no id here; it is the last turn shown there.
+            last = self.turns[-1].id if self.turns else 0
+            turn_id = self._store.add_user_turn(session_id, turn, last or None)
+        return StoredTurn(turn_id, turn, now(), None)
 
     def _begin(self) -> str:
         """Begin the session in the store, where it is a new one; gives its id."""
@@ -118,41 +133,6 @@ class OpenSession(WaitingSession):
             self.id = self._store.new_session(system=self.system)
             self._saved_system, self._draft_as_new, self._saved_draft = self.system, self._saved_draft, Draft()
         return self.id
-
-    def _append(self, session_id: str, stored: StoredTurn) -> bool:
-        """Add a turn that the store has; where others may have added some before it, take all of them from there."""
-        is_certain = self._is_next(stored.id)
-        held = self.turns = [*self.turns, stored]
-        number = self.number_of(0)
-        # Without an answer what is held must do: the message is sent, and the next one asks again.
-        with suppress(StoreError):
-            # The store's pictures are read from the file when they are needed, those just sent are held in memory.
-            if stored.turn.images or not is_certain:
-                self.turns = list(self._store.turns(session_id, stored.id))
-        is_other = _words_of(held) != _words_of(self.turns)
-        if is_other:
-            with suppress(StoreError):
-                self.choices = list(self._store.choices(session_id))
-        if is_other or not self.title:
-            with suppress(StoreError):
-                summary = self._store.find_session(session_id)
-                self.title, self.system = summary.title, summary.system
-                self._saved_system = self.system
-        self.renumber(0, number, self.number_of(0))
-        return is_other
-
-    def _is_next(self, turn_id: int) -> bool:
-        """Whether it is certain, without reading the session, that a turn follows what is held and nothing else.
-
-        Turns are numbered through all sessions, so that whoever adds one leaves a gap here. The message and the reply
-        before it count as well: had something come between those two, the reply would be a branch of its own.
-        """
-        last = self.turns[-2:]
-        if not last or (last[-1].generation is not None and last[-1].generation.is_interrupted):
-            # Nothing to compare with, or a reply that was still being written elsewhere when it was read.
-            return False
-        ids = [*(stored.id for stored in last), turn_id]
-        return ids == list(range(ids[0], ids[0] + len(ids)))
 
     @property
     def has_unsaved_draft(self) -> bool:
@@ -230,8 +210,8 @@ class OpenSession(WaitingSession):
 
     @property
     def reply_tokens(self) -> int:
-        """How many tokens the reply has so far."""
-        return len(self._reply.token_ids) if self._reply is not None else 0
+        """How many tokens the reply has so far, without those of a cut one that it goes on with."""
+        return self._reply.new_tokens if self._reply is not None else 0
 
     def finish(self, reply: Reply) -> StoredTurn:
         """Take the whole reply, which `save` writes."""
@@ -293,7 +273,3 @@ def joined(drafts: Sequence[Draft]) -> Draft:
     """Unsent messages as one; their pictures keep their numbers, since those run on from draft to draft."""
     images: tuple[Image, ...] = tuple(image for draft in drafts for image in draft.images)
     return Draft("\n\n".join(draft.text for draft in drafts if draft.text.strip()), images)
-
-
-def _words_of(turns: Iterable[StoredTurn]) -> list[tuple[int, str]]:
-    return [(stored.id, stored.turn.text) for stored in turns]

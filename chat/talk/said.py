@@ -11,13 +11,15 @@ from chat.generation import CheckpointFacts, Score, TextGenerator
 from chat.ranking import Ranking
 from chat.records import Choice, Draft, LeftOut, StoredTurn, examples_of, exchanges_of
 from chat.session import conversation_of
+from chat.talk.branches import AskedBranch, AskedMore, AskedReply, beginning_of
 from chat.talk.commands import parse
 from chat.talk.kept_reply import now
 from chat.talk.marks import parts_of
 from chat.talk.shown import ShownPicture, left_out_count, oldest, shown_pictures, shown_turns
 
+# Imported with the first prompt: the first frame does without.
 if TYPE_CHECKING:
-    from chat.prompt import Prompt
+    from chat.prompt import Prompt, Said
 
 LABEL_ROOM: Final = 64
 """Tokens of the context that are kept free for a label."""
@@ -49,8 +51,10 @@ def turn_of(draft: Draft, number: int) -> Turn:
     return user_turn(*parts_of(text, draft.images, number))
 
 
-def words_of(draft: Draft) -> str:
-    """What the reply to a message that waits begins with, for the model to go on from there."""
+def words_of(draft: Draft, facts: CheckpointFacts) -> "str | Said":
+    """What the reply to a message that waits begins with, for this checkpoint to go on from there."""
+    if isinstance(draft, AskedMore):
+        return beginning_of(draft, facts)
     call = parse(draft.text) if isinstance(draft, AskedCaption) else None
     return call.argument if call else ""
 
@@ -126,9 +130,10 @@ class SaidSession:
 
     def conversation_with(self, draft: Draft, facts: CheckpointFacts) -> Conversation:
         """The conversation if the draft were sent next."""
-        pending = StoredTurn(0, turn_of(draft, self.image_count + 1), "", None)
-        shown = shown_turns([*self.turns, pending], self.not_shown)
-        return conversation_of(shown, system=self.system, facts=facts)
+        turns = [*(draft.path if isinstance(draft, AskedBranch) else self.turns)]
+        if not isinstance(draft, AskedReply):
+            turns.append(StoredTurn(0, turn_of(draft, self.image_count + 1), "", None))
+        return conversation_of(shown_turns(turns, self.not_shown), system=self.system, facts=facts)
 
     def conversation_for(self, asked: AskedChoice, facts: CheckpointFacts) -> Conversation:
         """The conversation with the question which of the labels it is."""
@@ -228,17 +233,16 @@ def numbers_of(shown: Sequence[Image], known: Sequence[Image]) -> tuple[int, ...
     return tuple(numbers)
 
 
-def prompt_of(conversation: Conversation, generator: TextGenerator, words: str = "") -> "Prompt":
+def prompt_of(conversation: Conversation, generator: TextGenerator, words: "str | Said" = "") -> "Prompt":
     """A conversation as the generator takes it; it awaits a reply where the last turn is the user's.
 
     Args:
         conversation: What was said.
         generator: Whose prompt it is.
-        words: What the reply begins with.
+        words: What the reply begins with; `Said` for a reply that was cut.
     """
     # Imported with the first prompt: the first frame does without.
-    from chat.prompt import Label, Prompt, Words, serialize
+    from chat.prompt import begun, serialize
 
     awaits_reply = len(conversation.turns) % 2 == 1
-    prompt = serialize(conversation, generator.dialect, open_reply=awaits_reply)
-    return Prompt((*prompt.segments, Label(" "), Words(words))) if words else prompt
+    return begun(serialize(conversation, generator.dialect, open_reply=awaits_reply), words)

@@ -174,6 +174,7 @@ class ChatApp(App[ChatError]):
                 "Tokens of the last reply", "List them and how likely each was", self._chat.action_tokens
             )
             yield SystemCommand("Stop", "Stop the reply or the loading", self._chat.stop)
+            yield from (SystemCommand(*command) for command in self._chat.branch_commands())
             yield SystemCommand("Help", "Show keys and commands", self._chat.action_help)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Quit", "Leave; everything is kept", self.action_quit)

@@ -29,11 +29,13 @@ class Glyphs(NamedTuple):
     line_end: str = "↵"
     pinned: str = "★"
     cut: str = "┄"
+    before: str = "‹"
+    after: str = "›"
 
 
 UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
-    "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", "\\n", "*", "-"
+    "*", ".", ("~",), "x", "!", "_", ">", ">", "=", "-", "x", "v", "^", "*", ">", "=", "o", "\\n", "*", "-", "<", ">"
 )
 
 

@@ -31,6 +31,7 @@ from chat.tui.messages import (
 )
 
 if TYPE_CHECKING:
+    from chat.prompt import Said
     from chat.talk.remedies import Remedy
 
 Job = Callable[[], None]
@@ -74,7 +75,7 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
-        words: str = "",
+        words: "str | Said" = "",
     ) -> None:
         """Count the tokens of a conversation that is to be sent, and see whether a reply has room.
 
@@ -98,7 +99,7 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
-        words: str = "",
+        words: "str | Said" = "",
     ) -> "SimpleQueue[ReadProgress | Chunk]":
         """Reply to a conversation; gives the place where the pieces of the reply come one by one.
 
@@ -176,7 +177,7 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
-        words: str,
+        words: "str | Said",
     ) -> None:
         def count(part: Conversation) -> int:
             return generator.count_tokens(prompt_of(part, generator, words))
@@ -207,7 +208,7 @@ class ModelThread:
         generator: TextGenerator,
         conversation: Conversation,
         settings: GenerationSettings,
-        words: str,
+        words: "str | Said",
         stop: threading.Event,
         chunks: "SimpleQueue[ReadProgress | Chunk]",
     ) -> None:

@@ -41,7 +41,7 @@ def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, request: pytes
     def run_program(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
         words = [*map(str, arguments)]
         around = {**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db"), **environment}
-        if (words[:1] in (["ask"], ["prompt"]) or "--plain" in words) and not environment:
+        if words[:1] in (["ask"], ["prompt"]) and not environment:
             warm = request.getfixturevalue("warm")
             return run_as_fork(warm, words, tmp_path, around, stdin, tmp_path_factory.mktemp("run"))
         done = subprocess.run(

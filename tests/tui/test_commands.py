@@ -174,7 +174,9 @@ async def test_the_keys_of_the_footer_are_those_that_work(make_desk: MakeDesk) -
     desk = make_desk()
     async with desk.app.run_test(size=(80, 24)) as pilot:
         await ready(pilot, desk)
-        await until(pilot, lambda: "^o Picture  ^r Sessions  ^n New  f1 Help" in desk.shown().splitlines()[-1])
+        await until(
+            pilot, lambda: "^o Picture  ^r Sessions  ^t Model's view  ^n New  f1 Help" in desk.shown().splitlines()[-1]
+        )
 
 
 async def test_ctrl_j_begins_a_new_line_and_the_composer_grows(make_desk: MakeDesk) -> None:

@@ -14,7 +14,7 @@ from chat.store import SqliteStore
 from chat.tui.screens.overflow import OverflowScreen, PromptScreen
 from chat.tui.widgets.figure import Receipt
 from chat.tui.widgets.left_out import LeftOutRule
-from chat.tui.widgets.turn import QueuedTurn
+from chat.tui.widgets.queued_turn import QueuedTurn
 from tests.store.samples import reply
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until, write
 

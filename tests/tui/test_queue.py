@@ -6,7 +6,7 @@ from chat.conversation import Image, Text
 from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
-from chat.tui.widgets.turn import QueuedTurn
+from chat.tui.widgets.queued_turn import QueuedTurn
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, ready, send, until
 
 MakeDesk = Callable[..., Desk]

@@ -259,11 +259,13 @@ async def test_messages_that_are_left_out_keep_the_numbers_of_the_others(make_de
 
 async def test_a_click_on_the_meter_opens_the_pane(make_desk: MakeDesk) -> None:
     desk = make_desk()
-    async with desk.app.run_test(size=(120, 40)) as pilot:
+    async with desk.app.run_test(size=(80, 24)) as pilot:
         await ready(pilot, desk)
+        await write(pilot, desk, "Hello")
         await until(pilot, lambda: "/ 1,024" in desk.shown())
         await pilot.click("#meter")
-        await until(pilot, lambda: desk.screen.query(ModelView))
+        await until(pilot, lambda: "tokens of context" in desk.shown())
+        assert desk.screen.query(ModelView)
 
 
 async def test_a_picture_that_is_gone_is_told(make_desk: MakeDesk, scene_image: MakeImage) -> None:

@@ -20,7 +20,7 @@ from chat.session import SessionStore
 from chat.store import SqliteStore, open_store
 from chat.talk.open_session import OpenSession
 from chat.tui.widgets.log import ConversationLog
-from chat.tui.widgets.turn import QueuedTurn
+from chat.tui.widgets.queued_turn import QueuedTurn
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until, write
 
 MakeDesk = Callable[..., Desk]

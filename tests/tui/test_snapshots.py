@@ -14,6 +14,7 @@ from chat.ranking import Ranking
 from chat.records import Choice
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
+from chat.tui.widgets.lines import LinesView
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.picture_tree import PictureTree
@@ -113,6 +114,30 @@ def test_labels_that_were_ranked(
     assert snap_compare(desk.app, terminal_size=size, run_before=_before(desk, "ink"))
 
 
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_sessions_that_were_found(
+    make_desk: MakeDesk, snap_compare: Compare, talk: str, store: SessionStore, size: tuple[int, int]
+) -> None:
+    others = [store.new_session(title=title) for title in ("Hello", "Eval: colours, set B")]
+    for session_id, text in zip(others, ("Hello there", "There is no triangle in the picture."), strict=True):
+        store.add_user_turn(session_id, user_turn(text))
+    store.pin_session(others[1], True)
+    desk = make_desk(session_id=talk)
+
+    async def run(pilot: Pilot[ChatError]) -> None:
+        await ready(pilot, desk)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "3 sessions" in desk.shown())
+        await pilot.press(*"triangle", "down", "down")
+        await until(pilot, lambda: "2 of 3 match" in desk.shown())
+        if size[0] >= 100:
+            await until(pilot, lambda: "The green «triangle»" in desk.shown())
+        await workers_done(pilot)
+        await pilot.pause(0.2)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=run)
+
+
 def test_tiny(make_desk: MakeDesk, snap_compare: Compare, talk: str) -> None:
     desk = make_desk(session_id=talk)
 
@@ -162,3 +187,20 @@ def test_pictures_to_choose(
         await until(pilot, lambda: all(view._lines for view in desk.app.screen.query(PictureView)))
 
     assert snap_compare(desk.app, terminal_size=(120, 40), run_before=choose)
+
+
+@pytest.mark.parametrize(("size", "theme"), [((80, 24), "paper"), ((120, 40), "ink")], ids=["80x24", "120x40"])
+def test_what_the_model_sees(
+    make_desk: MakeDesk, snap_compare: Compare, talk: str, size: tuple[int, int], theme: str
+) -> None:
+    desk = make_desk(session_id=talk)
+
+    async def run(pilot: Pilot[ChatError]) -> None:
+        await _before(desk, theme)(pilot)
+        desk.screen.composer.insert("Is <image> a word here?")
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: "word here?" in desk.screen.query_one("#seen-prompt", LinesView).text)
+        await workers_done(pilot)
+        await pilot.pause(0.5)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=run)

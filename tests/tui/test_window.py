@@ -10,7 +10,8 @@ from chat.errors import ChatError
 from chat.generation import GenerationSettings, Reply, StopReason
 from chat.session import SessionStore
 from chat.tui.widgets.notice import BelowNotice
-from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SaidTurn, TurnView
+from chat.tui.widgets.queued_turn import QueuedTurn
+from chat.tui.widgets.turn import ReplyTurn, SaidTurn, TurnView
 from chat.tui.widgets.turn_window import EarlierTurns, LaterTurns
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until
 
@@ -108,12 +109,12 @@ async def test_the_keys_cross_the_edges_of_the_window(make_desk: MakeDesk, sessi
     desk = make_desk(session_id=session_id)
     async with desk.app.run_test(size=(80, 12)) as pilot:
         await ready(pilot, desk)
-        await pilot.press(*["up"] * 20)
+        await pilot.press(*["up"] * 14)
         focused = desk.app.focused
         assert isinstance(focused, SaidTurn)
         assert focused.stored is not None
-        assert focused.stored.turn.text == "Question 10"
-        assert "Question 10" in desk.shown()
+        assert focused.stored.turn.text == "Question 13"
+        assert "Question 13" in desk.shown()
         await pilot.press("g", *["j"] * 20)
         focused = desk.app.focused
         assert isinstance(focused, SaidTurn)
@@ -154,7 +155,7 @@ async def test_scrolling_up_lets_go_of_the_end_and_a_click_goes_back(make_desk: 
         await ready(pilot, desk)
         await send(pilot, desk, "Go on")
         model.let(30)
-        await until(pilot, lambda: desk.screen.session.reply_tokens >= 1)
+        await until(pilot, lambda: desk.screen.session.reply_tokens == 30 and not desk.screen._is_stale)
         await _scrolled(pilot, desk, -8)
         place = desk.screen.log_view.scroll_y
         model.free()

@@ -2,6 +2,8 @@
 
 from chat.errors import UsageError
 from chat.plain.commands.asking import AskingCommands
+from chat.plain.commands.branching import BranchingCommands
+from chat.plain.commands.checkpoints import CheckpointCommands
 from chat.plain.commands.general import GeneralCommands
 from chat.plain.commands.pictures import PictureCommands
 from chat.plain.commands.reading import ReadingCommands
@@ -19,7 +21,9 @@ GROUPS = (
     ReadingCommands,
     SeeingCommands,
     AskingCommands,
+    BranchingCommands,
     RecipeCommands,
+    CheckpointCommands,
     GeneralCommands,
 )
 

@@ -1,4 +1,4 @@
-"""Help, leaving, loading, and messages that were not sent."""
+"""Help, leaving, and messages that were not sent."""
 
 from typing import Final
 
@@ -34,23 +34,6 @@ class GeneralCommands(CommandGroup):
     def command_quit(self, _: Call) -> None:
         """Leave."""
         self.talk.is_over = True
-
-    def command_load(self, _: Call) -> None:
-        """Load the checkpoint, and wait for it."""
-        model = self.talk.model
-        if model.generator is not None:
-            self.say("The checkpoint is loaded.")
-            return
-        model.ready()
-        self.say("Loaded.")
-
-    def command_stop(self, _: Call) -> None:
-        """Stop the loading."""
-        model = self.talk.model
-        if not model.is_loading:
-            raise UsageError("There is nothing to stop; ctrl+c stops a reply while it is written.")
-        model.stop_loading()
-        self.say("The loading stops.")
 
     def command_send(self, _: Call) -> None:
         """Send what was kept; or the attached pictures, as they are."""

@@ -9,8 +9,8 @@ from chat.errors import ChatError, UsageError
 from chat.generation import TextGenerator
 from chat.images import open_image
 from chat.plain.commands.group import CommandGroup, count_of
-from chat.plain.model import Tell, Work
 from chat.plain.words import picture_in_words
+from chat.plain.work import Tell, Work
 from chat.talk.commands import Call
 from chat.talk.wording import count_in_words
 

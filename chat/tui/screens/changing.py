@@ -80,15 +80,11 @@ class ChangingScreen(TaskScreen):
         if not call.argument:
             self.action_checkpoints()
             return
-        from chat.talk.offers import AUTO, PRECISIONS
+        from chat.talk.offers import asked_checkpoint
 
         self._require_free()
-        name, _, last = call.argument.rpartition(" ")
-        has_precision = bool(name) and last in PRECISIONS
         self.say(f"Looking at {short_line(call.argument, 60)} …", is_problem=False)
-        self._examine(
-            call, name.strip() if has_precision else call.argument, last if has_precision else AUTO, self.catalogue
-        )
+        self._examine(call, *asked_checkpoint(call.argument), self.catalogue)
 
     @work(thread=True, exclusive=True, group="checkpoint")
     def _examine(self, call: Call, name: str, precision: str, catalogue: "Catalogue") -> None:

@@ -16,6 +16,7 @@ from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.messages import QuitWanted
+from chat.tui.screens.branching import BranchingScreen
 from chat.tui.screens.bringing import BringingScreen
 from chat.tui.screens.changing import ChangingScreen
 from chat.tui.screens.copying import CopyingScreen
@@ -55,6 +56,7 @@ class ChatScreen(
     CopyingScreen,
     ReplayingScreen,
     ChangingScreen,
+    BranchingScreen,
     ReadingScreen,
 ):
     """The conversation, and everything that is reached from it."""
@@ -113,6 +115,8 @@ class ChatScreen(
             await self.composer.close_list()
         elif self.focused is None or self.focused.id != "message":
             self.composer.focus_text()
+        elif await self.leave_edit():
+            return
         elif not self.leave_pictures_out() and not self.stop():
             self.say_nothing()
 
@@ -142,6 +146,7 @@ class ChatScreen(
             self.say(f"/{call.name} takes nothing behind it; a space in front makes it text.")
             return
         try:
+            self.check_call(call)
             await getattr(self, f"command_{call.name}")(call)
         except ChatError as error:
             await self.composer.put_back(Draft(message.text), self.session.next_number)

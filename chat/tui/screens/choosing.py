@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.timer import Timer
@@ -13,6 +14,9 @@ from chat.tui.messages import ChoiceEnded, ChoiceFailed
 from chat.tui.screens.talk import TalkScreen
 from chat.tui.widgets.status_row import STEP_S, State
 
+if TYPE_CHECKING:
+    from chat.prompt import Said
+
 
 class ChoosingScreen(TalkScreen):
     """Ranks labels when it is their turn."""
@@ -21,7 +25,7 @@ class ChoosingScreen(TalkScreen):
         super().__init__(load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings)
         self._step: Timer | None = None
 
-    def next_prompt(self, facts: CheckpointFacts) -> tuple[Conversation, GenerationSettings, str]:
+    def next_prompt(self, facts: CheckpointFacts) -> "tuple[Conversation, GenerationSettings, str | Said]":
         """What the first message that waits asks the model, and how; or the question which label it is."""
         asked = self.session.waiting[0]
         if not isinstance(asked, AskedChoice):

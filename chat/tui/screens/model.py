@@ -251,11 +251,19 @@ class ModelScreen(KeepingScreen):
         taken = (tokens or 0) + reply_room(limit, self._settings.max_new_tokens)
         self.query_one(StatusRow).show_context(tokens, limit, fits=not is_message or taken <= limit)
 
+    def as_sent(self, draft: Draft) -> Draft:
+        """A message as it would be sent."""
+        return draft
+
+    def draft_to_send(self) -> Draft:
+        """The message being written as it would be sent, as far as it is the user's."""
+        return self.draft_to_keep()
+
     def prefill_draft(self) -> None:
         """Have the model compute the message being written, so that it is read when it is sent."""
         if self._generator is None or self._model is None:
             return
-        draft = self.draft_to_keep()
+        draft = self.draft_to_send()
         is_message = parse(draft.text) is None and (draft.text.strip() or draft.images)
         # Beam search begins with every prompt anew.
         is_of_use = not self.is_working and not self.session.waiting and self._settings.num_beams == 1
@@ -274,7 +282,7 @@ class ModelScreen(KeepingScreen):
         draft = self.composer.draft
         # A command never reaches it; its pictures may.
         draft = Draft("", draft.images) if is_command(draft.text) else draft
-        return draft if draft.text.strip() or draft.images else Draft()
+        return self.as_sent(draft) if draft.text.strip() or draft.images else Draft()
 
     def count_context(self) -> None:
         """Count the conversation and the message being written, for the meter."""

@@ -97,6 +97,8 @@ class SeeingScreen(TaskScreen):
     @on(Meter.Clicked)
     async def _show_what_takes_room(self) -> None:
         await self.open_view()
+        if self._view is not None:
+            self._view.show_part("budget")
 
     async def open_view(self, turn: StoredTurn | None = None) -> None:
         """Show what the model sees: the message being written, or the conversation up to a turn."""

@@ -10,6 +10,7 @@ from chat.conversation import Conversation
 from chat.errors import ChatError, StoreBusyError
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Draft, StoredTurn
+from chat.talk.branches import settings_of
 from chat.talk.marks import renumbered
 from chat.talk.said import words_of
 from chat.talk.wording import overflow_in_words, sentence
@@ -20,8 +21,9 @@ from chat.tui.widgets.title_bar import TitleBar
 
 # What is computed on the model's thread, and what comes after the first frame.
 if TYPE_CHECKING:
+    from chat.prompt import Said
     from chat.talk.remedies import Remedy
-    from chat.tui.widgets.turn import QueuedTurn
+    from chat.tui.widgets.queued_turn import QueuedTurn
 
 
 class TalkScreen(FollowingScreen):
@@ -80,10 +82,11 @@ class TalkScreen(FollowingScreen):
         self._is_checking = True
         self._model.count(self._run, self._generator, *self.next_prompt(self._generator.facts))
 
-    def next_prompt(self, facts: CheckpointFacts) -> tuple[Conversation, GenerationSettings, str]:
+    def next_prompt(self, facts: CheckpointFacts) -> "tuple[Conversation, GenerationSettings, str | Said]":
         """What the first message that waits asks the model, and how; and what the reply begins with."""
         draft = self.session.waiting[0]
-        return self.session.conversation_with(draft, facts), self._settings, words_of(draft)
+        settings = settings_of(draft, self._settings, facts)
+        return self.session.conversation_with(draft, facts), settings, words_of(draft, facts)
 
     def stop_checking(self) -> None:
         """Take the first waiting message back on its way to the model: what is counted must be what is sent."""
@@ -107,7 +110,8 @@ class TalkScreen(FollowingScreen):
 
     async def begin_next(self, run: int, tokens: int, facts: CheckpointFacts) -> None:
         """Send the first message that waits; it has been counted, and it fits."""
-        settings = self._settings.seeded()
+        draft = self.session.waiting[0]
+        settings = settings_of(draft, self._settings, facts).seeded()
         try:
             is_other = self.session.send(facts, settings, tokens)
         except StoreBusyError as error:
@@ -124,6 +128,11 @@ class TalkScreen(FollowingScreen):
         # Before anything is drawn: while that waits, another session may take this one's place.
         self._ask_model(run, settings)
         await self._show_sent(run, sent, is_other)
+        if run == self._run:
+            self.tell_sent(draft, facts)
+
+    def tell_sent(self, draft: Draft, facts: CheckpointFacts) -> None:
+        """Say what is worth saying of a message that was just sent."""
 
     def _ask_model(self, run: int, settings: GenerationSettings) -> None:
         if self._generator is None or self._model is None:
@@ -141,7 +150,8 @@ class TalkScreen(FollowingScreen):
             if is_other:
                 await self.composer.number_from(session.next_number)
                 if run == self._run:
-                    await self.log_view.show_entries(session.entries(), session.system, session.not_shown)
+                    await self.log_view.show_changed(session.entries(), session.system)
+                    await self.log_view.show_left_out(session.not_shown)
             await self.show_waiting()
             if run == self._run and not is_other:
                 await self.log_view.add_user_turn(sent, session.image_count - len(sent.turn.images) + 1)

@@ -12,7 +12,8 @@ from chat.records import Choice
 from chat.safe_text import printable
 from chat.talk.wording import basis_in_words, elided, label_of
 from chat.tui.glyphs import GLYPHS
-from chat.tui.widgets.turn import TurnView, picture_name
+from chat.tui.widgets.queued_turn import picture_name
+from chat.tui.widgets.turn import TurnView
 
 BAR_CELLS: Final = 32
 NARROW_BAR_CELLS: Final = 16

@@ -129,6 +129,11 @@ class Composer(CompletingField):
         """Insert text from outside at the cursor, or at a place that waits for it."""
         self._input.insert_pasted(text, place)
 
+    def show_purpose(self, purpose: str) -> None:
+        """Say at the top what is written here, where it is no message at the end; empty where it is one."""
+        self.border_title = Content.styled(purpose, "$text-accent") if purpose else None
+        self.set_class(bool(purpose), "-editing")
+
     def focus_text(self) -> None:
         """Let the next key be typed here."""
         self._input.focus()

@@ -12,15 +12,17 @@ from chat.conversation import Role
 from chat.generation import LoadProgress
 from chat.records import Choice, Draft, LeftOut, StoredTurn
 from chat.talk.said import Entry, RunningChoice
+from chat.tui.widgets.changing_window import ChangingWindow
 from chat.tui.widgets.choice import ChoiceCommand, ChoiceTurn
 from chat.tui.widgets.figure import Receipt
 from chat.tui.widgets.left_out import LeftOutRule
 from chat.tui.widgets.loading import LoadingTurn
-from chat.tui.widgets.turn import QueuedTurn, ReplyTurn, SaidTurn, SystemTurn, UserTurn
-from chat.tui.widgets.turn_window import Numbered, TurnWindow
+from chat.tui.widgets.queued_turn import QueuedTurn
+from chat.tui.widgets.turn import ReplyTurn, SaidTurn, SystemTurn, UserTurn
+from chat.tui.widgets.turn_window import Numbered
 
 
-class ConversationLog(TurnWindow):
+class ConversationLog(ChangingWindow):
     """The turns of a session. It follows its end until somebody scrolls away from it."""
 
     class EndLeft(Message):
@@ -270,6 +272,10 @@ class ConversationLog(TurnWindow):
         self.bring_near(old_value, new_value)
         self._check_end()
 
+    def watch_virtual_size(self) -> None:
+        """Tell of lines that came below the view."""
+        self._check_end()
+
     def _check_end(self) -> None:
         if self.is_at_last and self.scroll_y >= self.max_scroll_y - 1:
             if self._left_at is not None:
@@ -284,8 +290,9 @@ class ConversationLog(TurnWindow):
         """The widgets that show a turn, or labels that were ranked."""
         views = self._new_views(entry, first_number)
         for view in views:
-            if isinstance(view, SaidTurn) and self._shows_times:
-                view.show_time(True)
+            if isinstance(view, SaidTurn):
+                self.show_place(view)
+                view.show_time(self._shows_times)
         return views
 
     def _new_views(self, entry: Entry, first_number: int) -> list[Widget]:

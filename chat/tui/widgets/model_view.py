@@ -236,6 +236,10 @@ class ModelView(VerticalScroll, can_focus=True):
         here = TABS.index(tabs.active) if tabs.active in TABS else 0
         tabs.active = TABS[(here + by) % len(TABS)]
 
+    def show_part(self, name: str) -> None:
+        """Show one of `TABS`, where they are shown one at a time."""
+        self.query_one(Tabs).active = name
+
     def action_leave(self) -> None:
         """Go back to where one was before."""
         self.post_message(self.Left())

@@ -14,13 +14,15 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from chat.conversation import Image, Text, Turn
-from chat.records import Draft, StoredTurn
+from chat.conversation import Image
+from chat.records import StoredTurn
 from chat.safe_text import printable
+from chat.talk.branches import is_cut
 from chat.talk.details import clock_in_words, details_of
 from chat.talk.wording import ending_in_words, label_of, shown_part
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.figure import Figures
+from chat.tui.widgets.marked_text import text_with_marks
 from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.reply_text import ReplyText
 
@@ -67,6 +69,12 @@ class SaidTurn(TurnView, can_focus=True):
         Binding("i", "ask('details')", "Details", tooltip="Show when it was said, how and why it ended"),
         Binding("enter", "ask('view')", "View", show=False, tooltip="Show its pictures as large as the window"),
         Binding("p", "ask('prompt')", "Model's view", show=False, tooltip="Show what the model sees up to this turn"),
+        Binding("left", "ask('older_version')", "Branch", key_display="←→", tooltip="Show the version before"),
+        Binding("right", "ask('newer_version')", "Branch", show=False, tooltip="Show the version after"),
+        Binding("e", "ask('edit')", "Edit", tooltip="Change your message; that makes a branch"),
+        Binding("r", "ask('again')", "Again", tooltip="Ask for another reply; that makes a branch"),
+        Binding("t", "ask('tree')", "Tree", tooltip="Show all branches as a tree"),
+        Binding("u", "ask('undo')", "Undo", show=False, tooltip="Take the last exchange out; it is kept"),
     ]
 
     class Asked(Message):
@@ -91,14 +99,46 @@ class SaidTurn(TurnView, can_focus=True):
         """The turn; None for a reply that is still being written."""
         self._shows_time = False
         self._was_clicked = False
+        self._place = (1, 1)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key that can do nothing here is no key."""
+        match parameters:
+            case ("older_version" | "newer_version",):
+                return self._place[1] > 1
+            case ("edit" | "again",):
+                return self.stored is not None
+            case _:
+                return True
+
+    def show_branch(self, position: int, count: int) -> None:
+        """Show which version of how many it is, from 1; nothing where it is the only one."""
+        if (position, count) != self._place:
+            self._place = (position, count)
+            self.show_gutter()
+            if self.is_attached:
+                self.refresh_bindings()
+
+    @property
+    def _mark(self) -> str:
+        position, count = self._place
+        return f"{GLYPHS.before} {position}/{count} {GLYPHS.after}" if count > 1 else ""
+
+    @on(Click, ".gutter")
+    def _press_mark(self, event: Click) -> None:
+        """The left half of the mark goes to the version before, the right half to the one after."""
+        x, y = event.screen_offset - self.query_one(".gutter").region.offset
+        if y == 1 and x < len(self._mark):
+            self.action_ask("older_version" if 2 * x < len(self._mark) else "newer_version")
 
     def action_ask(self, name: str) -> None:
         """Ask for what a key means."""
         self.post_message(self.Asked(self, name))
 
     def gutter_content(self) -> Content:
-        """Who speaks, and the notes below."""
-        return Content("\n").join([self._label, *self.gutter_notes()])
+        """Who speaks, which version of how many it is where there are several, and the notes below."""
+        mark = [Content.styled(self._mark, "$text-accent")] if self._mark else []
+        return Content("\n").join([self._label, *mark, *self.gutter_notes()])
 
     def gutter_notes(self) -> list[Content]:
         """What stands below the name, a line each."""
@@ -154,7 +194,7 @@ class UserTurn(SaidTurn):
 
     def compose_body(self) -> ComposeResult:
         """Text, then pictures."""
-        if text := _text_with_marks(self._turn, self._first_number):
+        if text := text_with_marks(self._turn, self._first_number):
             yield Static(text, markup=False, classes="said")
         if self._turn.images:
             yield Figures(self._turn.images, self._first_number, self._image_size, self._left_out)
@@ -200,6 +240,8 @@ class ReplyTurn(SaidTurn):
             key_display="#",
             tooltip="List the reply's tokens and how likely each was",
         ),
+        Binding("o", "ask('go_on')", "Go on", tooltip="Go on with a reply that was cut"),
+        Binding("enter", "go_on_or_view", show=False),
     ]
 
     def __init__(self, checkpoint: str, stored: StoredTurn | None = None, error: str = "") -> None:
@@ -212,6 +254,18 @@ class ReplyTurn(SaidTurn):
         """
         super().__init__(Content.styled(printable(label_of(checkpoint), multiline=False), "bold $quiet"), stored)
         self._error = error
+
+    @property
+    def _is_cut(self) -> bool:
+        return self.stored is not None and is_cut(self.stored)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a reply that was cut can be gone on with."""
+        return self._is_cut if parameters == ("go_on",) else super().check_action(action, parameters)
+
+    def action_go_on_or_view(self) -> None:
+        """Go on with a reply that was cut; show the pictures of any other."""
+        self.action_ask("go_on" if self._is_cut else "view")
 
     def compose_body(self) -> ComposeResult:
         """Nothing yet, or the whole reply."""
@@ -231,11 +285,14 @@ class ReplyTurn(SaidTurn):
             await self.query_one(ReplyText).finish(stored.turn.text)
             await self.query_one(".body").mount_all(self._ending_views(stored))
         self.show_gutter()
+        self.refresh_bindings()
 
     def _ending_views(self, stored: StoredTurn) -> list[Widget]:
         """How it ended, where that is not plain."""
         if ending := self._ending(stored):
-            return [Static(Content.styled(f"{GLYPHS.warning} {ending}", "$text-warning"), markup=False)]
+            cure = "goes on" if stored.turn.text else "tries again"
+            parts = (f"{GLYPHS.warning} {ending}", "$text-warning"), (" · ", "$quiet"), ("o", "bold"), f" {cure}"
+            return [Static(Content.assemble(*parts), markup=False)]
         if not stored.turn.text.strip():
             return [Static(Content.styled("(no words)", "$quiet"), markup=False)]
         return []
@@ -248,71 +305,3 @@ class ReplyTurn(SaidTurn):
         # Words that the reply was to begin with stand there also where the model said nothing.
         token_count = len(generation.token_ids) or int(bool(stored.turn.text))
         return ending_in_words(generation.stop_reason, generation.settings, token_count, error)
-
-
-class QueuedTurn(TurnView, can_focus=True):
-    """A message that is sent when the model is free."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("delete", "take_back(False)", "Take back", tooltip="Remove a message that waits to be sent"),
-        Binding("enter", "take_back(True)", "Edit", tooltip="Take a waiting message back to edit it"),
-    ]
-
-    class TakenBack(Message):
-        """The message is not to be sent."""
-
-        def __init__(self, queued: "QueuedTurn", *, to_edit: bool) -> None:
-            super().__init__()
-            self._queued = queued
-            self.to_edit = to_edit
-
-        @property
-        def position(self) -> int | None:
-            """Which of the waiting messages it is; None where it was sent or taken back since the key was pressed."""
-            return self._queued.position if self._queued.is_attached else None
-
-    def __init__(self, draft: Draft, position: int, first_number: int) -> None:
-        super().__init__(Content.assemble(("You\n", "bold $quiet"), ("queued", "italic $quiet")))
-        self._draft = draft
-        self.position = position
-        """Which of the waiting messages it is, as long as it is shown."""
-        self._first_number = first_number
-        self._is_taken = False
-
-    def compose_body(self) -> ComposeResult:
-        """The message in short, and what can be done with it."""
-        lines = printable(self._draft.text).strip().splitlines() or [""]
-        parts: list[Content] = [Content(line) for line in lines[:3]]
-        parts += [picture_name(image, number) for number, image in enumerate(self._draft.images, self._first_number)]
-        hint = f"sent when the model is ready · {GLYPHS.up} edit · del take back"
-        yield Static(Content("\n").join(part for part in parts if part.plain), markup=False, classes="said")
-        yield Static(Content.styled(hint, "$quiet"), markup=False)
-
-    def action_take_back(self, to_edit: bool) -> None:
-        """Take the message back, once: a key that is held would go on with the message behind it."""
-        if not self._is_taken:
-            self._is_taken = True
-            self.post_message(self.TakenBack(self, to_edit=to_edit))
-
-    @on(Click)
-    def _edit(self) -> None:
-        self.action_take_back(True)
-
-
-def picture_name(image: Image, number: int) -> Content:
-    """A picture in words: its number and its name."""
-    return Content.assemble((f"[{number}] ", "$text-accent"), printable(image.name, multiline=False))
-
-
-def _text_with_marks(turn: Turn, first_number: int) -> Content | None:
-    """The turn's text; pictures that do not stand before all of it leave their marks where they stand."""
-    number = first_number
-    parts: list[str | tuple[str, str]] = []
-    for part in turn.parts:
-        if isinstance(part, Text):
-            parts.append(shown_part(printable(part.text)))
-        else:
-            if parts:
-                parts.append((f"[{number}]", "bold $text-accent"))
-            number += 1
-    return Content.assemble(*parts) if any(isinstance(part, str) for part in parts) else None
