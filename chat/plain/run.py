@@ -187,5 +187,5 @@ def completed(text: str) -> list[str]:
         return [
             f"/{command.name}{' ' * bool(command.argument)}" for command in available() if command.name.startswith(name)
         ]
-    takes_path = any(command.name == name and command.argument in ("PATH", "FILE") for command in available())
+    takes_path = any(command.name == name and command.argument.startswith(("PATH", "FILE")) for command in available())
     return [f"/{name} {path}" for path in paths_begun(argument.lstrip())] if takes_path else []

@@ -4,8 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chat.context import Overflow
+from chat.conversation import Conversation
+from chat.generation import CheckpointFacts
+from chat.records import Draft
+from chat.talk.marks import renumbered
 from chat.talk.remedies import Kind, Remedy
-from chat.talk.said import SaidSession
+from chat.talk.said import AskedChoice, SaidSession
 from chat.talk.shown import Exchange, oldest
 
 
@@ -25,6 +29,37 @@ def ways_out(session: SaidSession, overflow: Overflow, remedies: Iterable[Remedy
     """The ways, with what goes, what that frees, and how much is still too much; the last one does nothing."""
     ways = [_way(session, overflow, remedy) for remedy in remedies]
     return [*ways, WayOut("Do not send", "back to the draft", None, is_enough=True)]
+
+
+def take(session: SaidSession, remedy: Remedy) -> None:
+    """Leave out of a session what a way leaves out; a new session is for others to begin."""
+    match remedy.kind:
+        case Kind.DROP_EXCHANGES:
+            session.leave_out(remedy.exchanges)
+        case Kind.DROP_PICTURE:
+            picture = session.shown_pictures()[remedy.picture]
+            session.leave_picture_out(picture.turn_id, picture.place)
+
+
+def with_summary(summary: str, message: Draft) -> Draft:
+    """A message with the summary before it, as the first one of a new session."""
+    return Draft(f"{summary}\n\n{message.text}", message.images)
+
+
+def conversation_after(
+    session: SaidSession, message: Draft, remedy: Remedy | None, facts: CheckpointFacts
+) -> Conversation:
+    """What the model would be shown of a message, after a way out or without any."""
+    shown = session.as_it_is()
+    if remedy is not None and remedy.kind is Kind.SUMMARIZE:
+        number = session.image_count + 1
+        shown.turns, shown.choices = [], []
+        return shown.conversation_with(with_summary(remedy.summary, renumbered(message, number, 1)), facts)
+    if remedy is not None:
+        take(shown, remedy)
+    if isinstance(message, AskedChoice):
+        return shown.conversation_for(message, facts)
+    return shown.conversation_with(message, facts)
 
 
 def _way(session: SaidSession, overflow: Overflow, remedy: Remedy) -> WayOut:

@@ -11,7 +11,7 @@ from chat.errors import ChatError
 from chat.generation import CheckpointFacts, GenerationSettings
 from chat.scripted import ScriptedGenerator
 from chat.store import SqliteStore
-from chat.tui.screens.overflow import OverflowScreen
+from chat.tui.screens.overflow import OverflowScreen, PromptScreen
 from chat.tui.widgets.figure import Receipt
 from chat.tui.widgets.left_out import LeftOutRule
 from chat.tui.widgets.queued_turn import QueuedTurn
@@ -115,6 +115,27 @@ async def test_a_picture_alone_can_be_dropped_and_its_words_stay(
         await ready(pilot, again)
         assert "the model no longer sees it" in str(again.screen.query(Receipt).first().visual)
         assert not again.screen.session.conversation(SMALL).images
+
+
+async def test_the_prompt_is_shown_as_the_way_under_the_pointer_would_make_it(make_desk: MakeDesk) -> None:
+    desk = make_desk(generator=ScriptedGenerator(["One.", "Two."], facts=SMALL))
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await _full(pilot, desk)
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(desk.app.screen, PromptScreen))
+        shown = " ".join(desk.shown().split())
+        assert "Drop the oldest exchange" in shown
+        assert ("<s>User: word word" in shown, "One." in shown, "Two.<end_of_utterance>" in shown) == (
+            True,
+            False,
+            True,
+        )
+        assert shown.count("last<end_of_utterance>") == 2
+        await pilot.press("escape", "end", "p")
+        await until(pilot, lambda: isinstance(desk.app.screen, PromptScreen))
+        assert " ".join(desk.shown().split()).count("last<end_of_utterance>") == 3
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: desk.text() == MESSAGE)
 
 
 @pytest.mark.parametrize("keys", [["escape"], ["end", "enter"]])
@@ -293,7 +314,7 @@ async def test_a_picture_is_dropped_by_its_number_and_shown_again(make_desk: Mak
         await until(pilot, lambda: "the model no longer sees it" in desk.shown())
         assert [shown.number for shown in desk.screen.session.shown_pictures()] == [1]
         await send(pilot, desk, "/drop [2]")
-        await until(pilot, lambda: desk.notice() == "✕ The model sees no picture [2].")
+        await until(pilot, lambda: "The model sees no picture [2]: " in desk.notice())
         assert desk.text() == "/drop [2]"
         desk.screen.composer.take()
         await send(pilot, desk, "/drop 0")

@@ -1,9 +1,11 @@
 """How the screens look, at the sizes that matter and in both themes of our own."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from chat.conversation import Image, user_turn
 from chat.errors import ChatError
@@ -14,7 +16,9 @@ from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.lines import LinesView
 from chat.tui.widgets.message_input import MessageInput
-from tests.tui.doubles import FACTS, Desk, HeldLoader, drawn, ready, send, until, workers_done
+from chat.tui.widgets.picture import PictureView
+from chat.tui.widgets.picture_tree import PictureTree
+from tests.tui.doubles import FACTS, Desk, HeldLoader, drawn, ready, saved, send, until, workers_done
 
 MakeDesk = Callable[..., Desk]
 Compare = Callable[..., bool]
@@ -142,6 +146,47 @@ def test_tiny(make_desk: MakeDesk, snap_compare: Compare, talk: str) -> None:
         await pilot.pause(0.2)
 
     assert snap_compare(desk.app, terminal_size=(20, 5), run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_a_message_that_does_not_fit(
+    make_desk: MakeDesk, snap_compare: Compare, talk: str, size: tuple[int, int]
+) -> None:
+    model = ScriptedGenerator([], facts=CheckpointFacts("shapes", is_demonstration=True, context_length=80))
+    desk = make_desk(generator=model, session_id=talk)
+
+    async def ask(pilot: Pilot[ChatError]) -> None:
+        await _before(desk, "ink")(pilot)
+        await send(pilot, desk, "Which shape is it?" + " And why?" * 15)
+        await until(pilot, lambda: desk.app.screen.query("#ways"))
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=ask)
+
+
+def test_pictures_to_choose(
+    make_desk: MakeDesk,
+    snap_compare: Compare,
+    scene_image: Callable[..., Image],
+    own_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = own_home / "Pictures"
+    folder.mkdir()
+    for number, name in enumerate(("corner.png", "park.png", "scan.png"), start=1):
+        saved(scene_image(number), folder, name)
+    (folder / "notes.txt").touch()
+    monkeypatch.chdir(folder)
+    desk = make_desk(generator=ScriptedGenerator([], facts=SHAPES))
+
+    async def choose(pilot: Pilot[ChatError]) -> None:
+        await _before(desk, "ink")(pilot)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: len(desk.app.screen.query_one(PictureTree).root.children) == 4)
+        await pilot.press("tab", "down", "space", "down", "space")
+        await until(pilot, lambda: "park.png" in str(desk.app.screen.query_one("#preview-facts", Static).visual))
+        await until(pilot, lambda: all(view._lines for view in desk.app.screen.query(PictureView)))
+
+    assert snap_compare(desk.app, terminal_size=(120, 40), run_before=choose)
 
 
 @pytest.mark.parametrize(("size", "theme"), [((80, 24), "paper"), ((120, 40), "ink")], ids=["80x24", "120x40"])

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
@@ -30,18 +30,18 @@ class OverflowScreen(ModalScreen[Remedy | None]):
         Binding("p", "preview", "Preview", tooltip="Show the prompt as it would be sent"),
     ]
 
-    def __init__(self, overflow: Overflow, ways: Sequence[WayOut], preview: Callable[[], None] | None = None) -> None:
+    def __init__(self, overflow: Overflow, ways: Sequence[WayOut], prompt: Callable[[Remedy | None], str]) -> None:
         """Show the ways.
 
         Args:
             overflow: What does not fit.
             ways: In order; the first that is enough is where the pointer begins.
-            preview: Shows the prompt as it would be sent, where something can.
+            prompt: Gives the prompt as a way would make it, or as it is.
         """
         super().__init__()
         self._overflow = overflow
         self._ways = tuple(ways)
-        self._preview = preview
+        self._prompt = prompt
         self._since = time.monotonic()
 
     def compose(self) -> ComposeResult:
@@ -68,9 +68,10 @@ class OverflowScreen(ModalScreen[Remedy | None]):
         self.dismiss(None)
 
     def action_preview(self) -> None:
-        """Show the prompt, where there is a place that shows it."""
-        if self._preview is not None:
-            self._preview()
+        """Show the prompt as the way under the pointer would make it."""
+        place = self.query_one("#ways", OptionList).highlighted or 0
+        way = self._ways[place]
+        self.app.push_screen(PromptScreen(way.title, self._prompt(way.remedy)))
 
     @on(OptionList.OptionSelected)
     def _choose(self, message: OptionList.OptionSelected) -> None:
@@ -87,10 +88,29 @@ class OverflowScreen(ModalScreen[Remedy | None]):
         return options[:-1]
 
     def _keys(self) -> Content:
-        keys = [("enter", "choose"), ("esc", "back to the draft")]
-        if self._preview is not None:
-            keys.insert(1, ("p", "preview the prompt"))
+        keys = [("enter", "choose"), ("p", "preview the prompt"), ("esc", "back to the draft")]
         parts: list[str | tuple[str, str]] = []
         for key, words in keys:
             parts += [(key, "bold"), (f" {words}   ", "$quiet")]
         return Content.assemble(*parts)
+
+
+class PromptScreen(ModalScreen[None]):
+    """The exact prompt, to be read before a way is chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,p", "dismiss", "Back", key_display="esc", tooltip="Back to the ways"),
+    ]
+
+    def __init__(self, heading: str, prompt: str) -> None:
+        super().__init__()
+        self._heading = heading
+        self._prompt = prompt
+
+    def compose(self) -> ComposeResult:
+        """The prompt, and how to leave."""
+        with Vertical(classes="dialog", id="prompt-preview"):
+            heading = Content.assemble((printable(self._heading, multiline=False), "bold"), ("   esc back", "$quiet"))
+            yield Static(heading, markup=False)
+            with VerticalScroll():
+                yield Static(Content(printable(self._prompt)), markup=False)

@@ -1,6 +1,5 @@
 """What becomes of a message that does not fit, and of what the model is not shown: the user decides."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from chat.talk.commands import Call
 from chat.talk.dropping import drop, dropped_in_words
 from chat.talk.marks import renumbered
 from chat.talk.open_session import OpenSession
-from chat.talk.said import AskedChoice
+from chat.talk.said import AskedChoice, prompt_of
 from chat.talk.wording import overflow_in_words
 from chat.tui.screens.tasks import TaskScreen
 
@@ -27,9 +26,14 @@ class OverflowingScreen(TaskScreen):
     _dialog: Screen[Any] | None = None
     """That asks, or has asked before."""
 
-    def preview_prompt(self) -> Callable[[], None] | None:
-        """What shows the prompt of the message that waits, where something can."""
-        return None
+    def _prompt(self, remedy: "Remedy | None") -> str:
+        """The prompt of the message that waits, as a way out would make it."""
+        from chat.talk.ways_out import conversation_after
+
+        if self._generator is None or not self.session.waiting:
+            return ""
+        conversation = conversation_after(self.session, self.session.waiting[0], remedy, self._generator.facts)
+        return prompt_of(conversation, self._generator).text
 
     def send_next(self) -> None:
         """Begin with the first message that waits; nothing is sent while somebody is asked what to do with it."""
@@ -47,10 +51,13 @@ class OverflowingScreen(TaskScreen):
 
         session, asked = self.session, self.session.waiting[0]
         await self.show_waiting()
-        if session is not self._session or session.waiting[:1] != [asked] or not self.is_active:
+        if session is not self._session or session.waiting[:1] != [asked]:
+            return
+        if not self.is_active:
+            await super().tell_overflow(overflow, remedies)
             return
         ways = [one for one in ways_out(session, overflow, remedies) if _is_possible(one.remedy, asked)]
-        self._dialog = dialog = OverflowScreen(overflow, ways, self.preview_prompt())
+        self._dialog = dialog = OverflowScreen(overflow, ways, self._prompt)
         self.app.push_screen(dialog, partial(self._decide, session, overflow))
 
     async def _decide(self, session: OpenSession, overflow: Overflow, remedy: "Remedy | None") -> None:
@@ -58,6 +65,7 @@ class OverflowingScreen(TaskScreen):
         if session is not self._session or not session.waiting:
             return
         from chat.talk.remedies import Kind
+        from chat.talk.ways_out import take
 
         if remedy is None:
             await self._do_not_send(overflow)
@@ -65,11 +73,7 @@ class OverflowingScreen(TaskScreen):
         if remedy.kind is Kind.SUMMARIZE:
             await self._begin_with_summary(remedy.summary)
             return
-        if remedy.kind is Kind.DROP_PICTURE:
-            picture = session.shown_pictures()[remedy.picture]
-            session.leave_picture_out(picture.turn_id, picture.place)
-        else:
-            session.leave_out(remedy.exchanges)
+        take(session, remedy)
         await self._left_out_changed()
 
     async def _do_not_send(self, overflow: Overflow) -> None:
@@ -82,6 +86,8 @@ class OverflowingScreen(TaskScreen):
 
     async def _begin_with_summary(self, summary: str) -> None:
         """Begin a session with the summary and the message that waits, both to be seen and changed before they go."""
+        from chat.talk.ways_out import with_summary
+
         before = self.session
         system, message = before.system, renumbered(before.waiting[0], before.number_of(0), 1)
         await self.take_back(0, to_edit=False)
@@ -93,8 +99,7 @@ class OverflowingScreen(TaskScreen):
             return
         self.session.system = system
         await self.log_view.show_system(system)
-        whole = Draft(f"{summary}\n\n{message.text}", message.images)
-        await self.composer.put_back(whole, self.session.next_number)
+        await self.composer.put_back(with_summary(summary, message), self.session.next_number)
         self.composer.focus_text()
         self.say(
             "A new session: change the summary if you like, then send it. The other one is kept.", is_problem=False

@@ -80,7 +80,7 @@ class PictureTree(Tree[Entry]):
             self.entries = entries
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(str(folder), Entry(folder, Kind.FOLDER))
+        super().__init__(_from_home(folder), Entry(folder, Kind.FOLDER))
         self.show_guides, self.guide_depth, self.auto_expand = False, 2, False
         self.chosen: dict[Path, None] = {}
         """The files that are chosen, in order."""
@@ -99,7 +99,7 @@ class PictureTree(Tree[Entry]):
     def show_folder(self, folder: Path) -> None:
         """Put another folder at the top; what is chosen stays so."""
         self._asked.clear()
-        self.reset(str(folder), Entry(folder, Kind.FOLDER))
+        self.reset(_from_home(folder), Entry(folder, Kind.FOLDER))
         self.root.expand()
         self.cursor_line = 0
 
@@ -185,6 +185,12 @@ class PictureTree(Tree[Entry]):
 
     def _entry(self, node: TreeNode[Entry]) -> Entry:
         return node.data or Entry(Path(), Kind.NOTE)
+
+
+def _from_home(folder: Path) -> str:
+    """A folder's path, short where it is at home."""
+    home = os.path.expanduser("~")
+    return f"~/{folder.relative_to(home)}" if folder != Path(home) and folder.is_relative_to(home) else str(folder)
 
 
 def is_picture(name: str) -> bool:
