@@ -157,7 +157,7 @@ async def test_quit_leaves(make_desk: MakeDesk) -> None:
 
 async def test_help_tells_what_works_here(make_desk: MakeDesk) -> None:
     desk = make_desk()
-    async with desk.app.run_test(size=(120, 60)) as pilot:
+    async with desk.app.run_test(size=(120, 90)) as pilot:
         await ready(pilot, desk)
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(desk.app.screen, HelpScreen))

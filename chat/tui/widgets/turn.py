@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Blur, Click
@@ -20,6 +20,7 @@ from chat.safe_text import printable
 from chat.talk.branches import is_cut
 from chat.talk.details import clock_in_words, details_of
 from chat.talk.wording import ending_in_words, label_of, shown_part
+from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.figure import Figures
 from chat.tui.widgets.marked_text import text_with_marks

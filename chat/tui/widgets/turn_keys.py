@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+
+from chat.tui.binding import Binding
 
 TURN_KEYS: Final[list[BindingType]] = [
     Binding("up,k", "ask('previous')", "Previous", show=False, key_display="↑", tooltip="Go to the turn above"),
@@ -21,6 +23,7 @@ TURN_KEYS: Final[list[BindingType]] = [
     Binding("p", "ask('prompt')", "Model's view", show=False, tooltip="Show what the model sees up to this turn"),
     Binding("t", "ask('tree')", "Tree", tooltip="Show all branches as a tree"),
     Binding("u", "ask('undo')", "Undo", show=False, tooltip="Take the last exchange out; it is kept"),
+    Binding("question_mark", "screen.help", "Help", show=False, tooltip="Show these keys and commands", id="help_turn"),
     Binding("escape", "screen.back", "Back", key_display="esc", tooltip="Go back to the message"),
     # As everywhere; the row of keys below has no room for them here.
     Binding("ctrl+o", "screen.attach", show=False, tooltip="Choose a picture to attach"),
