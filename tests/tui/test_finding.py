@@ -290,16 +290,14 @@ async def test_words_are_found_in_the_pane_while_the_model_replies(make_desk: Ma
     async with desk.app.run_test(size=(200, 50)) as pilot:
         await ready(pilot, desk)
         await send(pilot, desk, "Count.")
-        model.let(1)
-        await until(pilot, lambda: "One" in desk.said()[-1])
+        await until(pilot, lambda: desk.screen.session.is_replying)
         pane = desk.screen.session_pane
         assert pane is not None
         await send(pilot, desk, "/search triangle")
         await until(pilot, lambda: "1 of 2 match" in desk.shown() and "A «triangle»" in desk.shown())
-        model.let(1)
-        await until(pilot, lambda: "One two" in desk.said()[-1])
+        assert desk.screen.session.is_replying
         model.free()
-        await until(pilot, lambda: desk.said()[-1] == "One two three.")
+        await until(pilot, lambda: desk.turns()[-1][1] == "One two three.")
         # What was looked for is still what is shown.
         await until(pilot, lambda: pane.query_one(SessionOptions).option_count == 1)
 
