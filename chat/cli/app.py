@@ -29,6 +29,7 @@ COMMANDS: Final = {
         "List, search, pin, show, rename, delete, restore, export and import saved sessions.",
     ),
     "prompt": ("chat.cli.prompt", "Show what the model sees of a saved session, token by token."),
+    "config": ("chat.cli.config", "Tell which settings are in force and where each comes from."),
     "doctor": ("chat.cli.doctor", "Tell what this machine can run, and what a checkpoint would take of it."),
     "bench": ("chat.cli.bench", "Measure speed beside the recipe of the guides."),
 }
@@ -49,6 +50,17 @@ class _LazyCommands(click.Group):
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and have it take what the user's config sets."""
+        from chat.cli.configured import configure
+
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            configure(ctx, name, command)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -83,7 +83,8 @@ def bench(random_size: str | None, turns: int, repeats: int, threads: int | None
 @contextlib.contextmanager
 def _request(random_size: str | None, options: dict[str, Any]) -> Iterator[Any]:
     """What to load; a random checkpoint lies in a folder that is gone afterwards."""
-    is_named = click.get_current_context().get_parameter_source("checkpoint") is not ParameterSource.DEFAULT
+    source = click.get_current_context().get_parameter_source("checkpoint")
+    is_named = source not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
     if random_size is not None and is_named:
         raise UsageError("--random and --checkpoint were both given: choose one")
     if random_size is None:

@@ -3,11 +3,13 @@
 import atexit
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
 from chat.cli.compose import apart_loader, machine_catalogue, open_session_store, opened, sample_images
+from chat.cli.configured import config_of, tell_problems
 from chat.cli.ending import end_at_once
 from chat.cli.options import (
     check_session_options,
@@ -38,13 +40,18 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
     check_session_options(options["session_id"], options["continue_latest"])
     request, chosen = checkpoint_request(options), settings(options)
     attached = opened(images)
+    config = config_of(click.get_current_context())
     if plain:
         from chat.cli.plain import talk_line_by_line
 
+        tell_problems(config)
         talk_line_by_line(request, chosen, attached, options)
     # A stream that was closed before the program began is None.
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError("the UI needs a terminal: in a pipe or a script use `idefics-chat --plain` or `ask`")
+    if os.environ.get("TERM") == "dumb":
+        raise UsageError("the UI needs a terminal with a cursor, and TERM is dumb: use `idefics-chat --plain`")
+    _set_environment(config.values)
     # Draw what has changed at once: by its default Textual lets a key wait for the rest of a sixtieth of a second.
     os.environ.setdefault("TEXTUAL_FPS", "500")
     from chat.tui.app import ChatApp
@@ -60,8 +67,9 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
         images=attached,
         samples=sample_images,
         catalogue=lambda: machine_catalogue(device=options["device"], image_detail=options["image_detail"]),
+        config=config,
     )
-    failure = app.run() or app.failure
+    failure = app.run(mouse=bool(config.values.get("mouse", True))) or app.failure
     exit_code = app.return_code or 0
     if failure is None:
         end_at_once(exit_code)
@@ -71,3 +79,10 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
         # By itself it would be taken for a file that the user named.
         raise RuntimeError(str(failure)) from failure
     raise failure
+
+
+def _set_environment(values: Mapping[str, Any]) -> None:
+    """Put what the config says of the terminal where the UI and Textual look for it, unless something is there."""
+    wanted = {f"IDEFICS_CHAT_{name.upper()}": values.get(name) for name in ("glyphs", "pictures")}
+    wanted["TEXTUAL_ANIMATIONS"] = "none" if values.get("motion") is False else None
+    os.environ.update({name: value for name, value in wanted.items() if value and not os.environ.get(name)})

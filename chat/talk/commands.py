@@ -32,6 +32,7 @@ COMMANDS: Final = (
     Command("restore", "bring back what was deleted last"),
     Command("export", "save the conversation with its pictures", "FILE"),
     Command("system", "show or set the text before the first turn", "TEXT"),
+    Command("params", "see or change how replies are generated", "NAME=VALUE"),
     Command("drop", "hide the oldest messages or a picture from the model", "COUNT | [N]"),
     Command("copy", "copy the last reply, or its code", "code"),
     Command("details", "when, how and why of the last reply"),
@@ -57,6 +58,8 @@ COMMANDS: Final = (
     Command("recipe", "write marked exchanges, or all, as a recipe", "FILE"),
     Command("fewshot", "begin a conversation with a recipe's examples", "FILE"),
     Command("replay", "play this conversation, or one in FILE, back", "FILE"),
+    Command("theme", "see or change the colours", "NAME"),
+    Command("editor", "write the message in your editor"),
     Command("help", "keys and commands"),
     Command("quit", "leave; everything is kept"),
 )

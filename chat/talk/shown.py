@@ -47,11 +47,12 @@ def exchanges(turns: Sequence[StoredTurn]) -> Iterator[Exchange]:
 
 
 def shown_turns(turns: Iterable[StoredTurn], left_out: LeftOut) -> Iterator[StoredTurn]:
-    """The turns as the model is shown them."""
+    """The turns as the model is shown them; a message that it is to reply to now is among them in any case."""
+    listed = list(turns)
     is_shown = True
-    for stored in turns:
+    for place, stored in enumerate(listed, start=1):
         if stored.turn.role is Role.USER:
-            is_shown = stored.id not in left_out.messages
+            is_shown = stored.id not in left_out.messages or place == len(listed)
         if is_shown:
             places = left_out.places(stored.id)
             yield replace(stored, turn=without_pictures(stored.turn, places)) if places else stored

@@ -28,7 +28,7 @@ from chat.files import make_folder, read_file, write_file
 from chat.images import open_image
 from chat.records import StoredTurn
 from chat.safe_text import json_line, short_line
-from chat.tasks.toml_lines import Place, lines_of
+from chat.toml_lines import Place, lines_of
 from chat.transcript import Transcript, picture_files
 from chat.transcript.typed_json import read_as
 

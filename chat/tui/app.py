@@ -3,23 +3,27 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
-from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.reactive import Reactive
+from textual.app import App
+from textual.binding import BindingType
+from textual.driver import Driver
+from textual.reactive import Initialize, Reactive
 from textual.screen import Screen
 from textual.theme import Theme
 
+from chat.config import Config, unknown
 from chat.conversation import Image
 from chat.errors import ChatError, StoreError
 from chat.generation import GenerationSettings, Loader
+from chat.safe_text import printable
 from chat.session import SessionStore
+from chat.tui.binding import Binding
+from chat.tui.driver import patient
 from chat.tui.ending import Ending
 from chat.tui.glyphs import ASCII, GLYPHS
 from chat.tui.messages import QuitWanted
@@ -41,6 +45,12 @@ SETTLE_S: Final = 0.5
 """Seconds that keys pressed before the one to leave may take at most."""
 PROGRAM_ERROR: Final = 4
 """Exit code of an error that nobody caught."""
+NO_CONFIG: Final = Config()
+"""Nothing is set."""
+TOLD_S: Final = 8.0
+"""Seconds that problems with the config are shown."""
+MOST_TOLD: Final = 3
+"""Problems with the config that are shown."""
 
 
 def _no_samples() -> Sequence[Image]:
@@ -54,10 +64,18 @@ class ChatApp(App[ChatError]):
     TITLE = "idefics-chat"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip="Leave; everything is kept"),
-        Binding("ctrl+c", "help_quit", show=False, system=True),
+        Binding("ctrl+c", "help_quit", show=False, system=True, tooltip="Copy what is selected"),
+        Binding(
+            "ctrl+p", "command_palette", "palette", show=False, priority=True, tooltip="Find a command by its words"
+        ),
     ]
 
-    theme = Reactive(INK.name)
+    def _first_theme(self) -> str:
+        """The one that the config names; changing it later would parse every rule once more."""
+        named = self._config.values.get("theme")
+        return named if isinstance(named, str) and named in self.available_themes else INK.name
+
+    theme: Reactive[str] = Reactive(Initialize(_first_theme))
 
     _themes: dict[str, Theme] | None = None
 
@@ -74,6 +92,7 @@ class ChatApp(App[ChatError]):
         images: Sequence[Image] = (),
         samples: Callable[[], Sequence[Image]] = _no_samples,
         catalogue: "Callable[[], Catalogue] | None" = None,
+        config: Config = NO_CONFIG,
     ) -> None:
         """Prepare the program; nothing is opened or loaded before its first frame.
 
@@ -88,12 +107,16 @@ class ChatApp(App[ChatError]):
             images: Pictures to attach to the first message.
             samples: Gives the sample pictures of an empty conversation.
             catalogue: Opens what knows which other checkpoints there are; called when somebody asks for them.
+            config: What the user has set of the UI: its theme, its keys and the editor.
         """
         # Nothing that the first frame makes is garbage; looking for it would take a tenth of the time.
         gc.disable()
+        self._config = config
         self._ending = Ending()
         self._quitting: asyncio.Task[None] | None = None
         """Held here, since the event loop itself holds no task."""
+        self._has_left = False
+        """Whether the program ends because somebody wanted it to."""
         picture_mode()
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = list(WIDTHS), list(HEIGHTS)
@@ -105,6 +128,8 @@ class ChatApp(App[ChatError]):
             load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings, samples=samples
         )
         self._chat.open_catalogue = catalogue
+        self._chat.configured_editor = str(config.values.get("editor", ""))
+        self._chat.lent_terminal = self._ending.lent
         if GLYPHS is ASCII:
             self.add_class("-ascii")
 
@@ -126,6 +151,10 @@ class ChatApp(App[ChatError]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours for themes that do not know them."""
         return dict(DEFAULT_VARIABLES)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, which takes any byte from the terminal."""
+        return patient(super().get_driver_class())
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""
@@ -149,38 +178,36 @@ class ChatApp(App[ChatError]):
             await self._chat.begin(store, session_id, self._images)
         except ChatError as error:
             self.exit(error, return_code=error.exit_code)
+        else:
+            self._configure()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers: every command, and the themes."""
-        if screen is self._chat:
-            yield SystemCommand("Picture", "Choose a picture to attach", self._chat.action_attach)
-            yield SystemCommand("Paste", "Attach or paste what is in the clipboard", self._chat.action_paste)
-            yield SystemCommand("Sessions", "Open an earlier conversation", self._chat.action_sessions)
-            yield SystemCommand("Checkpoint", "Choose what to talk with", self._chat.action_checkpoints)
-            yield SystemCommand("Rename", "Give this conversation a title", partial(self._chat.begin_command, "rename"))
-            yield SystemCommand("Pin", "List this conversation first, or not any more", self._command("pin"))
-            yield SystemCommand("Delete", "Take this conversation out of the list", self._command("delete"))
-            if self._chat.deleted:
-                yield SystemCommand("Undo delete", "Bring back what was deleted last", self._command("restore"))
-            yield SystemCommand("Export", "Save this conversation with its pictures", self._command("export"))
-            yield SystemCommand("New", "Begin a new conversation; this one is kept", self._chat.action_new)
-            yield SystemCommand("Copy", "Copy the last reply", self._chat.copy_last)
-            yield SystemCommand("Details", "Show how and why the last reply ended", self._chat.show_last_details)
-            yield SystemCommand("Times", "Say of each turn when it was said", self._chat.toggle_times)
-            yield SystemCommand("View", "Show the last picture as large as the window", self._chat.view_last)
-            yield SystemCommand("Last turn", "Go to the last turn", self._chat.show_last)
-            yield SystemCommand("Model's view", "Show or hide what the model sees", self._chat.action_model_view)
-            yield SystemCommand(
-                "Tokens of the last reply", "List them and how likely each was", self._chat.action_tokens
-            )
-            yield SystemCommand("Stop", "Stop the reply or the loading", self._chat.stop)
-            yield from (SystemCommand(*command) for command in self._chat.branch_commands())
-            yield SystemCommand("Help", "Show keys and commands", self._chat.action_help)
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
-        yield SystemCommand("Quit", "Leave; everything is kept", self.action_quit)
+    def _configure(self) -> None:
+        """Take the keys that the user has set, and tell what cannot be used of the config."""
+        problems = [*self._config.problems]
+        if (theme := self._config.values.get("theme")) and theme != self.theme:
+            problems.append(self._config.placed("theme", unknown("theme", str(theme), [*self.available_themes])))
+        if self._config.keys:
+            # Imports every screen.
+            from chat.tui.keys import keymap_for
 
-    def _command(self, name: str) -> Callable[[], None]:
-        return partial(self._chat.run_command, name)
+            keymap, clashes = keymap_for(self._config)
+            self.set_keymap({action: ",".join(keys) for action, keys in keymap.items()})
+            problems += clashes
+        if problems:
+            more = [f"and {len(problems) - MOST_TOLD} more: idefics-chat config"] if len(problems) > MOST_TOLD else []
+            told = "\n".join([*problems[:MOST_TOLD], *more])
+            self.notify(printable(told), severity="warning", timeout=TOLD_S, markup=False)
+
+    def action_command_palette(self) -> None:
+        """Show what can be done, to be found by its words.
+
+        In the place of Textual's own, which ends the program where keys come faster than it opens and closes.
+        """
+        from chat.tui.screens.help import PaletteScreen
+        from chat.tui.screens.lookup import LookupScreen
+
+        if not isinstance(self.screen, LookupScreen):
+            self.push_screen(PaletteScreen(self.screen.active_bindings))
 
     def action_help_quit(self) -> None:
         """Tell how to leave; the usual key for it copies here."""
@@ -222,7 +249,8 @@ class ChatApp(App[ChatError]):
 
         In the place of Textual's own, which prints the program's insides and ends with the code of a found difference.
         """
-        if self._exception is not None:
+        if self._exception is not None or self._has_left:
+            # Everything is kept by then, and screens that are taken apart cannot do what a late key asks.
             return
         # As Textual does it, for the sake of its test pilot, which raises this error again.
         self._exception = error
@@ -247,6 +275,7 @@ class ChatApp(App[ChatError]):
 
     def _leave(self, exit_code: int) -> None:
         """End the program, with a line about what could not be kept."""
+        self._has_left = True
         lost = StoreError(f"not everything is saved: {self._chat.not_saved}") if self._chat.not_saved else None
         exit_code = exit_code or (lost.exit_code if lost else 0)
         if not self.is_headless:

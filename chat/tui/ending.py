@@ -9,13 +9,15 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name))
 PATIENCE_S: Final = 1.5
 """Seconds that an orderly end may take."""
+LENT_S: Final = 0.2
+"""Seconds until a ctrl-C that was another program's has been passed over."""
 
 # Leave the alternate screen, show the cursor, and end the reports of mouse, focus, paste and keys.
 _RESTORE: Final = (
@@ -30,6 +32,7 @@ class Ending:
         self._terminal_modes = _terminal_modes()
         self._was_signalled = False
         self._is_ending = False
+        self._quit_app: Callable[[int], object] | None = None
 
     def listen(self, quit_app: Callable[[int], object]) -> None:
         """Have signals end the program in order; a second one ends it at once.
@@ -38,12 +41,36 @@ class Ending:
             quit_app: Begins the end; takes the exit code.
         """
         loop = asyncio.get_running_loop()
+        self._quit_app = quit_app
         for number in SIGNALS:
-            # Windows has no such handlers; there closing the window ends the process.
-            with suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._take_signal, 128 + number, quit_app)
+            self._listen_to(loop, number, quit_app)
         if hasattr(select, "poll"):
             threading.Thread(target=self._watch_terminal, args=(loop, quit_app), name="terminal", daemon=True).start()
+
+    def _listen_to(
+        self, loop: asyncio.AbstractEventLoop, number: signal.Signals, quit_app: Callable[[int], object]
+    ) -> None:
+        # Windows has no such handlers; there closing the window ends the process.
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, self._take_signal, 128 + number, quit_app)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """While another program has the terminal, ctrl-C is its own matter; the event loop waits meanwhile."""
+        if self._quit_app is None:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
+        # Ignored would be inherited by the other program.
+        before = signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            # Those that came meanwhile are seen by the loop once it goes on.
+            loop.call_later(LENT_S, self._listen_to, loop, signal.SIGINT, self._quit_app)
 
     def _watch_terminal(self, loop: asyncio.AbstractEventLoop, quit_app: Callable[[int], object]) -> None:
         """End the program when its terminal is gone: not every one that vanishes sends a signal.

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -32,20 +31,20 @@ def asked(generator: TextGenerator, image: Image) -> Prompt:
     return serialize(Conversation((user_turn(image, QUESTION),)), generator.dialect)
 
 
-def reply_to(generator: TextGenerator, prompt: Prompt, most: int = 60, **options: Any) -> tuple[str, Reply]:
+def reply_to(generator: TextGenerator, prompt: Prompt, most: int = 60, penalty: float = 1.0) -> tuple[str, Reply]:
     """What was streamed, and the reply."""
-    chosen = GenerationSettings(max_new_tokens=most, **options)
+    chosen = GenerationSettings(max_new_tokens=most, repetition_penalty=penalty)
     *pieces, reply = generator.generate(prompt, chosen, threading.Event())
     assert isinstance(reply, Reply)
     return "".join(piece.text for piece in pieces if isinstance(piece, Chunk)), reply
 
 
-def assert_goes_on(generator: TextGenerator, prompt: Prompt, cut_at: int, **options: Any) -> None:
-    whole = reply_to(generator, prompt, **options)[1]
-    cut = reply_to(generator, prompt, cut_at, **options)[1]
+def assert_goes_on(generator: TextGenerator, prompt: Prompt, cut_at: int, penalty: float = 1.0) -> None:
+    whole = reply_to(generator, prompt, penalty=penalty)[1]
+    cut = reply_to(generator, prompt, cut_at, penalty)[1]
     assert cut.stop_reason is StopReason.MAX_NEW_TOKENS
     said = Said(cut.text, cut.token_ids)
-    streamed, rest = reply_to(generator, begun(prompt, said), 60 - cut_at, **options)
+    streamed, rest = reply_to(generator, begun(prompt, said), 60 - cut_at, penalty)
     assert streamed == rest.text
     assert said.with_more(rest.text, rest.token_ids) == Said(whole.text, whole.token_ids)
     assert rest.stop_reason is whole.stop_reason
@@ -60,7 +59,7 @@ def test_a_cut_reply_of_the_bundled_checkpoint_goes_on_as_if_it_had_not_been_cut
 
 
 def test_it_goes_on_so_with_a_penalty_for_words_that_were_said(shapes: TextGenerator, scene_image: MakeImage) -> None:
-    assert_goes_on(shapes, asked(shapes, scene_image(3, 3)), 5, repetition_penalty=1.3)
+    assert_goes_on(shapes, asked(shapes, scene_image(3, 3)), 5, penalty=1.3)
 
 
 def test_what_was_computed_for_the_cut_reply_is_not_computed_again(

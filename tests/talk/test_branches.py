@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from chat.conversation import Image, Part, Role, Text, Turn, assistant_turn, user_turn
 from chat.errors import InvalidTurnError, UsageError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
-from chat.records import Generation, StoredTurn, TreeTurn
+from chat.records import Generation, LeftOut, StoredTurn, TreeTurn
 from chat.talk.branch_tree import Row, rows_of
 from chat.talk.branches import (
     AskedAgain,
@@ -19,6 +19,7 @@ from chat.talk.branches import (
     version_in_words,
 )
 from chat.talk.marks import draft_of, parts_of
+from chat.talk.said import SaidSession
 from tests.store.samples import picture
 
 FACTS = CheckpointFacts("shapes")
@@ -105,6 +106,14 @@ def test_another_reply_is_sampled_where_the_same_one_would_come(
     asked = AskedAgain("/regenerate 1", path=(message(1),), said=said)
     chosen = settings_of(asked, settings, FACTS)
     assert (chosen.temperature, chosen.seed) == (temperature, None)
+
+
+def test_a_message_that_is_replied_to_again_is_shown_whatever_is_left_out() -> None:
+    session = SaidSession()
+    session.turns, session.not_shown = TALK, LeftOut(frozenset((1, 3)))
+    assert not session.conversation(FACTS).turns
+    conversation = session.conversation_with(again_as_typed(TALK, "2"), FACTS)
+    assert [turn.text for turn in conversation.turns] == ["Two?"]
 
 
 def test_a_version_is_told_with_its_seed_and_its_ending() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from chat.errors import InputError
 from chat.tasks.recipes import read_recipe
-from chat.tasks.toml_lines import lines_of
+from chat.toml_lines import lines_of
 
 
 def test_a_number_of_thousands_of_digits_is_told_in_a_line(tmp_path: Path) -> None:
@@ -17,16 +17,16 @@ def test_a_number_of_thousands_of_digits_is_told_in_a_line(tmp_path: Path) -> No
 
 
 def test_the_lines_of_a_long_text_are_not_parsed_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    import chat.tasks.toml_lines
+    import chat.toml_lines
 
     parsed: list[int] = []
-    parse = chat.tasks.toml_lines._parsed
+    parse = chat.toml_lines._parsed
 
     def counted(text: str) -> object:
         parsed.append(len(text))
         return parse(text)
 
-    monkeypatch.setattr(chat.tasks.toml_lines, "_parsed", counted)
+    monkeypatch.setattr(chat.toml_lines, "_parsed", counted)
     document = 'text = """\n' + "a line of it\n" * 5000 + '"""\nother = [\n"a",\n"b"\n]\n'
     found = lines_of(document)
     assert found[None, "text"] == (1, 5002)

@@ -30,9 +30,12 @@ class Terminal:
         cwd: Path | None = None,
         size: tuple[int, int] = (80, 24),
         is_signalled: bool = True,
-        environment: Mapping[str, str] = MappingProxyType({}),
+        environment: Mapping[str, str | None] = MappingProxyType({}),
     ) -> None:
-        """Start the program; without `is_signalled` no signal tells it that the terminal has hung up."""
+        """Start the program; without `is_signalled` no signal tells it that the terminal has hung up.
+
+        What the environment has beyond the usual is given; None takes something out of it.
+        """
         self.output = b""
         self._mark = 0
         self.pid, self.fd = pty.fork()
@@ -43,7 +46,7 @@ class Terminal:
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
                 fcntl.ioctl(0, termios.TIOCNOTTY)
                 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-            around = {
+            around: dict[str, str | None] = {
                 **os.environ,
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
@@ -52,8 +55,9 @@ class Terminal:
                 "TEXTUAL_ANIMATIONS": "none",
                 **environment,
             }
-            os.execve(sys.executable, [sys.executable, "-m", module, *arguments], around)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            kept = {name: value for name, value in around.items() if value is not None}
+            os.execve(sys.executable, [sys.executable, "-m", module, *arguments], kept)
+        self.resize(*size)
         self.modes = termios.tcgetattr(self.fd)
         self.status: int | None = None
 
@@ -66,6 +70,10 @@ class Terminal:
             os.waitpid(self.pid, 0)
         if self.fd >= 0:
             os.close(self.fd)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the window another size."""
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read(self, seconds: float = 0.05) -> None:
         """Take what the program has written, waiting a moment for more."""
@@ -106,9 +114,9 @@ class Terminal:
                 raise AssertionError("it did not come")
             self.read()
 
-    def type(self, keys: str) -> None:
-        """Press keys."""
-        os.write(self.fd, keys.encode())
+    def type(self, keys: str | bytes) -> None:
+        """Press keys, or send any bytes."""
+        os.write(self.fd, keys.encode() if isinstance(keys, str) else keys)
 
     def hang_up(self) -> None:
         """Close the terminal, as when its window is closed."""

@@ -83,7 +83,7 @@ async def test_the_list_opens_completes_and_runs(make_desk: MakeDesk) -> None:
 async def test_every_command_stands_apart_from_what_it_does_in_one_line(make_desk: MakeDesk, columns: int) -> None:
     rows = [f"{command.usage:<21}{command.description}" for command in COMMANDS]
     desk = make_desk()
-    async with desk.app.run_test(size=(columns, 60)) as pilot:
+    async with desk.app.run_test(size=(columns, 100)) as pilot:
         await ready(pilot, desk)
         for row, command in zip(rows, COMMANDS, strict=True):
             desk.screen.composer._input.text = f"/{command.name}"
@@ -157,7 +157,7 @@ async def test_quit_leaves(make_desk: MakeDesk) -> None:
 
 async def test_help_tells_what_works_here(make_desk: MakeDesk) -> None:
     desk = make_desk()
-    async with desk.app.run_test(size=(120, 60)) as pilot:
+    async with desk.app.run_test(size=(120, 90)) as pilot:
         await ready(pilot, desk)
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(desk.app.screen, HelpScreen))

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Resize
@@ -16,6 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from chat.conversation import Image
+from chat.tui.binding import Binding
 from chat.tui.widgets.path_input import PathInput
 from chat.tui.widgets.picture_preview import PicturePreview
 from chat.tui.widgets.picture_tree import Kind, PictureTree

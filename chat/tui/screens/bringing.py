@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from chat.attachments import address_of, dropped_paths, url_in
@@ -17,6 +17,7 @@ from chat.safe_text import short_line
 from chat.talk.commands import Call, is_command
 from chat.talk.said import prompt_of
 from chat.talk.wording import count_in_words
+from chat.tui.binding import Binding
 from chat.tui.screens.openings import Opening, Origin, PicturesOpened
 from chat.tui.screens.tasks import TaskScreen
 from chat.tui.widgets.composer import Composer

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from chat.errors import ChatError, UsageError
@@ -12,6 +12,7 @@ from chat.generation import CheckpointFacts
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.talk.wording import short_name, size_in_words
+from chat.tui.binding import Binding
 from chat.tui.messages import LoadEnded
 from chat.tui.screens.model import Wanted
 from chat.tui.screens.tasks import TaskScreen

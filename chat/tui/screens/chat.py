@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.timer import Timer
@@ -15,11 +15,14 @@ from chat.errors import ChatError
 from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import Call
+from chat.tui.binding import Binding
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.branching import BranchingScreen
 from chat.tui.screens.bringing import BringingScreen
 from chat.tui.screens.changing import ChangingScreen
+from chat.tui.screens.configuring import ConfiguringScreen
 from chat.tui.screens.copying import CopyingScreen
+from chat.tui.screens.drafting import DraftingScreen
 from chat.tui.screens.filing import FilingScreen
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.overflowing import OverflowingScreen
@@ -50,6 +53,8 @@ class ChatScreen(
     BringingScreen,
     OverflowingScreen,
     FilingScreen,
+    ConfiguringScreen,
+    DraftingScreen,
     WeighingScreen,
     SeeingScreen,
     ViewingScreen,
@@ -168,24 +173,6 @@ class ChatScreen(
     async def command_quit(self, _: Call) -> None:
         """Leave, in turn with what was typed before."""
         self.post_message(QuitWanted())
-
-    async def command_system(self, call: Call) -> None:
-        """Show or set the text before the first turn."""
-        system = call.argument
-        if system:
-            self.session.system = "" if system == "none" else system
-            self.save()
-            await self.log_view.show_system(self.session.system)
-            self.stop_checking()
-            self.send_next()
-            self.count_context()
-        shown = self.session.system
-        self.say(
-            f"The text before the first turn: “{short_line(shown, 60)}” · /system none takes it away"
-            if shown
-            else "There is no text before the first turn; /system TEXT sets one.",
-            is_problem=False,
-        )
 
     async def command_load(self, _: Call) -> None:
         """Load the checkpoint, if that has failed before."""

@@ -5,7 +5,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Resize
@@ -18,6 +18,7 @@ from chat.generation import CheckpointFacts
 from chat.safe_text import printable, short_line
 from chat.talk.offers import AUTO, PRECISIONS, Catalogue, Fit, Offer, Way
 from chat.talk.wording import elided, short_name, size_in_words
+from chat.tui.binding import Binding
 from chat.tui.glyphs import ASCII, GLYPHS
 from chat.tui.widgets.safe_input import SafeInput
 

@@ -11,7 +11,6 @@ from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.talk.filing import export_file
 from chat.tui.screens.finding import FindingScreen, OpenStore
-from chat.tui.widgets.composer import Composer
 
 
 class SessionExported(Message):
@@ -25,15 +24,6 @@ class SessionExported(Message):
 
 class FilingScreen(FindingScreen):
     """Does what these commands ask; where it cannot, it raises a ChatError."""
-
-    def run_command(self, name: str) -> None:
-        """Do what a command does, from the palette."""
-        self.composer.post_message(Composer.Called(Call(name), ""))
-
-    def begin_command(self, name: str) -> None:
-        """Leave it to the user to end a command that takes words."""
-        self.composer.insert(f"/{name} ")
-        self.composer.focus_text()
 
     async def command_sessions(self, _: Call) -> None:
         """Show the sessions."""

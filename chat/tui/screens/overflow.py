@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -17,6 +17,7 @@ from chat.context import Overflow
 from chat.safe_text import printable
 from chat.talk.remedies import Remedy
 from chat.talk.ways_out import WayOut
+from chat.tui.binding import Binding
 
 GRACE_S: Final = 0.4
 """Seconds after it has come up in which enter chooses nothing: it was pressed for what was there before."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -19,6 +19,7 @@ from chat.conversation import Image
 from chat.images import thumbnail
 from chat.safe_text import printable
 from chat.talk.wording import elided, size_in_words
+from chat.tui.binding import Binding
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.widgets.zoom import LARGEST, STEP, Part, ZoomView, fit
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
@@ -18,6 +18,7 @@ from chat.records import StoredTurn
 from chat.replay import Moment, Playback, faster, slower
 from chat.safe_text import printable
 from chat.talk.wording import checkpoint_in_words, time_in_words
+from chat.tui.binding import Binding
 from chat.tui.widgets.log import ConversationLog
 from chat.tui.widgets.scrubber import Scrubber, ScrubLine
 from chat.tui.widgets.turn_window import EarlierTurns, LaterTurns

@@ -4,13 +4,14 @@ from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
 
+from chat.tui.binding import Binding
 from chat.tui.screens.finding import FindingScreen
 from chat.tui.widgets.session_keys import SessionOptions
 from chat.tui.widgets.session_list import SessionList

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -18,6 +18,7 @@ from chat.safe_text import printable, short_line
 from chat.seen import WeighedToken
 from chat.talk.weighing import Weighed
 from chat.talk.wording import count_in_words
+from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 from chat.tui.prompt_lines import Line, Look
 from chat.tui.widgets.lines import LinesView

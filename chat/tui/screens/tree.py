@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -19,6 +19,7 @@ from chat.safe_text import short_line
 from chat.talk.branch_tree import Row, rows_of
 from chat.talk.tree_words import beginning_of, facts_of, speaker_of
 from chat.talk.wording import count_in_words
+from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 
 LEAST_WORDS: Final = 16

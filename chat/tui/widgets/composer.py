@@ -11,7 +11,7 @@ from textual.widgets import TextArea
 
 from chat.conversation import Image
 from chat.records import Draft
-from chat.talk.commands import Call, completions, parse
+from chat.talk.commands import Call, Command, completions, parse
 from chat.talk.marks import renumbered
 from chat.tui.widgets.completing import CompletingField
 from chat.tui.widgets.message_input import MessageInput, Place, safe_draft
@@ -72,9 +72,23 @@ class Composer(CompletingField):
     async def show_draft(self, draft: Draft, first_number: int) -> None:
         """Put a message in the place of the one being written; its pictures begin at the given number."""
         self._pictures.show(draft.images, first_number)
-        self._input.text = safe_draft(draft.text)
-        self._input.move_cursor(self._input.document.end)
+        self.show_text(draft.text)
         await self._show_images()
+
+    def show_text(self, text: str) -> None:
+        """Put a text in the place of the one being written; its pictures stay."""
+        self._input.text = safe_draft(text)
+        self._input.move_cursor(self._input.document.end)
+
+    def begin_command(self, command: Command) -> None:
+        """Run a command that needs nothing behind it; any other is put before what is written, to be completed."""
+        if not command.argument:
+            self.post_message(self.Called(Call(command.name), f"/{command.name}"))
+            return
+        begun = f"/{command.name} "
+        self._input.text = begun + self._input.text
+        self._input.move_cursor((0, len(begun)))
+        self.focus_text()
 
     def take(self) -> Draft:
         """Take the message out, at once."""

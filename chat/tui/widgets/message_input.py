@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+from textual.geometry import Offset
 from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult
 
 from chat.attachments import dropped_paths
 from chat.safe_text import printable
+from chat.tui.binding import Binding
 
 
 class Place:
@@ -38,10 +40,16 @@ class MessageInput(TextArea):
         Binding("enter", "send", "Send", show=False, tooltip="Send the message, or queue it"),
         Binding("ctrl+j", "new_line", "New line", show=False, tooltip="Begin a new line"),
         Binding("up", "cursor_up", "Up", show=False, tooltip="When empty: edit what waits, or try an example"),
-        Binding("pageup", "scroll_log(-1)", "Earlier", show=False, tooltip="Scroll the conversation up"),
-        Binding("pagedown", "scroll_log(1)", "Later", show=False, tooltip="Scroll the conversation down"),
-        Binding("ctrl+home", "scroll_log(-2)", "First", show=False, tooltip="Scroll to the beginning"),
-        Binding("ctrl+end", "scroll_log(2)", "Last", show=False, tooltip="Scroll to the end"),
+        Binding(
+            "pageup", "scroll_log(-1)", "Earlier", show=False, tooltip="Scroll the conversation up", id="scroll_up"
+        ),
+        Binding(
+            "pagedown", "scroll_log(1)", "Later", show=False, tooltip="Scroll the conversation down", id="scroll_down"
+        ),
+        Binding(
+            "ctrl+home", "scroll_log(-2)", "First", show=False, tooltip="Scroll to the beginning", id="scroll_first"
+        ),
+        Binding("ctrl+end", "scroll_log(2)", "Last", show=False, tooltip="Scroll to the end", id="scroll_last"),
     ]
 
     class Sent(Message):
@@ -188,6 +196,15 @@ class MessageInput(TextArea):
         """Where so many characters stand before; the end of the text where there are not as many."""
         before = self.text[:index]
         return before.count("\n"), len(before) - (before.rfind("\n") + 1)
+
+    def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
+        """Scroll to the cursor, where it is inside the text.
+
+        An undo that takes lines away shows the scrollbar anew before the cursor is brought back.
+        """
+        if self.cursor_location[0] >= self.document.line_count:
+            return Offset()
+        return super().scroll_cursor_visible(center, animate)
 
     def action_paste(self) -> None:
         """Ask for what lies in the clipboard; meanwhile more can be typed."""

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -16,6 +16,7 @@ from chat.conversation import Image
 from chat.safe_text import printable
 from chat.talk.sights import SeenTalk, sight_sentences
 from chat.talk.wording import count_in_words
+from chat.tui.binding import Binding
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.prompt_lines import Line, Look, Manner, prompt_lines
 from chat.tui.seen_talk import count_lines

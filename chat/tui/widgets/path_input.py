@@ -4,10 +4,11 @@ import asyncio
 import os
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.suggester import Suggester
 
 from chat.safe_text import printable
+from chat.tui.binding import Binding
 from chat.tui.widgets.picture_tree import is_picture
 from chat.tui.widgets.safe_input import SafeInput
 

@@ -11,13 +11,14 @@ from typing import ClassVar, Final, NamedTuple
 from rich.style import Style
 from rich.text import Text, TextType
 from textual import on, work
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from chat.images import PICTURE_SUFFIXES
 from chat.safe_text import printable
+from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 
 MOST_ENTRIES: Final = 10_000

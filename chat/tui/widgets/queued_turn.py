@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
@@ -13,6 +13,7 @@ from textual.widgets import Static
 from chat.conversation import Image
 from chat.records import Draft
 from chat.safe_text import printable
+from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.turn import TurnView
 

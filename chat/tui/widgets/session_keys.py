@@ -2,10 +2,11 @@
 
 from typing import ClassVar, Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import OptionList
 
+from chat.tui.binding import Binding
 from chat.tui.widgets.safe_input import SafeInput
 
 NEAR_END: Final = 20

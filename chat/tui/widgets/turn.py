@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Blur, Click
@@ -20,11 +20,13 @@ from chat.safe_text import printable
 from chat.talk.branches import is_cut
 from chat.talk.details import clock_in_words, details_of
 from chat.talk.wording import ending_in_words, label_of, shown_part
+from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.figure import Figures
 from chat.tui.widgets.marked_text import text_with_marks
 from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.reply_text import ReplyText
+from chat.tui.widgets.turn_keys import TURN_KEYS
 
 
 class Gutter(Static):
@@ -58,24 +60,7 @@ class TurnView(Horizontal):
 class SaidTurn(TurnView, can_focus=True):
     """A turn that was said, or is being said. With the focus on it, letters are keys: it is read, not written to."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "ask('previous')", "Previous", show=False, key_display="↑", tooltip="Go to the turn above"),
-        Binding("down,j", "ask('next')", "Next", show=False, key_display="↓", tooltip="Go to the turn below"),
-        Binding("home,g", "ask('first')", "First", show=False, tooltip="Go to the first turn"),
-        Binding("end,G", "ask('last')", "Last", show=False, tooltip="Go to the last turn"),
-        Binding("ctrl+end", "ask('bottom')", "End", show=False, tooltip="Go to the end, and follow it"),
-        Binding("c", "ask('copy')", "Copy", tooltip="Copy the turn as it was written"),
-        Binding("y", "ask('code')", "Code", show=False, tooltip="Copy its code blocks, one after the other"),
-        Binding("i", "ask('details')", "Details", tooltip="Show when it was said, how and why it ended"),
-        Binding("enter", "ask('view')", "View", show=False, tooltip="Show its pictures as large as the window"),
-        Binding("p", "ask('prompt')", "Model's view", show=False, tooltip="Show what the model sees up to this turn"),
-        Binding("left", "ask('older_version')", "Branch", key_display="←→", tooltip="Show the version before"),
-        Binding("right", "ask('newer_version')", "Branch", show=False, tooltip="Show the version after"),
-        Binding("e", "ask('edit')", "Edit", tooltip="Change your message; that makes a branch"),
-        Binding("r", "ask('again')", "Again", tooltip="Ask for another reply; that makes a branch"),
-        Binding("t", "ask('tree')", "Tree", tooltip="Show all branches as a tree"),
-        Binding("u", "ask('undo')", "Undo", show=False, tooltip="Take the last exchange out; it is kept"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = TURN_KEYS
 
     class Asked(Message):
         """Something is to be done with a turn: `ReadingScreen` calls its method `turn_` and the name."""

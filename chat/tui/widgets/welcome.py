@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
@@ -13,6 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from chat.conversation import Image
+from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 from chat.tui.pictures import PictureMode, picture_mode
 from chat.tui.widgets.picture import PictureView, fixed_box
@@ -33,7 +34,7 @@ class Examples(OptionList):
         Binding(
             "left", "other_sample(-1)", "Other picture", key_display="←→", tooltip="Show the other sample pictures"
         ),
-        Binding("right", "other_sample(1)", "Other picture", show=False),
+        Binding("right", "other_sample(1)", "Other picture", show=False, id="next_sample"),
     ]
 
     class OtherSample(Message):

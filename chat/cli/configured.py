@@ -1,0 +1,52 @@
+"""What the user's config sets for a command: it wins over defaults, and options and environment win over it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from chat.config import Config, load_config
+
+_TELL_THEMSELVES: Final = ("chat", "config")
+"""Commands that show what is wrong with the config in their own way."""
+_NOT_SET: Final[Mapping[str, tuple[str, ...]]] = {"doctor": ("checkpoint", "revision")}
+"""Options that ask for something and set nothing: `doctor` looks at a checkpoint, also on the hub, if it is named."""
+
+
+def configure(context: click.Context, name: str, command: click.Command) -> None:
+    """Let a command that is about to run take from the config what is not given otherwise.
+
+    What is wrong with the config is told on stderr in one line, and the command goes on with the rest.
+
+    Args:
+        context: That of the program.
+        name: The command's.
+        command: Will be run in this context.
+    """
+    config = load_config()
+    context.obj = config
+    context.default_map = {name: _defaults(command, config.values, _NOT_SET.get(name, ()))}
+    if name not in _TELL_THEMSELVES:
+        tell_problems(config)
+
+
+def tell_problems(config: Config) -> None:
+    """Tell on stderr what cannot be used of the config: the first problem, and how many more there are."""
+    if config.problems:
+        from chat.cli.running import notice
+
+        rest = len(config.problems) - 1
+        notice(config.problems[0] + (f" (and {rest} more: idefics-chat config)" if rest else ""))
+
+
+def config_of(context: click.Context) -> Config:
+    """The config of the program that a command is run by; an empty one where there is none."""
+    config = context.find_object(Config)
+    return config if config is not None else Config()
+
+
+def _defaults(command: click.Command, values: Mapping[str, Any], without: tuple[str, ...]) -> dict[str, Any]:
+    if isinstance(command, click.Group):
+        return {name: _defaults(each, values, without) for name, each in command.commands.items()}
+    names = {parameter.name for parameter in command.params}
+    return {name: value for name, value in values.items() if name in names and name not in without}
