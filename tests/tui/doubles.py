@@ -22,7 +22,7 @@ from chat.generation import (
     TextGenerator,
 )
 from chat.images import open_image
-from chat.prompt import Prompt
+from chat.prompt import Prompt, Said, Words
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.store import open_store
@@ -34,6 +34,13 @@ from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.reply_text import ReplyText
 
 FACTS = CheckpointFacts("shapes", context_length=1024)
+
+
+class CountingGenerator(ScriptedGenerator):
+    """Counts a picture as IDEFICS does: itself and the fences around it, a token each."""
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        return sum(len(segment.text.split()) if isinstance(segment, Words | Said) else 1 for segment in prompt.segments)
 
 
 class HeldGenerator(ScriptedGenerator):

@@ -18,7 +18,7 @@ from chat.tui.widgets.lines import LinesView
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.picture_tree import PictureTree
-from tests.tui.doubles import FACTS, Desk, HeldLoader, drawn, ready, saved, send, until, workers_done
+from tests.tui.doubles import FACTS, CountingGenerator, Desk, HeldLoader, drawn, ready, saved, send, until, workers_done
 
 MakeDesk = Callable[..., Desk]
 Compare = Callable[..., bool]
@@ -152,7 +152,7 @@ def test_tiny(make_desk: MakeDesk, snap_compare: Compare, talk: str) -> None:
 def test_a_message_that_does_not_fit(
     make_desk: MakeDesk, snap_compare: Compare, talk: str, size: tuple[int, int]
 ) -> None:
-    model = ScriptedGenerator([], facts=CheckpointFacts("shapes", is_demonstration=True, context_length=80))
+    model = CountingGenerator([], facts=CheckpointFacts("shapes", is_demonstration=True, context_length=100))
     desk = make_desk(generator=model, session_id=talk)
 
     async def ask(pilot: Pilot[ChatError]) -> None:
@@ -176,7 +176,7 @@ def test_pictures_to_choose(
         saved(scene_image(number), folder, name)
     (folder / "notes.txt").touch()
     monkeypatch.chdir(folder)
-    desk = make_desk(generator=ScriptedGenerator([], facts=SHAPES))
+    desk = make_desk(generator=CountingGenerator([], facts=SHAPES))
 
     async def choose(pilot: Pilot[ChatError]) -> None:
         await _before(desk, "ink")(pilot)
