@@ -1,4 +1,4 @@
-"""The conversation screen is put together from many classes: none of them may take another's method away unknowingly."""
+"""The conversation screen is put together from many classes: none may take another's method away unknowingly."""
 
 import inspect
 from collections import defaultdict
