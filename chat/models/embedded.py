@@ -125,7 +125,7 @@ class EmbeddedEngine:
         """
         output = self.model(
             inputs_embeds=self._embedded(keys, images, state.shown),
-            past_key_values=state.cache,
+            cache=state.cache,
             use_cache=True,
             logits_to_keep=1,
         )
@@ -144,7 +144,7 @@ class EmbeddedEngine:
             inputs_embeds=torch.cat(rows),
             attention_mask=layout.mask,
             position_ids=layout.places,
-            past_key_values=state.cache,
+            cache=state.cache,
             use_cache=True,
             logits_to_keep=1,
         )
@@ -165,7 +165,7 @@ class EmbeddedEngine:
                 inputs_embeds=embedded,
                 attention_mask=layout.mask,
                 position_ids=layout.places,
-                past_key_values=state.cache,
+                cache=state.cache,
                 use_cache=True,
             )
         logits: Tensor = output.logits[0]

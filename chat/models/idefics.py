@@ -54,7 +54,7 @@ class IdeficsEngine:
         attentions = [layer.self_attn for layer in model.model.layers]
         width = sum(one.k_proj.out_features + one.v_proj.out_features for one in attentions)
         self.token_bytes = width * model.dtype.itemsize
-        rows = model.config.perceiver_config.resampler_n_latents if model.config.use_resampler else _patches(model)
+        rows = model.config.perceiver_config.resampler_n_latents if model.config.use_resampler else _patch_count(model)
         crossed = [layer.cross_attn for layer in model.model.gated_cross_attn_layers]
         width = sum(one.k_proj.out_features + one.v_proj.out_features for one in crossed)
         self.picture_bytes = rows * (model.config.vision_config.embed_dim + width) * model.dtype.itemsize
@@ -63,8 +63,7 @@ class IdeficsEngine:
 
     @torch.inference_mode()
     def _look(self, image: Image, _: threading.Event | None) -> tuple[Tensor, ...]:
-        pixels = self._pixels(image).to(self.model.device, self.model.dtype)
-        latents: Tensor = self.model.model.vision_model(pixel_values=pixels).last_hidden_state
+        latents = self._patches(image)
         if self.model.config.use_resampler:
             latents = self.model.model.perceiver_resampler(latents)
         return (latents, *self._decoder.sight(latents))
@@ -145,24 +144,30 @@ class IdeficsEngine:
         ids = self._ids([keys])
         newest = _newest_pictures("", keys)
         order = list(dict.fromkeys(digest for digest in newest if digest))
-        latents = [self.features.of(images[digest])[0] for digest in order] or [self._no_picture()]
+        patches = [self._patches(images[digest]) for digest in order] or [self._no_picture()]
         columns = torch.tensor([order.index(digest) if digest else -1 for digest in newest], device=ids.device)
-        mask = columns[:, None] == torch.arange(len(latents), device=ids.device)
+        mask = columns[:, None] == torch.arange(len(patches), device=ids.device)
         return {
             "input_ids": ids,
             "attention_mask": torch.ones_like(ids),
             "image_attention_mask": mask[None].long(),
-            "image_hidden_states": torch.stack(latents, dim=1),
+            "image_hidden_states": torch.stack(patches, dim=1),
         }
 
+    @torch.inference_mode()
+    def _patches(self, image: Image) -> Tensor:
+        """What the vision tower makes of a picture, (1, patches, width); `generate` resamples it by itself."""
+        pixels = self._pixels(image).to(self.model.device, self.model.dtype)
+        patches: Tensor = self.model.model.vision_model(pixel_values=pixels).last_hidden_state
+        return patches
+
     def _no_picture(self) -> Tensor:
-        """Latents for a prompt without pictures; the cross-attention's gate lets nothing of them through."""
-        config = self.model.config
-        rows = config.perceiver_config.resampler_n_latents if config.use_resampler else 1
-        return torch.zeros(1, rows, config.vision_config.embed_dim, device=self.model.device, dtype=self.model.dtype)
+        """Patches for a prompt without pictures; the cross-attention's gate lets nothing of them through."""
+        shape = (1, _patch_count(self.model), self.model.config.vision_config.embed_dim)
+        return torch.zeros(shape, device=self.model.device, dtype=self.model.dtype)
 
 
-def _patches(model: Any) -> int:
+def _patch_count(model: Any) -> int:
     """Vectors that the vision tower makes of a picture."""
     return int(model.model.vision_model.embeddings.num_positions)
 

@@ -159,7 +159,7 @@ class Trainee:
         hidden = self.model.model(
             input_ids=batch.token_ids,
             attention_mask=batch.attention_mask,
-            perceiver_embeddings=embeddings.view(rows, MOST_PICTURES, LATENTS, VISION_WIDTH),
+            perceiver_embeddings=embeddings,
             image_attention_mask=batch.image_attention_mask,
             use_cache=False,
         ).last_hidden_state

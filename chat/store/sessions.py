@@ -1,6 +1,5 @@
 """The store of sessions: each method is one transaction."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from sqlite3 import Connection
@@ -12,14 +11,13 @@ from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
 from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn, examples_of
 from chat.search import Query
-from chat.store import branches, choices, drafts, ids, left_out, pictures, replies, search, turns
-from chat.store.columns import Column, now, summary_from, text_from, to_text
+from chat.store import branches, choices, drafts, ids, left_out, pictures, replies, search, titles, turns
+from chat.store.columns import Column, now, summary_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
 from chat.store.files import make_private, tighten
-from chat.store.queries import AS_LISTED, FIRST_EXCHANGE, NEWEST, SUMMARIES
+from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES
 from chat.store.schema import prepare
-from chat.store.titles import title_of
 
 
 def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = None) -> "SqliteStore":
@@ -132,7 +130,7 @@ class SqliteStore:
             if not is_own:
                 branch = turns.branch(connection, self._database.path, session_id)
                 reply = branch[1].turn.text if len(branch) > 1 else ""
-                title = title_of(branch[0].turn, reply) if branch else ""
+                title = titles.title_of(branch[0].turn, reply) if branch else ""
             turns.update_session(connection, session_id, title=to_text(title), title_is_own=is_own)
 
     def delete_session(self, session_id: str) -> None:
@@ -182,7 +180,7 @@ class SqliteStore:
         """Keep a finished reply with its stop reason and timings; from then on it cannot change."""
         with self._database.writing() as connection:
             replies.close_reply(connection, turn_id, reply)
-            self._retitle(connection, turn_id, reply.text)
+            titles.retitle(connection, self._database.path, turn_id, reply.text)
 
     def show_until(self, session_id: str, turn_id: int | None) -> None:
         """Make a turn the last one of the shown branch, or show none; what follows it stays in the session."""
@@ -260,15 +258,6 @@ class SqliteStore:
             pictures.insert(connection, image, data)
         return pictures.kept(image, self._database.path)
 
-    def _retitle(self, connection: sqlite3.Connection, turn_id: int, reply: str) -> None:
-        """Give a session the title that the reply to its first message makes, unless it has one of the user's own."""
-        row = connection.execute(FIRST_EXCHANGE, (turn_id,)).fetchone()
-        if row is None:
-            return
-        (message,) = turns.branch(connection, self._database.path, row["session_id"], row["parent_id"])
-        if text_from(row["title"]) == title_of(message.turn):
-            turns.update_session(connection, row["session_id"], title=to_text(title_of(message.turn, reply)))
-
     def _summaries(self, conditions: str, *values: Column) -> list[SessionSummary]:
         with self._database.reading() as connection:
             return [summary_from(row) for row in connection.execute(f"{SUMMARIES} {conditions}", values)]
@@ -295,7 +284,7 @@ class SqliteStore:
         turn_id = turns.append(connection, session_id, Role.USER, parent, shows=True)
         turns.insert_parts(connection, turn_id, turn.parts)
         if not turns.require_session(connection, session_id)["title"]:
-            turns.update_session(connection, session_id, title=to_text(title_of(turn)))
+            turns.update_session(connection, session_id, title=to_text(titles.title_of(turn)))
         return turn_id
 
     def _read_missing(self, images: Iterable[Image]) -> list[tuple[Image, bytes]]:

@@ -1,9 +1,14 @@
 """A title for a session to which the user gave none."""
 
+import sqlite3
+from pathlib import Path
 from typing import Final
 
 from chat.conversation import Turn
 from chat.requests import CAPTION_REQUEST, STORY_REQUEST
+from chat.store import turns
+from chat.store.columns import text_from, to_text
+from chat.store.queries import FIRST_EXCHANGE
 
 LONGEST: Final = 60
 REQUESTS: Final = (CAPTION_REQUEST, STORY_REQUEST)
@@ -19,6 +24,16 @@ def title_of(message: Turn, reply: str = "") -> str:
     if words in ("", *REQUESTS):
         words = _first_line(reply) or _picture_name(message) or words
     return shortened(words)
+
+
+def retitle(connection: sqlite3.Connection, path: Path, turn_id: int, reply: str) -> None:
+    """Give a session the title that the reply to its first message makes, unless it has one of the user's own."""
+    row = connection.execute(FIRST_EXCHANGE, (turn_id,)).fetchone()
+    if row is None:
+        return
+    (message,) = turns.branch(connection, path, row["session_id"], row["parent_id"])
+    if text_from(row["title"]) == title_of(message.turn):
+        turns.update_session(connection, row["session_id"], title=to_text(title_of(message.turn, reply)))
 
 
 def _first_line(text: str) -> str:

@@ -17,11 +17,11 @@ class Excerpt:
     turns: tuple[tuple[StoredTurn, int], ...]
     """Each with the number of its first picture; empty in a session without turns."""
     turn_id: int | None
-    """The turn with the words; None where they are in no turn that is shown."""
+    """The turn with the words; None where they are in none."""
     number: int
     """Which match it is, from 1; 0 where there is none."""
     count: int
-    """How many turns of the shown branch hold the words."""
+    """How many turns of its branch hold the words."""
 
 
 def excerpt_of(
@@ -40,6 +40,9 @@ def excerpt_of(
         StoreError: The session cannot be read, or is not there any more.
     """
     summary, turns = store.find_session(session_id), list(store.turns(session_id))
+    if turn_id is not None and all(stored.id != turn_id for stored in turns):
+        # It is on a branch that is not shown.
+        turns = list(store.turns(session_id, turn_id))
     matches = [place for place, stored in enumerate(turns) if words and holds(stored.turn.text, words)]
     ids = [turns[place].id for place in matches]
     match = (ids.index(turn_id) if turn_id in ids else 0) + step

@@ -107,6 +107,23 @@ def test_texts_are_scored_and_prompts_batched_as_in_this_process(
     assert apart.most_at_once(100, 1) > 1
 
 
+def test_what_the_model_sees_is_told_while_it_replies(
+    apart: ApartGenerator, shapes: TextGenerator, ask: Ask, scene_image: Callable[..., Image]
+) -> None:
+    stop, asked = threading.Event(), ask("What is in the picture?")
+    replying = apart.generate(asked, LONG, stop)
+    next(replying)
+    assert apart.describe(asked) == shapes.describe(asked)
+    assert apart.preprocess(scene_image(3)) == shapes.preprocess(scene_image(3))
+    stop.set()
+    assert list(replying)
+    ids = said(shapes, asked).token_ids
+    here, there = (model.weigh(asked, ids, threading.Event()) for model in (shapes, apart))
+    assert here is not None
+    assert there is not None
+    assert [token.token_id for token in there] == [token.token_id for token in here]
+
+
 def test_errors_are_of_the_same_kind_and_words(
     apart: ApartGenerator, shapes: TextGenerator, ask: Ask, scene_image: Callable[..., Image]
 ) -> None:

@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,8 +95,13 @@ def _whole_pass(generator: ModelGenerator, prompt: Prompt, label: str, picture: 
     engine = generator.engine
     start = len(engine.encoder.keys(prompt))
     keys = engine.encoder.keys(Prompt((*prompt.segments, Words(f" {label}"))))
-    inputs = engine.generate_inputs(keys, {picture.digest: picture})
-    inputs["perceiver_embeddings"] = inputs.pop("image_hidden_states")
+    shows = list(accumulate((bool(digest) for _, digest in keys), max))
+    inputs = {
+        "input_ids": torch.tensor([[token_id for token_id, _ in keys]]),
+        "image_attention_mask": torch.tensor(shows).long()[None, :, None],
+        # What is kept of it: the comparison is spared looking at the picture again.
+        "perceiver_embeddings": engine.features.of(picture)[0],
+    }
     likelihoods = engine.model(**inputs).logits[0, start - 1 : -1].log_softmax(-1)
     ids = torch.tensor([token_id for token_id, _ in keys[start:]])
     return float(likelihoods.gather(1, ids[:, None]).sum())

@@ -45,7 +45,7 @@ def reference(model: Any, ids: list[int], newest: list[int], latents: list[Tenso
     name = "perceiver_embeddings" if model.config.use_resampler else "image_encoder_embeddings"
     with torch.inference_mode():
         output = model(
-            input_ids=torch.tensor([ids]), image_attention_mask=mask[None].long(), **{name: torch.stack(pictures, 1)}
+            input_ids=torch.tensor([ids]), image_attention_mask=mask[None].long(), **{name: torch.cat(pictures)}
         )
     logits: Tensor = output.logits[0].float()
     return logits

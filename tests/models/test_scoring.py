@@ -33,7 +33,7 @@ def by_the_reference(generator: ModelGenerator, prompt: Prompt, text: str) -> Sc
     start = len(engine.encoder.keys(prompt))
     inputs = engine.generate_inputs(keys, {one.digest: one for one in whole.images})
     if "image_hidden_states" in inputs:
-        inputs["perceiver_embeddings"] = inputs.pop("image_hidden_states")
+        inputs["image_encoder_embeddings"] = inputs.pop("image_hidden_states")
     else:
         del inputs["input_ids"]
     with torch.inference_mode():

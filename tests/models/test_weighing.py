@@ -17,7 +17,6 @@ from chat.prompt import Prompt, serialize
 from chat.seen import WeighedToken
 from tests.benign import benign_conversation
 from tests.models.reference import IMAGES, engine_of, loaded, run, said
-from tests.models.tiny_idefics import SIDE
 
 ASKED = Conversation((user_turn(IMAGES[0], "What is in the picture?"),))
 
@@ -33,12 +32,10 @@ def by_the_reference(engine: Engine, prompt: Prompt, token_ids: tuple[int, ...])
     keys = [*engine.encoder.keys(prompt), *((token_id, "") for token_id in token_ids)]
     images = {one.digest: one for one in prompt.images}
     inputs = engine.generate_inputs(keys, images)
-    if inputs.pop("image_hidden_states", None) is None:
-        del inputs["input_ids"]
+    if "image_hidden_states" in inputs:
+        inputs["image_encoder_embeddings"] = inputs.pop("image_hidden_states")
     else:
-        shown = dict.fromkeys(digest for _, digest in keys if digest)
-        pixels = [engine._pixels(images[digest])[0] for digest in shown]  # type: ignore[attr-defined]  # IDEFICS has it
-        inputs["pixel_values"] = torch.stack(pixels or [torch.zeros(3, SIDE, SIDE)])[None]
+        del inputs["input_ids"]
     with torch.inference_mode():
         logits = engine.model(**inputs).logits[0]
     start = len(keys) - len(token_ids)

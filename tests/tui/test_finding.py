@@ -19,7 +19,7 @@ from chat.store import SqliteStore
 from chat.tui.screens.sessions import SessionsScreen
 from chat.tui.widgets import found_sessions, session_keys, session_list
 from chat.tui.widgets.session_keys import SessionOptions
-from chat.tui.widgets.session_preview import SessionPreview
+from chat.tui.widgets.session_preview import ExcerptTurn, SessionPreview
 from chat.tui.widgets.turn import SaidTurn
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, ready, send, until
 
@@ -68,6 +68,25 @@ async def test_what_was_said_is_found_and_opened_where_it_was_said(make_desk: Ma
         await pilot.press("down", "enter")
         await until(pilot, lambda: desk.app.screen is desk.screen and desk.screen.session.id == found)
         await until(pilot, lambda: in_view(desk, "A triangle."))
+
+
+async def test_a_match_on_a_branch_that_is_not_shown_is_previewed_and_opened_there(
+    make_desk: MakeDesk, store: SessionStore
+) -> None:
+    session_id = talk(store, ("A triangle?", "Yes."))
+    question = store.turns(session_id)[0]
+    store.add_version(question.id, user_turn("A circle?"))
+    assert [stored.turn.text for stored in store.turns(session_id)] == ["A circle?"]
+    desk = make_desk()
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, desk)
+        await rows(pilot, desk, 1)
+        await pilot.press(*"triangle")
+        await until(pilot, lambda: len(desk.app.screen.query(ExcerptTurn)) == 1)
+        await until(pilot, lambda: desk.shown().count("A «triangle»?") == 2)
+        await pilot.press("enter")
+        await until(pilot, lambda: desk.app.screen is desk.screen and in_view(desk, "A triangle?"))
+        assert store.turns(session_id)[0].turn.text == "A triangle?"
 
 
 async def test_what_was_found_for_fewer_letters_never_takes_the_place_of_what_is_typed(
@@ -271,16 +290,14 @@ async def test_words_are_found_in_the_pane_while_the_model_replies(make_desk: Ma
     async with desk.app.run_test(size=(200, 50)) as pilot:
         await ready(pilot, desk)
         await send(pilot, desk, "Count.")
-        model.let(1)
-        await until(pilot, lambda: "One " in desk.said()[-1])
+        await until(pilot, lambda: desk.screen.session.is_replying)
         pane = desk.screen.session_pane
         assert pane is not None
         await send(pilot, desk, "/search triangle")
         await until(pilot, lambda: "1 of 2 match" in desk.shown() and "A «triangle»" in desk.shown())
-        model.let(1)
-        await until(pilot, lambda: "One two " in desk.said()[-1])
+        assert desk.screen.session.is_replying
         model.free()
-        await until(pilot, lambda: desk.said()[-1] == "One two three.")
+        await until(pilot, lambda: desk.turns()[-1][1] == "One two three.")
         # What was looked for is still what is shown.
         await until(pilot, lambda: pane.query_one(SessionOptions).option_count == 1)
 

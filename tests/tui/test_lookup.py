@@ -80,7 +80,7 @@ async def test_help_finds_by_words_and_runs_what_is_clicked(make_desk: MakeDesk)
 
 async def test_a_question_mark_on_a_turn_shows_what_can_be_done_with_it(make_desk: MakeDesk) -> None:
     desk = make_desk()
-    async with desk.app.run_test(size=(80, 40)) as pilot:
+    async with desk.app.run_test(size=(80, 90)) as pilot:
         await ready(pilot, desk)
         await send(pilot, desk, "Hello")
         await until(pilot, lambda: len(desk.said()) == 2 and desk.state().endswith("ready"))

@@ -61,8 +61,8 @@ class ChatScreen(
     CopyingScreen,
     ReplayingScreen,
     ChangingScreen,
-    BranchingScreen,
     ReadingScreen,
+    BranchingScreen,
 ):
     """The conversation, and everything that is reached from it."""
 

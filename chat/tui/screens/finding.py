@@ -10,7 +10,7 @@ from textual.worker import get_current_worker
 from chat.errors import ChatError, StoreError
 from chat.session import SessionStore
 from chat.talk.open_session import NOTHING, OpenSession
-from chat.tui.screens.tasks import TaskScreen
+from chat.tui.screens.branching import BranchingScreen
 from chat.tui.widgets.session_messages import (
     SessionAct,
     SessionDeleted,
@@ -31,7 +31,7 @@ OpenStore = Callable[[], SessionStore]
 Change = Callable[[SessionStore], None]
 
 
-class FindingScreen(TaskScreen):
+class FindingScreen(BranchingScreen):
     """Searches on threads with stores of their own, so that typing never waits; what they find is for the list."""
 
     deleted: tuple[str, ...] = ()
@@ -137,26 +137,10 @@ class FindingScreen(TaskScreen):
         return ""
 
     async def open_at(self, session_id: str, turn_id: int | None) -> None:
-        """Show a session, with a turn in view."""
+        """Show a session at a turn, whichever branch that is in."""
         await self.change_session(session_id)
-        if turn_id is None or self._session is None or self.session.id != session_id:
-            return
-        if all(stored.id != turn_id for stored in self.session.turns):
-            self.say("What was found is on a branch that is not shown.", is_problem=False)
-            return
-        session, log = self._session, self.log_view
-        while not self._is_brought_into_view(turn_id) and log.query("EarlierTurns") and session is self._session:
-            await log.show_earlier()
-
-    def _is_brought_into_view(self, turn_id: int) -> bool:
-        """Bring a turn into view; tells whether it is there to be seen."""
-        log = self.log_view
-        for turn in log.said_turns:
-            if turn.stored is not None and turn.stored.id == turn_id:
-                # Once it has its place.
-                self.call_after_refresh(log.scroll_to_widget, turn, top=True, animate=False)
-                return True
-        return False
+        if turn_id is not None and self._session is not None and self.session.id == session_id:
+            await self.attempt(lambda: self.show_branch(turn_id))
 
     async def delete_session(self, session_id: str) -> str:
         """Take a session out of the list; if it is the open one, a new one is shown. Gives what went wrong, if so."""

@@ -47,7 +47,7 @@ class FollowingScreen(ModelScreen):
         self._started, self._first_token_at, self._read = time.monotonic(), 0.0, None
         # What the reply begins with is there before the model says anything.
         self._is_stale = bool(self.session.reply_text)
-        self._flush = self.set_interval(FLUSH_S, self._look)
+        self._flush = self.set_interval(FLUSH_S, self._look_at_reply)
 
     def typed(self) -> None:
         """Draw the reply behind the echo of a key: at any other time the next key would have to wait for it."""
@@ -72,7 +72,7 @@ class FollowingScreen(ModelScreen):
     def _is_typing(self) -> bool:
         return time.monotonic() - self._typed_at < TYPING_S
 
-    def _look(self) -> None:
+    def _look_at_reply(self) -> None:
         if self._take_chunks():
             self._save_apart()
         if not self._is_typing:
