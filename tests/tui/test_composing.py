@@ -126,7 +126,7 @@ async def test_pictures_there_is_no_room_for_are_counted(make_desk: MakeDesk, sc
         await until(pilot, lambda: len(desk.screen.query(Chip)) == 2)
         assert "+2 more" in desk.shown()
         desk.screen.composer.take()
-        await desk.screen.composer.attach(_pictures(scene_image, "a.png", "b.png", "c.png"))
+        await desk.screen.composer.attach(_pictures(scene_image, "photo-a.png", "photo-b.png", "photo-c.png"))
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: len(desk.screen.query(Chip)) == 2)
         await pilot.pause()

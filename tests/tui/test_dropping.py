@@ -125,11 +125,8 @@ async def test_the_prompt_is_shown_as_the_way_under_the_pointer_would_make_it(ma
         await until(pilot, lambda: isinstance(desk.app.screen, PromptScreen))
         shown = " ".join(desk.shown().split())
         assert "Drop the oldest exchange" in shown
-        assert ("<s>User: word word" in shown, "One." in shown, "Two.<end_of_utterance>" in shown) == (
-            True,
-            False,
-            True,
-        )
+        assert "<s>User: word word" in shown
+        assert ("One.<end_of_utterance>" in shown, "Two.<end_of_utterance>" in shown) == (False, True)
         assert shown.count("last<end_of_utterance>") == 2
         await pilot.press("escape", "end", "p")
         await until(pilot, lambda: isinstance(desk.app.screen, PromptScreen))

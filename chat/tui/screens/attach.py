@@ -128,7 +128,7 @@ def _keys() -> Content:
     keys = (("space", "choose"), ("enter", "add"), ("ctrl+v", "from clipboard"), ("esc", "back"))
     parts: list[tuple[str, str]] = []
     for key, words in keys:
-        parts += [(key, "bold"), (f" {words}   ", "$quiet")]
+        parts += [(key, "bold"), (f" {words}  ", "$quiet")]
     return Content.assemble(*parts)
 
 
