@@ -56,7 +56,7 @@ class Talk:
         self.store = store
         self.model = model
         self.output = output
-        self.settings = settings
+        self.settings = self.first_settings = settings
         self.samples = samples
         self._open_catalogue = catalogue
         self.refused: Call | None = None

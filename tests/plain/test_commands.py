@@ -18,7 +18,7 @@ from chat.talk.commands import COMMANDS
 from chat.transcript import load_transcript
 from tests.plain.conftest import FACTS, Talk, turns
 
-ELSEWHERE = {"copy", "view"}
+ELSEWHERE = {"copy", "editor", "theme", "view"}
 """Commands that only a full screen can do; they are answered with a line that says so."""
 
 
@@ -133,6 +133,15 @@ def test_an_exported_conversation_can_be_read_back(
     assert saved in done.out
     assert json.loads((tmp_path / "talk.json").read_text())["title"] == "What is it?"
     assert load_transcript(tmp_path / "talk.json").turns[0].turn.images == (scene_image(1),)
+
+
+def test_settings_are_changed_from_the_next_reply_on(talk: Talk, store: SqliteStore) -> None:
+    done = talk("Hello", "/params temperature=0.7 seed=3", "Again", "/params heat=2", "/params default", "Once more")
+    assert "From the next reply on: temperature 0.7 (was 0), seed 3 (was none)." in done.out
+    assert "line 4: " in done.err and "heat" in done.err
+    replies = [stored for stored in store.turns(store.sessions()[0].id) if stored.generation]
+    used = [stored.generation.settings for stored in replies if stored.generation]
+    assert [(settings.temperature, settings.seed) for settings in used] == [(0.0, None), (0.7, 3), (0.0, None)]
 
 
 def test_the_system_text_is_set_shown_and_taken_away(talk: Talk, store: SqliteStore) -> None:

@@ -9,6 +9,7 @@ from chat.plain.unsent import Unsent
 from chat.plain.words import help_lines
 from chat.records import Draft
 from chat.talk.commands import Call
+from chat.talk.params import changed, difference_in_words, settings_in_words
 
 _STEPS: Final = (
     "Type a message and press enter. A line that ends with a backslash goes on in the next; a space in front of a "
@@ -34,6 +35,16 @@ class GeneralCommands(CommandGroup):
     def command_quit(self, _: Call) -> None:
         """Leave."""
         self.talk.is_over = True
+
+    def command_params(self, call: Call) -> None:
+        """Tell how replies are generated, or change it from the next one on."""
+        talk = self.talk
+        if not call.argument:
+            self.say(settings_in_words(talk.settings))
+            return
+        before, talk.settings = talk.settings, changed(talk.settings, talk.first_settings, call.argument)
+        difference = difference_in_words(before, talk.settings)
+        self.say(f"From the next reply on: {difference}." if difference else settings_in_words(talk.settings))
 
     def command_send(self, _: Call) -> None:
         """Send what was kept; or the attached pictures, as they are."""

@@ -140,7 +140,10 @@ class Welcome(Vertical):
         return Content.styled(f"sample {self._shown + 1} of {len(self._samples)}", "$quiet")
 
     def _ways_on(self) -> Content:
-        rows = [("Your picture", Content.assemble(("ctrl+o", "bold"), " choose · drop it here · or type its path"))]
+        ways = Content.assemble(
+            ("ctrl+o", "bold"), " choose · ", ("ctrl+v", "bold"), " paste · or drop it, or its path"
+        )
+        rows = [("Your picture", ways)]
         if self._is_demonstration:
             rows.append(("A full model", Content.assemble(("ctrl+l", "bold"), " see sizes and what fits this machine")))
         return Content("\n").join(Content.assemble((f"{name:<14}", "$quiet"), way) for name, way in rows)
