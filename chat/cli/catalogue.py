@@ -10,7 +10,7 @@ from chat.checkpoints import BUNDLED, request
 from chat.cli.compose import apart_loader
 from chat.errors import ChatError
 from chat.generation import CheckpointFacts, Loader
-from chat.talk.offers import AUTO, QUANTIZED, Offer, Place, Way
+from chat.talk.offers import AUTO, QUANTIZED, Offer, Place, Way, guess
 from chat.talk.wording import size_in_words
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ class MachineCatalogue:
         # What is free may be another amount by now.
         self.__dict__.pop("_devices", None)
         here = list(dict.fromkeys([BUNDLED, *([loaded.name] if loaded else []), *cached_names()]))
-        known = [
-            Offer(name, Place.REMOTE, int(size * 1e9), is_about=True) for name, size in WELL_KNOWN if name not in here
-        ]
+        known = [self._well_known(name, int(size * 1e9)) for name, size in WELL_KNOWN if name not in here]
         return [*(self._examined_or_problem(name, loaded) for name in here), *known]
 
     def examine(self, name: str, loaded: CheckpointFacts | None, *, asks_hub: bool) -> Offer:
@@ -90,6 +88,12 @@ class MachineCatalogue:
         found = devices_apart()
         named = [device for device in found if device.name in (wanted, f"{wanted}:0", "cpu")]
         return found if wanted == AUTO else named
+
+    def _well_known(self, name: str, size: int) -> Offer:
+        """A checkpoint of the hub of which no more than its size is known, if that."""
+        best = max(self._devices, key=lambda device: (device.name != "cpu", device.free))
+        likely = guess(size, best.free, is_accelerated=best.name != "cpu") if size else None
+        return Offer(name, Place.REMOTE, size, is_about=True, guess=likely)
 
     def _examined_or_problem(self, name: str, loaded: CheckpointFacts | None) -> Offer:
         try:

@@ -96,6 +96,45 @@ class Way:
         return f"{self.precision}: {counted}; Python and torch come on top"
 
 
+_SHARES: Final = {"bf16": 1.1, "8bit": 0.65, "4bit": 0.4}
+"""Memory that a checkpoint takes for each byte of its files, which have two bytes a weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a checkpoint is likely to take, of which no more than the size is known."""
+
+    precision: str
+    """The best that is likely to fit, or the one that takes least."""
+    memory: int
+    """Bytes."""
+    fit: Fit
+    short: int
+    """Bytes that are likely to be missing."""
+
+    @property
+    def fit_in_words(self) -> str:
+        """Whether it is likely to fit."""
+        if self.fit is Fit.NO:
+            return f"~{size_in_words(self.short)} short"
+        return "likely" if self.fit is Fit.YES else "likely, slow"
+
+
+def guess(size: int, free: int, *, is_accelerated: bool) -> Guess:
+    """What a checkpoint takes whose files have so many bytes.
+
+    Args:
+        size: Of its files.
+        free: Bytes of memory that are free where it would compute.
+        is_accelerated: Whether that is no processor, on which fewer bits make it slower.
+    """
+    needs = {precision: int(size * share) for precision, share in _SHARES.items()}
+    precision = next((one for one, need in needs.items() if need <= free), QUANTIZED[-1])
+    short = max(0, needs[precision] - free)
+    is_slow = precision in QUANTIZED and not is_accelerated
+    return Guess(precision, needs[precision], Fit.NO if short else Fit.WITH_LIMITS if is_slow else Fit.YES, short)
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A checkpoint that can be chosen."""
@@ -112,6 +151,8 @@ class Offer:
     """The precision to begin with, where one fits."""
     problem: str = ""
     """Why it cannot be loaded."""
+    guess: Guess | None = None
+    """What it is likely to take, where its files are not here to be asked."""
 
     @property
     def is_demonstration(self) -> bool:

@@ -57,6 +57,9 @@ def test_what_is_here_comes_first_and_the_well_known_after_it(catalogue: Machine
     assert [offer.name for offer in offers[2:]] == [name for name, _ in WELL_KNOWN]
     assert all(not offer.ways and offer.place is Place.REMOTE for offer in offers[2:])
     assert offers[1].size == offers[0].size > 10**7
+    # What is told of the largest is more than any machine that runs this test has; the smallest fits everywhere.
+    assert offers[2].guess is not None and offers[2].guess.fit is Fit.YES
+    assert offers[-1].guess is not None and offers[-1].guess.precision == "4bit"
 
 
 def test_nothing_is_asked_of_the_hub_unless_told(

@@ -78,6 +78,9 @@ def _parts(offer: Offer, way: Way | None, *, is_loaded: bool) -> Iterator[str]:
     elif way is not None:
         yield f"{size_in_words(way.memory)} of memory as {way.precision}"
         yield f"fits: {way.fit_in_words}" if way.device else f"does not fit: {way.fit_in_words}"
+    elif offer.guess is not None:
+        yield f"about {size_in_words(offer.guess.memory)} of memory as {offer.guess.precision}"
+        yield f"fits: {offer.guess.fit_in_words}"
     else:
         yield "memory not known yet"
     yield "loaded" if is_loaded else str(offer.place)

@@ -215,13 +215,15 @@ class CheckpointsScreen(ModalScreen[Chosen | None]):
     def _cells(self, offer: Offer, name_cells: int) -> list[Content]:
         way = offer.way(self._precision)
         is_loaded = self._loaded is not None and self._loaded.name == offer.name
-        sign, style = _SIGNS[Fit.NO if offer.problem else way.fit if way else Fit.UNKNOWN]
-        fits = "cannot load" if offer.problem else way.fit_in_words if way else "not known"
+        known = way or offer.guess
+        sign, style = _SIGNS[Fit.NO if offer.problem else known.fit if known else Fit.UNKNOWN]
+        fits = "cannot load" if offer.problem else known.fit_in_words if known else "not known"
+        memory = f"{'' if way else '~'}{size_in_words(known.memory)}" if known else ""
         name = elided(printable(short_name(offer.name), multiline=False), name_cells)
         return [
             Content.assemble((f"{GLYPHS.here} " if is_loaded else "  ", "$accent"), name),
             Content(offer.size_in_words.rjust(_SIZE)),
-            Content(f"{size_in_words(way.memory).rjust(8)} {way.precision}" if way else ""),
+            Content(f"{memory.rjust(8)} {known.precision}" if known else ""),
             Content.assemble((sign, style), f" {fits}"),
             Content.styled("loaded" if is_loaded else str(offer.place), "$quiet"),
         ]
