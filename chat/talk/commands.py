@@ -33,7 +33,7 @@ COMMANDS: Final = (
     Command("export", "save the conversation with its pictures", "FILE"),
     Command("system", "show or set the text before the first turn", "TEXT"),
     Command("params", "see or change how replies are generated", "NAME=VALUE"),
-    Command("drop", "hide the oldest messages or a picture from the model", "COUNT | [N]"),
+    Command("drop", "hide the oldest, or a picture, from the model", "COUNT | [N]"),
     Command("copy", "copy the last reply, or its code", "code"),
     Command("details", "when, how and why of the last reply"),
     Command("times", "say of each turn when it was said"),
