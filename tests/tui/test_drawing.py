@@ -1,21 +1,14 @@
 """A reply is drawn so that keys need not wait for it."""
 
 import asyncio
-import gc
-import threading
 import time
 from collections.abc import Callable
 
 from textual.content import Content
-from textual.message import Message
 from textual.screen import Screen
 
-from chat.errors import CheckpointError
-from chat.scripted import ScriptedGenerator
-from chat.tui.messages import LoadEnded, LoadFailed
-from chat.tui.model_thread import ModelThread
 from chat.tui.widgets.growing_text import GrowingText
-from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until
+from tests.tui.doubles import Desk, HeldGenerator, ready, send, until
 
 MakeDesk = Callable[..., Desk]
 
@@ -72,47 +65,6 @@ async def test_a_reply_goes_on_while_somebody_types_without_a_pause(make_desk: M
             assert word in desk.said()[-1]
         model.free()
         await until(pilot, lambda: desk.state().endswith("ready"))
-
-
-def test_what_is_loaded_is_not_looked_over_for_garbage_later() -> None:
-    heard: list[Message] = []
-    thread = ModelThread(heard.append)
-    states: list[bool] = []
-
-    def load(*_: object) -> ScriptedGenerator:
-        states.append(gc.isenabled())
-        return ScriptedGenerator([], facts=FACTS)
-
-    gc.unfreeze()
-    try:
-        thread.load(load)
-        _wait(lambda: heard and isinstance(heard[-1], LoadEnded) and gc.isenabled())
-        assert states == [False]
-        assert gc.get_freeze_count() > 1000
-    finally:
-        thread.close()
-        gc.unfreeze()
-
-
-def test_what_failed_to_load_is_garbage() -> None:
-    heard: list[Message] = []
-    thread = ModelThread(heard.append)
-
-    def load(progress: object, stop: threading.Event) -> ScriptedGenerator:
-        raise CheckpointError("a file is missing")
-
-    gc.unfreeze()
-    thread.load(load)
-    _wait(lambda: heard and isinstance(heard[-1], LoadFailed) and gc.isenabled())
-    assert gc.get_freeze_count() == 0
-    thread.close()
-
-
-def _wait(is_so: Callable[[], object]) -> None:
-    end = time.monotonic() + 5
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 async def test_words_that_come_before_their_place_wait_for_it(make_desk: MakeDesk) -> None:
