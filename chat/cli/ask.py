@@ -32,7 +32,7 @@ from chat.images import open_image
 from chat.prompt import serialize
 from chat.safe_text import json_line
 from chat.session import RunningReply, SessionStore, conversation_of
-from chat.talk.shown import left_out_count, shown_turns
+from chat.talk.shown import left_out_count, left_out_pictures, shown_turns
 from chat.talk.wording import left_out_in_words
 
 
@@ -152,7 +152,8 @@ class _Exchange:
             system = self.store.find_session(self.session_id).system
             turns = self.store.turns(self.session_id, self.message_id)
             left_out = self.store.left_out(self.session_id)
-            if words := left_out_in_words(left_out_count(turns, left_out), len(left_out.pictures)):
+            pictures = left_out_pictures(turns, left_out)
+            if words := left_out_in_words(left_out_count(turns, left_out), pictures):
                 notice(f"the model does not see {words}, as was decided before; the session keeps all")
             conversation = conversation_of(shown_turns(turns, left_out), system=system, facts=generator.facts)
             self._running = running = RunningReply(self.store, self.message_id, generator.facts, self.settings)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from chat.cli.options import checkpoint_options, checkpoint_request, json_option
+from chat.cli.options import checkpoint_options, checkpoint_request, is_of_config, json_option
 from chat.errors import UsageError
 from chat.safe_text import json_line, printable
 
@@ -98,8 +98,13 @@ def _request(random_size: str | None, options: dict[str, Any]) -> Iterator[Any]:
     check_size(random_size, parameters)
     with TemporaryDirectory(prefix="idefics-chat-") as folder:
         write_random_checkpoint(Path(folder), parameters)
+        asked = checkpoint_request(options)
         yield replace(
-            checkpoint_request(options), name=f"random {random_size}", folder=Path(folder), is_demonstration=False
+            asked,
+            name=f"random {random_size}",
+            folder=Path(folder),
+            is_demonstration=False,
+            revision=None if is_of_config("revision") else asked.revision,
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from chat.checkpoints import BUNDLED, request
 
@@ -96,5 +97,17 @@ def settings(values: dict[str, Any]) -> Any:
 
 
 def checkpoint_request(values: dict[str, Any]) -> Any:
-    """The `CheckpointRequest` among a command's option values."""
-    return request(values["checkpoint"], **{option: values[option] for option in _REQUEST})
+    """The `CheckpointRequest` among a command's option values.
+
+    A revision that the config sets is that of the config's checkpoint, and means nothing for another one.
+    """
+    asked = {option: values[option] for option in _REQUEST}
+    if is_of_config("revision") and not is_of_config("checkpoint"):
+        asked["revision"] = None
+    return request(values["checkpoint"], **asked)
+
+
+def is_of_config(option: str) -> bool:
+    """Whether the running command has an option's value from the config."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(option) is ParameterSource.DEFAULT_MAP

@@ -13,13 +13,10 @@ import click
 from chat.cli.compose import check_request, open_session_store
 from chat.cli.options import checkpoint_options, checkpoint_request, db_option, json_option
 from chat.cli.running import running, terminal_columns
-from chat.conversation import Conversation, Image
-from chat.generation import TextGenerator
-from chat.prompt import serialize
 from chat.safe_text import json_line, printable, short_line
 from chat.session import conversation_of
-from chat.talk.said import numbers_of
-from chat.talk.wording import label_of
+from chat.talk.shown import left_out_count, shown_turns
+from chat.talk.sights import seen_talk, sight_sentences
 
 if TYPE_CHECKING:
     from chat.seen import SeenPrompt, SeenSegment
@@ -55,24 +52,16 @@ def prompt(session: str, db: Path | None, as_json: bool, **options: Any) -> None
     check_request(request)
     with contextlib.closing(open_session_store(db, must_exist=True)) as store:
         found = store.find_session(session)
-        turns = store.turns(found.id)
+        turns, left_out = store.turns(found.id), store.left_out(found.id)
         with running(request, threading.Event()) as generator:
-            conversation = conversation_of(turns, system=found.system, facts=generator.facts)
+            shown = shown_turns(turns, left_out)
+            conversation = conversation_of(shown, system=found.system, facts=generator.facts)
             known = [image for stored in turns for image in stored.turn.images]
-            talk = _talk(conversation, known, generator)
+            talk = seen_talk(generator, conversation, known, turns_before=2 * left_out_count(turns, left_out))
         if as_json:
             click.echo(json_line({"session": found.id, "checkpoint": generator.facts.name, **_document(talk)}))
         else:
             _show(found.title or found.id, talk, generator.facts.name)
-
-
-def _talk(conversation: Conversation, known: list[Image], generator: TextGenerator) -> "SeenTalk":
-    from chat.talk.sights import SeenTalk
-
-    whole = serialize(conversation, generator.dialect, open_reply=len(conversation.turns) % 2 == 1)
-    numbers = numbers_of(whole.images, known)
-    facts = generator.facts
-    return SeenTalk(generator.describe(whole), whole.images, numbers, label_of(facts.name), facts.context_length)
 
 
 def _document(talk: "SeenTalk") -> dict[str, Any]:
@@ -118,7 +107,6 @@ def _attended(talk: "SeenTalk", segment: "SeenSegment") -> list[int]:
 
 
 def _show(title: str, talk: "SeenTalk", checkpoint: str) -> None:
-    from chat.talk.sights import sight_sentences
     from chat.tui.prompt_lines import Look, Manner, prompt_lines
     from chat.tui.seen_talk import count_lines
 

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from chat.context import Overflow, overflow
-from chat.conversation import Conversation, Image
+from chat.conversation import Conversation, Image, Role
 from chat.errors import ChatError, ContextFullError, StoreError, UsageError
 from chat.generation import CheckpointFacts, GenerationSettings, TextGenerator
 from chat.plain.model import Model
@@ -15,8 +15,9 @@ from chat.plain.unsent import Unsent
 from chat.plain.words import picture_in_words, quoted, said_in_words
 from chat.records import Draft
 from chat.session import SessionStore
-from chat.talk.branches import LIVELY, AskedAgain, AskedBranch, AskedReply, settings_of, would_repeat
+from chat.talk.branches import LIVELY, AskedAgain, AskedBranch, AskedEdit, AskedReply, settings_of, would_repeat
 from chat.talk.commands import Call
+from chat.talk.marks import renumbered
 from chat.talk.offers import Catalogue
 from chat.talk.open_session import OpenSession, joined
 from chat.talk.said import prompt_of, words_of
@@ -211,7 +212,8 @@ class Talk:
         draft = self.session.take_back(0)
         # A further reply that was not given is nothing that was written.
         if draft is not None and not isinstance(draft, AskedReply):
-            self.unsent = self.unsent.and_then(Draft(draft.text, draft.images), number)
+            as_typed = edit_as_typed(draft, number) if isinstance(draft, AskedEdit) else None
+            self.unsent = self.unsent.and_then(as_typed or Draft(draft.text, draft.images), number)
         self.keep()
 
     def count(self, conversation: Conversation) -> int:
@@ -238,6 +240,18 @@ class Talk:
         if found is not None:
             raise ContextFullError(_choices(found), found)
         return tokens
+
+
+def edit_as_typed(edit: AskedEdit, number: int) -> Draft:
+    """The command that asks for an edit, for a message that would be a further one without it; it has no pictures.
+
+    Args:
+        edit: What was asked for.
+        number: Of its first picture, in the marks of its text.
+    """
+    images = sum(len(stored.turn.images) for stored in edit.path)
+    message = 1 + sum(stored.turn.role is Role.USER for stored in edit.path)
+    return Draft(f"/edit {message} {renumbered(edit, number, images + 1).text}")
 
 
 def _measured(

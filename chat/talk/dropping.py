@@ -4,6 +4,7 @@ import re
 
 from chat.errors import UsageError
 from chat.talk.said import SaidSession
+from chat.talk.shown import left_out_pictures
 from chat.talk.wording import left_out_in_words
 
 
@@ -36,7 +37,8 @@ def _drop_picture(session: SaidSession, number: int) -> None:
 
 def dropped_in_words(session: SaidSession) -> str:
     """What the model does not see."""
-    words = left_out_in_words(session.left_out, len(session.not_shown.pictures))
+    pictures = left_out_pictures(session.turns, session.not_shown)
+    words = left_out_in_words(session.left_out, pictures)
     if not words:
         return "The model sees everything that was said."
     return f"The model does not see {words}; the session keeps all. /drop 0 shows the model everything again."

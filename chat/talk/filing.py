@@ -10,5 +10,7 @@ OVERWRITE: Final = " --overwrite"
 
 def export_file(argument: str, session_id: str) -> tuple[Path, bool]:
     """The file, and whether it may be replaced; without a name the session's id gives one, in this folder."""
-    name = argument.removesuffix(OVERWRITE).strip() or f"idefics-chat-{session_id}.json"
-    return Path(os.path.expanduser(name)).absolute(), argument.endswith(OVERWRITE)
+    # Also where nothing stands before it.
+    typed = f" {argument.strip()}"
+    name = typed.removesuffix(OVERWRITE).strip() or f"idefics-chat-{session_id}.json"
+    return Path(os.path.expanduser(name)).absolute(), typed.endswith(OVERWRITE)

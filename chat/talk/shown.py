@@ -86,3 +86,8 @@ def left_out_count(turns: Sequence[StoredTurn], left_out: LeftOut) -> int:
     if not left_out.messages:
         return 0
     return sum(one.message.id in left_out.messages and one.counts for one in exchanges(turns))
+
+
+def left_out_pictures(turns: Iterable[StoredTurn], left_out: LeftOut) -> int:
+    """How many pictures of these turns are left out alone: a model is shown the words beside them."""
+    return sum(len(left_out.places(stored.id)) for stored in turns if stored.id not in left_out.messages)

@@ -43,6 +43,14 @@ def test_generation_follows_the_config(run: Run, config: Path, picture: Path) ->
     assert json.loads(done.stdout)["usage"]["new_tokens"] == 3
 
 
+def test_a_revision_of_the_config_is_for_its_checkpoint_alone(run: Run, config: Path, picture: Path) -> None:
+    config.write_text('checkpoint = "nobody/nothing"\nrevision = "abc"\n')
+    done = run("ask", "What is in the picture?", "-i", picture, "--json", "--checkpoint", "shapes")
+    assert (done.returncode, json.loads(done.stdout)["checkpoint"]) == (0, "shapes")
+    done = run("ask", "Hello", "--checkpoint", "shapes", "--revision", "abc")
+    assert (done.returncode, "--revision is for checkpoints of the hub" in told(done)) == (2, True)
+
+
 def test_a_broken_config_is_one_line_and_the_command_runs(run: Run, config: Path, tmp_path: Path) -> None:
     config.write_text('checkpoint = 5\nthemee = "x"\n')
     done = run("doctor", "--json")

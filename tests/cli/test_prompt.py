@@ -9,6 +9,7 @@ import pytest
 from chat.conversation import Image, assistant_turn, user_turn
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.prompt import serialize
+from chat.records import LeftOut
 from chat.session import conversation_of
 from chat.store import open_store
 from tests.cli.program import Run, told
@@ -60,6 +61,19 @@ def test_a_person_reads_lines_without_colours_where_there_is_no_terminal(run: Ru
     assert "  <image> [2]\n" in done.stdout
     assert "from [1] to [2], text looks at [1] only\nafter [2], text looks at picture [2] only\n" in done.stdout
     assert "tokens of context, " in done.stdout
+
+
+def test_what_is_left_out_in_the_session_is_not_in_the_prompt(
+    run: Run, talk: str, tmp_path: Path, shapes: TextGenerator
+) -> None:
+    with open_store(tmp_path / "sessions.db") as store:
+        turns = store.turns(talk)
+        store.leave_out(talk, LeftOut(frozenset({turns[0].id})))
+    document = json.loads(run("prompt", talk, "--json").stdout)
+    shown = conversation_of(turns[2:], system="Be brief.", facts=shapes.facts)
+    assert document["text"] == serialize(shown, shapes.dialect).text
+    assert [image["number"] for image in document["images"]] == [2]
+    assert "\n3 " in "\n".join(line.lstrip() for line in run("prompt", talk).stdout.splitlines())
 
 
 def test_a_session_that_is_not_there_is_named(run: Run, talk: str) -> None:

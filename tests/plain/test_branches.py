@@ -1,6 +1,9 @@
 """Branches line by line."""
 
-from chat.generation import GenerationSettings, StopReason
+from collections.abc import Callable
+
+from chat.conversation import Image, Text
+from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.scripted import ScriptedGenerator
 from chat.store import SqliteStore
 from tests.plain.conftest import FACTS, Talk, turns
@@ -44,6 +47,19 @@ def test_a_cut_reply_is_gone_on_with(talk: Talk, store: SqliteStore) -> None:
     assert generation is not None
     assert (generation.stop_reason, len(generation.token_ids)) == (StopReason.MAX_NEW_TOKENS, 4)
     assert "/continue takes a number" in done.err
+
+
+def test_an_edit_that_does_not_fit_is_still_an_edit_when_it_is_sent(
+    talk: Talk, store: SqliteStore, scene_image: Callable[..., Image]
+) -> None:
+    generator = ScriptedGenerator(["yes " * 20, "No.", "Fits."], facts=CheckpointFacts("shapes", context_length=60))
+    lines = ("word " * 5, "/sample", "Two?", f"/edit Of [1] {'word ' * 30}", "/drop 1", "/send")
+    done = talk(*lines, generator=generator, samples=lambda: [scene_image(1)])
+    assert "Not sent, it does not fit" in done.err
+    assert done.out.endswith("shapes: Fits.\n")
+    _, _, edited, reply = (stored.turn for stored in store.turns(store.sessions()[0].id))
+    assert edited.parts == (Text("Of "), scene_image(1), Text(f" {'word ' * 30}".rstrip()))
+    assert reply.text == "Fits."
 
 
 def test_an_edit_keeps_the_pictures_in_the_places_that_the_words_name(talk: Talk, store: SqliteStore) -> None:

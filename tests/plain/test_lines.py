@@ -152,6 +152,24 @@ def test_a_draft_from_before_stays_until_it_is_dropped(talk: Talk, store: Sqlite
     assert store.draft(None) == Draft()
 
 
+@pytest.mark.parametrize("text", ["./gone.png what is it?", "/regenerate 9", "/nothing like that"])
+def test_a_draft_that_cannot_be_sent_as_it_is_stays(
+    talk: Talk, store: SqliteStore, scene_image: Callable[..., Image], text: str
+) -> None:
+    store.save_draft(None, Draft(text, (scene_image(1),)))
+    done = talk("/send")
+    assert done.code != 0
+    assert turns(store) == []
+    assert store.draft(None) == Draft(text, (scene_image(1),))
+
+
+def test_a_draft_that_the_model_failed_on_was_sent_all_the_same(talk: Talk, store: SqliteStore) -> None:
+    store.save_draft(None, Draft("What is it?"))
+    assert talk("/send", replies=[GenerationError("out of memory")]).code == 4
+    assert [text for role, text in turns(store) if role == Role.USER] == ["What is it?"]
+    assert store.draft(None) == store.draft(store.sessions()[0].id) == Draft()
+
+
 def test_pictures_that_were_not_sent_are_kept(
     talk: Talk, store: SqliteStore, scene_image: Callable[..., Image]
 ) -> None:

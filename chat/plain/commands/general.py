@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chat.errors import UsageError
+from chat.errors import ChatError, UsageError
 from chat.plain.attaching import take_message
 from chat.plain.commands.group import CommandGroup
 from chat.plain.unsent import Unsent
@@ -51,13 +51,23 @@ class GeneralCommands(CommandGroup):
         talk = self.talk
         draft = talk.unsent.numbered_from(talk.next_number)
         if draft:
-            talk.unsent = Unsent()
-            talk.images = (*draft.images, *talk.images)
-            take_message(talk, draft.text)
+            self._send_kept(draft)
         elif talk.images:
             talk.send(Draft("", talk.take_images()))
         else:
             raise UsageError("There is nothing that was not sent.")
+
+    def _send_kept(self, draft: Draft) -> None:
+        talk = self.talk
+        unsent, images, turns = talk.unsent, talk.images, list(talk.session.turns)
+        talk.unsent, talk.images = Unsent(), (*draft.images, *images)
+        try:
+            take_message(talk, draft.text)
+        except ChatError:
+            if not talk.unsent.draft and talk.session.turns == turns:
+                # It did not come so far as to be kept by whoever sends it.
+                talk.unsent, talk.images = unsent, images
+            raise
 
     def command_forget(self, _: Call) -> None:
         """Drop what was kept, and the attached pictures."""
