@@ -186,6 +186,23 @@ async def test_copied_files_are_attached(
         await until(pilot, lambda: _names(desk) == ["1.png", "2.png"])
 
 
+async def test_copied_files_go_to_no_other_conversation(
+    make_desk: MakeDesk, clipboard: FakeClipboard, tmp_path: Path, scene_image: MakeImage
+) -> None:
+    path = saved(scene_image(1), tmp_path, "one.png")
+    clipboard.hold("text/uri-list", path.as_uri().encode(), is_open=False)
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "What is this?")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+        await pilot.press("ctrl+v", "ctrl+n")
+        await until(pilot, lambda: desk.screen.session.is_empty)
+        clipboard.let()
+        await until(pilot, lambda: "another conversation is open" in desk.notice())
+        assert not _names(desk)
+
+
 async def test_over_ssh_it_is_said_what_is_possible(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)

@@ -108,7 +108,7 @@ class AttachingScreen(ChoosingScreen):
             self.say(f"{name} was not attached: another conversation is open now.")
 
     async def _attach_opened(self, message: PicturesOpened) -> None:
-        composer, opening = self.composer, message.opening
+        composer, opening, session = self.composer, message.opening, self._session
         held, self._held_text = self._held_text, None
         is_as_held = held == composer.draft.text
         if opening.origin is Origin.PASTED and not message.images:
@@ -123,6 +123,9 @@ class AttachingScreen(ChoosingScreen):
         if opening.url and message.images:
             composer.put_in_place(opening.url, message.images[0])
         await composer.show_unread(message.unread)
+        if session is not self._session:
+            # What is written there is another message, and nobody has asked to send it.
+            return
         composer.focus_text()
         if message.problems:
             self.say(self._problem_in_words(message))

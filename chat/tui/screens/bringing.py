@@ -158,8 +158,8 @@ class BringingScreen(TaskScreen):
         opening, found = message.opening, message.found
         if opening not in self._openings:
             return
-        if found.image is not None:
-            await self._take_opened(PicturesOpened(opening, (found.image,), ()))
+        if found.image is not None or not self._is_shown(opening.session):
+            await self._take_opened(PicturesOpened(opening, (found.image,) if found.image else (), ()))
             return
         if found.paths:
             self._openings.remove(opening)

@@ -61,8 +61,11 @@ class BrowsingScreen(AttachingScreen):
         self._session = session
         # Before anything that takes time: from now on what the composer holds is this session's.
         await self.composer.show_draft(draft, session.next_number)
-        self.query_one(TitleBar).show_title(session.title)
-        await self.log_view.show_entries(session.entries(), session.system, session.not_shown)
+        if session is self._session:
+            self.query_one(TitleBar).show_title(session.title)
+            await self.log_view.show_entries(session.entries(), session.system, session.not_shown)
+        if session is not self._session:
+            return
         self.say_nothing()
         await self.turns_changed()
         self.show_status()
@@ -154,4 +157,6 @@ class BrowsingScreen(AttachingScreen):
 
             self.session_pane = SessionList(is_pane=True)
             await self.query_one("#panes").mount(self.session_pane, before=0)
-        self.session_pane.show(self.session.id)
+        # Meanwhile the window may have become too narrow for it.
+        if self.session_pane is not None:
+            self.session_pane.show(self.session.id)

@@ -55,13 +55,16 @@ class ChoosingScreen(TalkScreen):
     async def _take_scores(self, message: ChoiceEnded) -> None:
         if message.run != self._run or self.session.choosing is None:
             return
+        session = self.session
         if message.scores is None:
             await self._give_up()
-            await self.take_back(0, to_edit=True)
-            self.say("Stopped; the labels are in the message again.", is_problem=False)
+            if session is self._session:
+                await self.take_back(0, to_edit=True)
+            if session is self._session:
+                self.say("Stopped; the labels are in the message again.", is_problem=False)
             return
         self._stop_steps()
-        session, choice = self.session, self.session.finish_choice(message.scores)
+        choice = session.finish_choice(message.scores)
         self.keep_draft()
         await self.log_view.finish_choice(choice)
         if session is not self._session:
@@ -75,8 +78,10 @@ class ChoosingScreen(TalkScreen):
     @on(ChoiceFailed)
     async def _show_choice_failure(self, message: ChoiceFailed) -> None:
         if message.run == self._run and self.session.choosing is not None:
+            session = self.session
             await self._give_up()
-            await self.refuse(f"Not chosen: {message.error}")
+            if session is self._session:
+                await self.refuse(f"Not chosen: {message.error}")
 
     async def _give_up(self) -> None:
         """Put the labels that are being ranked back among what waits, before everything else."""

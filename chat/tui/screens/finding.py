@@ -169,9 +169,10 @@ class FindingScreen(BranchingScreen):
         """Bring back the session that was deleted last. Gives what went wrong, if so."""
         if not self.deleted:
             return "Nothing was deleted since the program began; idefics-chat sessions restore knows older ones."
-        problem = await self._change("Not brought back", lambda store: store.restore_session(self.deleted[-1]))
+        session_id = self.deleted[-1]
+        problem = await self._change("Not brought back", lambda store: store.restore_session(session_id))
         if not problem:
-            self.deleted = self.deleted[:-1]
+            self.deleted = tuple(one for one in self.deleted if one != session_id)
         return problem
 
     async def pin_session(self, session_id: str, is_pinned: bool) -> str:

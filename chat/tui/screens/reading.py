@@ -44,10 +44,13 @@ class ReadingScreen(TaskScreen):
         """Go to the turn below; below the last one is the message."""
         if turn is self.log_view.said_turns[-1]:
             await self.log_view.show_later()
+        # Meanwhile another session may be shown.
         turns = self.log_view.said_turns
+        if turn not in turns:
+            return
         if turn is turns[-1]:
             self.composer.focus_text()
-        elif turn in turns:
+        else:
             self._go_to(turns[turns.index(turn) + 1])
 
     async def turn_first(self, _: "SaidTurn") -> None:

@@ -19,7 +19,6 @@ from chat.talk.shown import shown_turns
 from chat.tui.screens.tasks import TaskScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.status_row import Meter
-from chat.tui.widgets.turn import SaidTurn
 
 # Imported when the pane is opened: the first frame does without.
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from chat.talk.sights import SeenTalk
     from chat.tui.prompt_lines import Line, Manner
     from chat.tui.widgets.model_view import ModelView
+    from chat.tui.widgets.turn import SaidTurn
 
 LOOK_DELAY_S: Final = 0.1
 """Seconds of quiet before the pane follows what is written."""
@@ -261,6 +261,6 @@ class SeeingScreen(TaskScreen):
 
     # Turns
 
-    async def turn_prompt(self, turn: SaidTurn) -> None:
+    async def turn_prompt(self, turn: "SaidTurn") -> None:
         """Show what the model sees up to a turn."""
         await self.open_view(turn.stored)

@@ -13,12 +13,12 @@ from chat.records import StoredTurn
 from chat.session import conversation_of
 from chat.talk.commands import Call
 from chat.tui.screens.tasks import TaskScreen
-from chat.tui.widgets.turn import SaidTurn
 
 # Imported with the first list: the first frame does without.
 if TYPE_CHECKING:
     from chat.talk.weighing import Weighed
     from chat.tui.screens.tokens import TokensScreen
+    from chat.tui.widgets.turn import SaidTurn
 
 
 class TokensWeighed(Message):
@@ -32,7 +32,7 @@ class TokensWeighed(Message):
 class WeighingScreen(TaskScreen):
     """Lists the tokens of a reply on a key, with their probabilities."""
 
-    async def turn_tokens(self, turn: SaidTurn) -> None:
+    async def turn_tokens(self, turn: "SaidTurn") -> None:
         """List the tokens of a reply."""
         if turn.stored is None:
             self.say("The reply is still being written.")

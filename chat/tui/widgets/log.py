@@ -77,22 +77,26 @@ class ConversationLog(ChangingWindow):
         """Show the text before the first turn, if the first turn is in view."""
         self._system = system
         await self.query(SystemTurn).remove()
-        if system and not self.has_earlier:
+        # Meanwhile another session's may be there.
+        if self._system == system and system and not self.has_earlier and not self.query(SystemTurn):
             await self._turns.mount(SystemTurn(system), before=0 if self._turns.children else None)
 
     async def show_left_out(self, left_out: LeftOut) -> None:
         """Show what of the turns the model is not shown."""
         self._left_out = left_out
+        gone: list[Widget] = []
         with self.app.batch_update():
+            # Nothing is waited for before all of it is done: meanwhile other turns may come.
             for views in self._mounted:
                 for rule in [view for view in views if isinstance(view, LeftOutRule)]:
                     views.remove(rule)
-                    await rule.remove()
+                    gone.append(rule)
                 for turn in [view for view in views if isinstance(view, UserTurn)]:
                     turn.show_left_out(left_out.places(turn.turn_id))
                     if self._is_first_shown(turn.turn_id):
                         views.insert(0, LeftOutRule())
-                        await self._turns.mount(views[0], before=turn)
+                        self._turns.mount(views[0], before=turn)
+            await self._turns.remove_children(gone)
 
     def _is_first_shown(self, turn_id: int) -> bool:
         """Whether a message is the first that the model is shown, with others before it that it is not."""
@@ -111,10 +115,11 @@ class ConversationLog(ChangingWindow):
         await self._add(stored, first_number)
 
     async def _add(self, entry: Entry, first_number: int) -> None:
-        views = self.views_of(entry, first_number)
-        if self.is_at_last:
-            await self._mount_before_waiting(*views)
+        views, is_at_last = self.views_of(entry, first_number), self.is_at_last
+        # Before anything is waited for: meanwhile another session may be shown, which this is no part of.
         self.append(entry, first_number, views)
+        if is_at_last:
+            await self._mount_before_waiting(*views)
 
     async def begin_reply(self) -> None:
         """Add a reply that will be streamed."""
@@ -155,10 +160,12 @@ class ConversationLog(ChangingWindow):
     async def finish_reply(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""
         self._is_replying = False
-        if (reply := self._reply) is not None:
+        reply = self._reply
+        # Before anything is waited for, as above.
+        self.append(stored, 0, [reply] if reply is not None else [])
+        if reply is not None:
             await reply.finish(stored, error)
             reply.show_time(self._shows_times)
-        self.append(stored, 0, [reply] if reply is not None else [])
         self.call_after_refresh(self._check_end)
 
     async def begin_choice(self, running: RunningChoice) -> None:
@@ -187,8 +194,9 @@ class ConversationLog(ChangingWindow):
     async def finish_choice(self, choice: Choice) -> None:
         """Show how likely the labels are that were being ranked."""
         with self.app.batch_update():
-            await self.drop_choice()
+            self._ranked, pending = None, self._pending_views()
             await self._add(choice, choice.number)
+            await self._turns.remove_children(pending)
         self.call_after_refresh(self._check_end)
 
     def show_example(self, stored: StoredTurn) -> None:
@@ -209,9 +217,10 @@ class ConversationLog(ChangingWindow):
 
     async def show_waiting(self, waiting: Sequence[Draft], first_number: int) -> None:
         """Show the messages that wait to be sent, in the place of those shown before."""
-        self._waiting = (list(waiting), first_number)
+        shown = self._waiting = (list(waiting), first_number)
         await self.query(QueuedTurn).remove()
-        if self.is_at_last:
+        # Meanwhile others may wait, or these may have come into view as others do.
+        if shown is self._waiting and self.is_at_last and not self.query(QueuedTurn):
             await self._turns.mount_all(self._queued_views())
 
     def _queued_views(self) -> list[Widget]:

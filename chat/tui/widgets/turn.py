@@ -266,11 +266,18 @@ class ReplyTurn(SaidTurn):
     async def finish(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""
         self.stored, self._error = stored, error
+        words = [*self.query(ReplyText)]
+        if not words:
+            # It is about to be composed, and then of the complete reply.
+            return
         with self.app.batch_update():
-            await self.query_one(ReplyText).finish(stored.turn.text)
-            await self.query_one(".body").mount_all(self._ending_views(stored))
+            await words[0].finish(stored.turn.text)
+            # Meanwhile the transcript may have let go of it.
+            for body in self.query(".body"):
+                await body.mount_all(self._ending_views(stored))
         self.show_gutter()
-        self.refresh_bindings()
+        if self.is_attached:
+            self.refresh_bindings()
 
     def _ending_views(self, stored: StoredTurn) -> list[Widget]:
         """How it ended, where that is not plain."""

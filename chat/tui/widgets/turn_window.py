@@ -79,6 +79,8 @@ class TurnWindow(VerticalScroll, can_focus=False):
         """The height when the end was left."""
         self._is_bringing = False
         """Whether more turns were asked for and are not there yet."""
+        self._showings = 0
+        """How often all the turns gave their place to others."""
 
     def compose(self) -> ComposeResult:
         """A place for the turns; it fills the view, or few turns would hang at its lower end."""
@@ -170,14 +172,18 @@ class TurnWindow(VerticalScroll, can_focus=False):
         self.anchor()
 
     async def show_from(self, first: int) -> None:
-        """Show a window of turns from one of them on."""
+        """Show a window of turns from one of them on; what is shown by another task meanwhile takes their place."""
+        self._showings += 1
+        showing = self._showings
         with self.app.batch_update():
             await self._turns.remove_children()
+            if showing != self._showings:
+                return
             self._first = first
             views = [self.views_of(*numbered) for numbered in self._entries[first : first + self.window]]
             self._mounted = deque(views)
             await self._turns.mount_all([*self._top(), *_flat(views), *self._bottom()])
-            if self.is_at_last:
+            if showing == self._showings and self.is_at_last:
                 await self.show_unfinished()
 
     async def show_unfinished(self) -> None:
