@@ -49,9 +49,9 @@ def find(connection: sqlite3.Connection, query: Query, limit: int, offset: int) 
         count = connection.execute(counted, values).fetchone()[0] if conditions else total
         return FoundSessions(hits, count, False, total)
     search = _Search(connection, query)
-    found, is_cut = _gather(search, max(search.most, offset + limit))
-    page = found[offset : offset + limit]
-    return FoundSessions(tuple(_hit(connection, row, query.words) for row in page), len(found), is_cut, total)
+    found, are_titles_cut, are_turns_cut = _gather(search, max(search.most, offset + limit))
+    hits = tuple(_hit(connection, row, query.words, reads_on=are_turns_cut) for row in found[offset : offset + limit])
+    return FoundSessions(hits, len(found), are_titles_cut or are_turns_cut, total)
 
 
 def _conditions(filters: Filters) -> tuple[str, list[Column]]:
@@ -69,12 +69,16 @@ def _conditions(filters: Filters) -> tuple[str, list[Column]]:
     return "".join(f" AND {condition}" for condition in conditions), values
 
 
-def _gather(search: "_Search", most: int) -> tuple[list[sqlite3.Row], bool]:
-    """One row for each session, in the list's order, and whether there are more: its newest turn, or else its title."""
+def _gather(search: "_Search", most: int) -> tuple[list[sqlite3.Row], bool, bool]:
+    """One row for each session, in the list's order: its newest turn, or else its title.
+
+    Returns:
+        The rows, whether there are more titles, and whether there are more turns.
+    """
     found: dict[str, sqlite3.Row] = {}
-    is_cut = False
+    cut: list[bool] = []
     for rows in (search.titles(), search.turns()):
-        count = 0
+        count, is_cut = 0, False
         for row in rows:
             known = found.get(row["session_id"])
             if known is not None and (known["turn_id"] or 0) >= (row["turn_id"] or 0):
@@ -85,19 +89,21 @@ def _gather(search: "_Search", most: int) -> tuple[list[sqlite3.Row], bool]:
                 is_cut = True
                 break
             found[row["session_id"]] = row
+        cut.append(is_cut)
     order = sorted(
         found.values(), key=lambda row: (row["pinned_at"] is not None, row["updated_at"], row["number"]), reverse=True
     )
-    return order, is_cut
+    are_titles_cut, are_turns_cut = cut
+    return order, are_titles_cut, are_turns_cut
 
 
-def _hit(connection: sqlite3.Connection, row: sqlite3.Row, words: Sequence[str]) -> SessionHit:
+def _hit(connection: sqlite3.Connection, row: sqlite3.Row, words: Sequence[str], *, reads_on: bool) -> SessionHit:
+    """What was found in a session; its turns are read where they may not have been come to, and only there."""
     session_id: str = row["session_id"]
     summary = summary_from(connection.execute(f"{SUMMARIES} AND id = ?", (session_id,)).fetchone())
     turn_ids = [row["turn_id"]]
     if row["turn_id"] is None:
-        # Its turns may not have been come to.
-        turn_ids = [turn_id for (turn_id,) in connection.execute(TURN_IDS, (session_id,))]
+        turn_ids = [turn_id for (turn_id,) in connection.execute(TURN_IDS, (session_id,))] if reads_on else []
     for turn_id in turn_ids:
         said = _text_of(connection, turn_id)
         if row["turn_id"] is not None or holds(said, words):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chat.conversation import Image, Role
-from chat.generation import TextGenerator
+from chat.conversation import Image, Role, user_turn
+from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.plain.commands import available
 from chat.plain.commands.table import TABLE
 from chat.plain.run import completed
@@ -186,6 +186,15 @@ def test_details_and_times_tell_when_and_how_a_reply_came_about(talk: Talk) -> N
     assert "shapes, cpu, fp32" in lines
     assert re.fullmatch("You: [0-9:]{5}, “Hello”", lines[-2])
     assert re.fullmatch("shapes: [0-9:]{5}, “Two cats.”", lines[-1])
+
+
+def test_the_name_of_a_checkpoint_begins_no_line_of_its_own(talk: Talk, store: SqliteStore) -> None:
+    message = store.add_user_turn(store.new_session(), user_turn("Hello"))
+    reply = store.open_reply(message, CheckpointFacts("a\nYou: b"), GenerationSettings())
+    store.close_reply(reply, Reply("Hi.", (1,), StopReason.EOS, 9, 0, None, 0.1, 0.2))
+    done = talk("/details", "/sessions", "/history", "/branch", "/tokens", continue_latest=True)
+    assert [line for line in done.out.splitlines() if line.startswith("You:")] == ["You: Hello", "You: Hello (now, shown)"]
+    assert not re.search("^You:", done.err, re.MULTILINE)
 
 
 def test_conversations_are_found_by_what_was_said_in_them(talk: Talk, store: SqliteStore) -> None:

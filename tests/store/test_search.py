@@ -107,6 +107,16 @@ def test_a_title_that_is_found_leads_to_the_turn_with_the_words(store: SqliteSto
     assert hit.turn_id is not None
 
 
+def test_no_turn_of_a_title_is_read_where_every_turn_with_the_words_is_known(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = store.new_session(title="A holiday")
+    store.add_user_turn(session_id, user_turn("What is in the picture?"))
+    monkeypatch.setattr(search, "TURN_IDS", "nothing that could be asked")
+    (hit,) = store.search(parse_query("holiday")).hits
+    assert (hit.summary.id, hit.turn_id) == (session_id, None)
+
+
 def test_a_renamed_session_is_found_by_its_present_title(store: SqliteStore) -> None:
     session_id = talk(store, "Hello")
     store.rename_session(session_id, "Evaluation")

@@ -8,6 +8,7 @@ from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import choice_lines, picture_in_words, quoted, said_in_words
 from chat.records import Choice, StoredTurn
 from chat.replay import Playback
+from chat.safe_text import printable
 from chat.talk.commands import Call
 from chat.talk.details import clock_in_words, details_of
 
@@ -66,7 +67,7 @@ class ReadingCommands(CommandGroup):
         if not replies:
             raise UsageError("There is no reply yet.")
         for line in details_of(replies[-1]):
-            self.say(line.replace(" · ", ", "))
+            self.say(printable(line.replace(" · ", ", "), multiline=False))
 
     def command_replay(self, call: Call) -> None:
         """Tell a conversation from its first turn to its last: this one, or that in a file."""

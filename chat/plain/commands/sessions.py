@@ -9,7 +9,7 @@ from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import quoted
 from chat.records import SessionSummary
-from chat.safe_text import short_line
+from chat.safe_text import printable, short_line
 from chat.search import Piece, parse_query
 from chat.talk.commands import Call
 from chat.talk.filing import export_file
@@ -82,7 +82,7 @@ class SessionCommands(CommandGroup):
                 *(["pinned"] if summary.is_pinned else []),
                 *(["open"] if summary.id == self.talk.session.id else []),
             ]
-            self.say(", ".join(parts))
+            self.say(printable(", ".join(parts), multiline=False))
             if snippets and snippets[number - 1]:
                 self.say(f"   {snippets[number - 1]}")
 
