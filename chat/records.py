@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from chat.conversation import Image, Role, Turn
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
 from chat.ranking import Ranking
-from chat.search import Piece
+
+# The first frame searches nothing.
+if TYPE_CHECKING:
+    from chat.search import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class SessionHit:
     summary: SessionSummary
     turn_id: int | None = None
     """The newest turn in which the words were found; None where they are in the title alone, or none were given."""
-    snippet: tuple[Piece, ...] = ()
+    snippet: "tuple[Piece, ...]" = ()
     """The part of that turn's text around the words."""
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn
-from chat.search import Query
 
 # Imported with the first prompt: the first frame of the UI does without.
 if TYPE_CHECKING:
     from chat.prompt import Said
+    from chat.search import Query
 
 SAVE_EVERY_S: Final = 0.5
 """Seconds between two commits of a reply that is being streamed; half of what is promised."""
@@ -42,7 +42,7 @@ class SessionStore(Protocol):
     def sessions(self, *, limit: int = 200, offset: int = 0) -> Sequence[SessionSummary]:
         """Sessions: those that are pinned, then the others; of each the one changed last first."""
 
-    def search(self, query: Query, *, limit: int = 200, offset: int = 0) -> FoundSessions:
+    def search(self, query: "Query", *, limit: int = 200, offset: int = 0) -> FoundSessions:
         """The sessions whose title or a turn holds all the words and that the filters let through, in that order.
 
         A turn of any branch counts. Without words it is every session that the filters let through.

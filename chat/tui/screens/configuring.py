@@ -9,7 +9,6 @@ from chat.errors import UsageError
 from chat.generation import GenerationSettings
 from chat.safe_text import short_line
 from chat.talk.commands import Call
-from chat.talk.params import changed, difference_in_words, settings_in_words
 from chat.tui.binding import Binding
 from chat.tui.screens.tasks import TaskScreen
 
@@ -51,6 +50,8 @@ class ConfiguringScreen(TaskScreen):
         if not call.argument:
             self.action_settings()
             return
+        from chat.talk.params import changed, settings_in_words
+
         first = self._first_settings or self._settings
         difference = self._use_settings(changed(self._settings, first, call.argument))
         shown = f"From the next reply on: {difference}." if difference else f"{settings_in_words(self._settings)}"
@@ -58,6 +59,8 @@ class ConfiguringScreen(TaskScreen):
 
     def _use_settings(self, settings: GenerationSettings) -> str:
         """Use settings for what is sent from here on; a message that waits is counted anew. Gives what changed."""
+        from chat.talk.params import difference_in_words
+
         difference = difference_in_words(self._settings, settings)
         if difference:
             self._first_settings = self._first_settings or self._settings

@@ -8,7 +8,6 @@ from textual.screen import Screen
 from chat.context import Overflow
 from chat.records import Draft
 from chat.talk.commands import Call
-from chat.talk.dropping import drop, dropped_in_words
 from chat.talk.marks import renumbered
 from chat.talk.open_session import OpenSession
 from chat.talk.said import AskedChoice, prompt_of
@@ -107,11 +106,15 @@ class OverflowingScreen(TaskScreen):
 
     async def command_drop(self, call: Call) -> None:
         """Leave more of the oldest messages, or a picture, out of what the model sees, or nothing any more."""
+        from chat.talk.dropping import drop
+
         drop(self.session, call.argument)
         await self._left_out_changed()
 
     async def _left_out_changed(self) -> None:
         """Show and keep what is left out, and go on."""
+        from chat.talk.dropping import dropped_in_words
+
         session = self.session
         self.say(dropped_in_words(session), is_problem=False)
         self.save()

@@ -1,11 +1,15 @@
 """What a list of sessions tells the screen it is on, and what it is told."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from chat.records import FoundSessions, SessionHit
-from chat.search import Query
+
+# The first frame searches nothing.
+if TYPE_CHECKING:
+    from chat.search import Query
 
 
 class SessionAct(Message):
@@ -54,7 +58,7 @@ class SessionRenamed(SessionAct):
 class SessionsWanted(Message):
     """Sessions are to be looked for; the list takes them as `SessionsTaken` with the same number and offset."""
 
-    def __init__(self, query: Query, number: int, offset: int, limit: int) -> None:
+    def __init__(self, query: "Query", number: int, offset: int, limit: int) -> None:
         super().__init__()
         self.query = query
         self.number = number
