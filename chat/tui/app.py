@@ -22,6 +22,7 @@ from chat.errors import ChatError, StoreError
 from chat.generation import GenerationSettings, Loader
 from chat.safe_text import printable
 from chat.session import SessionStore
+from chat.tui import garbage
 from chat.tui.binding import Binding
 from chat.tui.driver import patient
 from chat.tui.ending import Ending
@@ -180,6 +181,12 @@ class ChatApp(App[ChatError]):
             self.exit(error, return_code=error.exit_code)
         else:
             self._configure()
+        # What is there by now stays to the end.
+        garbage.set_aside()
+
+    def on_unmount(self) -> None:
+        """The program that runs this may go on, and its garbage is nobody else's."""
+        garbage.release()
 
     def _configure(self) -> None:
         """Take the keys that the user has set, and tell what cannot be used of the config."""

@@ -1,13 +1,23 @@
 """A reply is drawn so that keys need not wait for it."""
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Callable
+from typing import Any
 
+import pytest
+from textual._compositor import Compositor
 from textual.content import Content
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.geometry import Size
 from textual.screen import Screen
+from textual.widget import Widget
 
 from chat.tui.widgets.growing_text import GrowingText
+from chat.tui.widgets.reply_text import ReplyText
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until
 
 MakeDesk = Callable[..., Desk]
@@ -65,6 +75,94 @@ async def test_a_reply_goes_on_while_somebody_types_without_a_pause(make_desk: M
             assert word in desk.said()[-1]
         model.free()
         await until(pilot, lambda: desk.state().endswith("ready"))
+
+
+class Cycle:
+    """Something that only a look for garbage finds to be garbage."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_what_is_made_during_a_reply_is_looked_over_for_garbage_at_rest(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.tui.screens.following.REST_S", 0.1)
+    model = HeldGenerator("one two three four five six")
+    desk = make_desk(generator=model)
+    gc.unfreeze()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "What is this?")
+        model.let(1)
+        await until(pilot, lambda: desk.said()[-1].startswith("one"))
+        gc.disable()
+        made = weakref.ref(Cycle())
+        set_aside = gc.get_freeze_count()
+        await pilot.pause(0.3)
+        gc.enable()
+        gc.collect()
+        assert gc.get_freeze_count() >= set_aside > 1000
+        assert made() is not None
+        model.free()
+        await until(pilot, lambda: made() is None)
+        assert gc.get_freeze_count() > 1000
+    assert gc.get_freeze_count() == 0
+
+
+async def test_a_further_block_leaves_the_styles_of_those_before_as_they_are(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    styled: list[object] = []
+    apply = Stylesheet.apply
+
+    def noting(sheet: Stylesheet, node: DOMNode, **options: Any) -> None:
+        styled.append(node)
+        apply(sheet, node, **options)
+
+    model = HeldGenerator("one two\n\nthree four\n\nfive six\n\nseven eight")
+    desk = make_desk(generator=model)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "What is this?")
+        model.let(2)
+        await until(pilot, lambda: len(_blocks(desk)) == 2)
+        await pilot.pause(0.3)
+        monkeypatch.setattr(Stylesheet, "apply", noting)
+        model.let(1)
+        await until(pilot, lambda: len(_blocks(desk)) == 3)
+        await pilot.pause(0.3)
+        first, second, _ = _blocks(desk)
+        assert second in styled
+        assert first not in styled
+        model.free()
+        await until(pilot, lambda: desk.state().endswith("ready"))
+        assert [block.region.y - _blocks(desk)[0].region.y for block in _blocks(desk)] == [0, 2, 4, 6]
+
+
+async def test_a_layout_after_a_scroll_is_made_once(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bool] = []
+    arrange = Compositor._arrange_root
+
+    def noting(compositor: Compositor, root: Widget, size: Size, visible_only: bool = True) -> Any:
+        made.append(visible_only)
+        return arrange(compositor, root, size, visible_only=visible_only)
+
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "What is this?")
+        await until(pilot, lambda: len(desk.turns()) == 2 and desk.state().endswith("ready"))
+        await pilot.pause(0.3)
+        monkeypatch.setattr(Compositor, "_arrange_root", noting)
+        desk.screen._refresh_layout(scroll=True)
+        desk.screen._refresh_layout()
+        assert all(view.region for view in desk.screen.log_view.said_turns)
+        assert made == [True, False]
+
+
+def _blocks(desk: Desk) -> list[Widget]:
+    return [block for reply in desk.screen.query(ReplyText) for block in reply.children]
 
 
 async def test_words_that_come_before_their_place_wait_for_it(make_desk: MakeDesk) -> None:

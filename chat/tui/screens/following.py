@@ -10,6 +10,7 @@ from textual import on
 from textual.timer import Timer
 
 from chat.generation import Chunk, GenerationSettings, Loader, ReadProgress
+from chat.tui import garbage
 from chat.tui.messages import SavingTold
 from chat.tui.screens.model import ModelScreen
 from chat.tui.widgets.status_row import State
@@ -24,6 +25,8 @@ TYPING_S: Final = 0.4
 """Seconds after a key in which the next one is expected."""
 TYPING_FLUSH_S: Final = 0.2
 """Seconds between two looks while somebody types."""
+REST_S: Final = 3.0
+"""Seconds after a reply in which neither another one nor a key comes: nothing waits then for a look for garbage."""
 ECHO_S: Final = 0.005
 """Seconds that the thread which writes to the terminal needs for a key's echo; drawing on would keep it from that."""
 
@@ -38,6 +41,7 @@ class FollowingScreen(ModelScreen):
         self._chunks: SimpleQueue[ReadProgress | Chunk] = SimpleQueue()
         self._flush: Timer | None = None
         self._saver: ReplySaver | None = None
+        self._resting: Timer | None = None
         self._is_stale = False
         self._typed_at = self._drawn_at = -math.inf
 
@@ -63,16 +67,32 @@ class FollowingScreen(ModelScreen):
         if self._flush is not None:
             self._flush.stop()
             self._flush = None
+            self._collect_at_rest()
         if self._saver is not None:
             self._saver.stop()
             self._saver = None
         self._is_stale, self._reply_not_saved = False, ""
+
+    def _collect_at_rest(self) -> None:
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(REST_S, self._collect)
+
+    def _collect(self) -> None:
+        if self._flush is not None:
+            # The end of that reply comes, too.
+            return
+        if time.monotonic() - self._typed_at < REST_S:
+            self._collect_at_rest()
+        else:
+            garbage.collect()
 
     @property
     def _is_typing(self) -> bool:
         return time.monotonic() - self._typed_at < TYPING_S
 
     def _look_at_reply(self) -> None:
+        garbage.set_aside()
         if self._take_chunks():
             self._save_apart()
         if not self._is_typing:

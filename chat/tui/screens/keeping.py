@@ -9,6 +9,7 @@ from chat.errors import StoreBusyError, StoreError
 from chat.records import Draft
 from chat.session import SessionStore
 from chat.talk.open_session import OpenSession
+from chat.tui.compositor import OnceCompositor
 from chat.tui.widgets.composer import Composer
 
 RETRY_S: Final = 3.0
@@ -20,6 +21,7 @@ class KeepingScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = OnceCompositor()
         self._store: SessionStore | None = None
         self._session: OpenSession | None = None
         self._left: list[OpenSession] = []

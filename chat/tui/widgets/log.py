@@ -139,8 +139,9 @@ class ConversationLog(ChangingWindow):
     @property
     def _reply(self) -> ReplyTurn | None:
         """The reply that is being written, where it is mounted."""
-        turns = [turn for turn in self.query(ReplyTurn) if turn.stored is None]
-        return turns[-1] if turns else None
+        # Asked for again and again while it grows: a query would look at every widget of every turn.
+        turns = (turn for turn in reversed(self._turns.children) if isinstance(turn, ReplyTurn))
+        return next((turn for turn in turns if turn.stored is None), None)
 
     def stream_reply(self, text: str, *, calmly: bool) -> bool:
         """Show what the reply says so far; False if some of it must be shown a little later.

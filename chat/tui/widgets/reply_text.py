@@ -1,7 +1,7 @@
 """The words of a reply: each block that has ended as it is to stay, and behind them what is being written, plain."""
 
 import asyncio
-from typing import Final
+from typing import Final, TypeVar
 
 from textual.containers import Vertical
 from textual.content import Content
@@ -15,10 +15,14 @@ from chat.tui.widgets.flow import FlowText
 from chat.tui.widgets.growing_text import Pace, PiecedText
 from chat.tui.widgets.markdown import flow_of
 
+FIRST: Final = "-first"
+"""The class of the first of the blocks, whose margins are in `reading.tcss`."""
 MOST_SHOWN: Final = 200_000
 """Characters of a reply that are shown; the rest is kept and counted."""
 MOST_WHOLE: Final = 20_000
 """Characters of a block that are one widget."""
+
+View = TypeVar("View", bound=Widget)
 
 
 class ReplyText(Vertical):
@@ -40,7 +44,7 @@ class ReplyText(Vertical):
         self._dom = asyncio.Lock()
         self._code: CodeBlock | None = None
         """The code that is being written."""
-        self._tail = PiecedText(pace=self._pace)
+        self._tail = _as_first(PiecedText(pace=self._pace))
         super().__init__(*([self._tail] if text is None else views_of(text)))
 
     def stream(self, text: str, *, calmly: bool) -> bool:
@@ -115,6 +119,9 @@ class ReplyText(Vertical):
                     views += _views_of_block(event)
                     await self._tail.clear()
         if views:
+            if self.children[0] is self._tail:
+                _as_first(views[0])
+                self._tail.remove_class(FIRST)
             await self.mount_all(views, before=self._tail)
         self._tail.draw(calmly=False)
         self._tail.display = not (self._tail.has_no_words and len(self.children) > 1)
@@ -135,7 +142,16 @@ def views_of(text: str) -> list[Widget]:
     """The blocks of a complete reply, as they are shown."""
     views = [view for block in blocks_of(_shown(text[:MOST_SHOWN])) for view in _views_of_block(block)]
     rest = _rest_in_words(text)
-    return [*views, rest] if rest else views
+    views += [rest] if rest else []
+    if views:
+        _as_first(views[0])
+    return views
+
+
+def _as_first(view: View) -> View:
+    """A view that has no blank line above it."""
+    view.add_class(FIRST)
+    return view
 
 
 def _views_of_block(block: Block) -> list[Widget]:

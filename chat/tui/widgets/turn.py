@@ -239,6 +239,7 @@ class ReplyTurn(SaidTurn):
         """
         super().__init__(Content.styled(printable(label_of(checkpoint), multiline=False), "bold $quiet"), stored)
         self._error = error
+        self._words: ReplyText | None = None
 
     @property
     def _is_cut(self) -> bool:
@@ -254,14 +255,14 @@ class ReplyTurn(SaidTurn):
 
     def compose_body(self) -> ComposeResult:
         """Nothing yet, or the whole reply."""
-        yield ReplyText(self.stored.turn.text if self.stored is not None else None)
+        self._words = ReplyText(self.stored.turn.text if self.stored is not None else None)
+        yield self._words
         if self.stored is not None:
             yield from self._ending_views(self.stored)
 
     def stream(self, text: str, *, calmly: bool) -> bool:
         """Show what has been said so far, as `ReplyText.stream` does."""
-        words = next(iter(self.query(ReplyText)), None)
-        return words is not None and words.stream(text, calmly=calmly)
+        return self._words is not None and self._words.stream(text, calmly=calmly)
 
     async def finish(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""
