@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Static
@@ -19,6 +18,7 @@ from chat.replay import Moment, Playback, faster, slower
 from chat.safe_text import printable
 from chat.talk.wording import checkpoint_in_words, time_in_words
 from chat.tui.binding import Binding
+from chat.tui.screens.layer import Layer
 from chat.tui.widgets.log import ConversationLog
 from chat.tui.widgets.scrubber import Scrubber, ScrubLine
 from chat.tui.widgets.turn_window import EarlierTurns, LaterTurns
@@ -27,7 +27,7 @@ TICK_S: Final = 0.1
 """Seconds between two looks at what is to be shown."""
 
 
-class ReplayScreen(Screen[None]):
+class ReplayScreen(Layer[None]):
     """Shows the turns one after the other at their recorded or a chosen speed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
