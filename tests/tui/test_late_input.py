@@ -1,11 +1,12 @@
 """Keys, clicks and sizes that come after what they were meant for has changed, or before it is there."""
 
+import asyncio
 from collections.abc import Callable
 
 from rich.style import Style
 from textual.events import Click, Resize
 from textual.geometry import Size
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
 from chat.conversation import user_turn
 from chat.session import SessionStore
@@ -37,9 +38,7 @@ async def test_a_size_that_the_window_no_longer_has_is_passed_over(make_desk: Ma
     desk = make_desk()
     async with desk.app.run_test(size=(80, 24)) as pilot:
         await ready(pilot, desk)
-        for size in (Size(20, 5), desk.app.size):
-            desk.screen.post_message(Resize(size, size))
-            desk.screen.call_later(lambda: None)
+        desk.screen.post_message(Resize(Size(20, 5), Size(20, 5)))
         await pilot.pause()
         assert desk.screen.size == (80, 24)
         assert desk.screen.has_class("-short")
@@ -82,10 +81,26 @@ async def test_the_pane_may_be_opened_while_it_is_closed(make_desk: MakeDesk) ->
         await ready(pilot, desk)
         await send(pilot, desk, "/prompt")
         await until(pilot, lambda: desk.screen.query(ModelView))
-        closed = desk.screen._view
-        desk.screen.call_later(desk.screen.close_view)
-        await until(pilot, lambda: desk.screen._view is None)
+        closing = asyncio.create_task(desk.screen.close_view())
+        await asyncio.sleep(0)
         await desk.screen.open_view()
-        await until(pilot, lambda: list(desk.screen.query(ModelView)) not in ([], [closed]))
-        await pilot.pause()
+        await closing
         assert list(desk.screen.query(ModelView)) == [desk.screen._view]
+
+
+async def test_a_replay_shows_where_it_is_whatever_comes_at_the_same_time(
+    make_desk: MakeDesk, store: SessionStore
+) -> None:
+    session_id = store.new_session()
+    for word in ("one", "two", "three"):
+        store.add_user_turn(session_id, user_turn(word))
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "/replay")
+        await until(pilot, lambda: isinstance(desk.app.screen, ReplayScreen) and desk.app.screen.is_mounted)
+        replay = desk.app.screen
+        assert isinstance(replay, ReplayScreen)
+        await asyncio.gather(*(replay.action_jump(to) for to in (1, -1, 1, -1, 1)))
+        await pilot.pause()
+        assert [str(said.visual) for said in replay.query(".said").results(Static)] == ["one", "two", "three"]

@@ -1,5 +1,6 @@
 """A conversation played back as it was recorded: nothing is computed, nothing is changed, and no model is needed."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import ClassVar, Final
@@ -67,6 +68,8 @@ class ReplayScreen(Layer[None]):
         self._moment = Moment(0, None)
         self._ticked_at = 0.0
         self._timer: Timer | None = None
+        self._changing = asyncio.Lock()
+        """Held while turns come and go: keys are not handled where the ticks of the playback are."""
 
     def compose(self) -> ComposeResult:
         """Title, turns, where the playback is, keys."""
@@ -156,12 +159,14 @@ class ReplayScreen(Layer[None]):
     async def on_earlier_turns_wanted(self, message: EarlierTurns.Wanted) -> None:
         """Show turns before those in view."""
         message.stop()
-        await self._log.show_earlier()
+        async with self._changing:
+            await self._log.show_earlier()
 
     async def on_later_turns_wanted(self, message: LaterTurns.Wanted) -> None:
         """Show turns after those in view."""
         message.stop()
-        await self._log.show_later()
+        async with self._changing:
+            await self._log.show_later()
 
     async def _tick(self) -> None:
         now = time.monotonic()
@@ -172,7 +177,12 @@ class ReplayScreen(Layer[None]):
         await self._show()
 
     async def _show(self, *, force: bool = False) -> None:
-        """Bring what is shown to the present moment, by as little as that takes."""
+        """Bring what is shown to the present moment."""
+        async with self._changing:
+            await self._bring_on(force=force)
+
+    async def _bring_on(self, *, force: bool) -> None:
+        """Change what is shown by as little as it takes."""
         before, moment = self._moment, self._playback.at(self._seconds)
         self._moment = moment
         if self._is_over:
