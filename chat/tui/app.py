@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual import on
 from textual.app import App
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.reactive import Initialize, Reactive
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import Widget
 
 from chat.config import Config, unknown
 from chat.conversation import Image
@@ -219,6 +221,19 @@ class ChatApp(App[ChatError]):
     def action_help_quit(self) -> None:
         """Tell how to leave; the usual key for it copies here."""
         self._chat.say("ctrl+q leaves; ctrl+c copies what is selected.", is_problem=False)
+
+    async def run_action(
+        self,
+        action: str | tuple[str, str, tuple[object, ...]],
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key asks, unless what it is for does not have all its parts yet, or any more."""
+        if isinstance(default_namespace, Widget) and not (
+            default_namespace.is_mounted and default_namespace.is_attached
+        ):
+            return False
+        return await super().run_action(action, default_namespace, namespaces)
 
     async def action_quit(self) -> None:
         """Leave; everything is kept, or it is said first that it cannot be."""

@@ -193,7 +193,10 @@ def test_the_name_of_a_checkpoint_begins_no_line_of_its_own(talk: Talk, store: S
     reply = store.open_reply(message, CheckpointFacts("a\nYou: b"), GenerationSettings())
     store.close_reply(reply, Reply("Hi.", (1,), StopReason.EOS, 9, 0, None, 0.1, 0.2))
     done = talk("/details", "/sessions", "/history", "/branch", "/tokens", continue_latest=True)
-    assert [line for line in done.out.splitlines() if line.startswith("You:")] == ["You: Hello", "You: Hello (now, shown)"]
+    assert [line for line in done.out.splitlines() if line.startswith("You:")] == [
+        "You: Hello",
+        "You: Hello (now, shown)",
+    ]
     assert not re.search("^You:", done.err, re.MULTILINE)
 
 

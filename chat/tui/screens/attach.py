@@ -12,11 +12,11 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Resize
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from chat.conversation import Image
 from chat.tui.binding import Binding
+from chat.tui.screens.layer import Dialog
 from chat.tui.widgets.path_input import PathInput
 from chat.tui.widgets.picture_preview import PicturePreview
 from chat.tui.widgets.picture_tree import Kind, PictureTree
@@ -33,7 +33,7 @@ class Chosen(NamedTuple):
     """Whether it is to be what lies in the clipboard."""
 
 
-class AttachScreen(ModalScreen[Chosen]):
+class AttachScreen(Dialog[Chosen]):
     """Gives the chosen paths, which may be none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -157,6 +157,6 @@ class BrowsingScreen(AttachingScreen):
 
             self.session_pane = SessionList(is_pane=True)
             await self.query_one("#panes").mount(self.session_pane, before=0)
-        # Meanwhile the window may have become too narrow for it.
-        if self.session_pane is not None:
+        # There may be no room for it by now, or it may still be getting its parts: then it is shown after that.
+        if self.session_pane is not None and self.session_pane.is_mounted:
             self.session_pane.show(self.session.id)

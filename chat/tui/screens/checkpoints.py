@@ -10,7 +10,6 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Resize
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, Input, Static
 
 from chat.errors import ChatError
@@ -20,6 +19,7 @@ from chat.talk.offers import AUTO, PRECISIONS, Catalogue, Fit, Offer, Way
 from chat.talk.wording import elided, short_name, size_in_words
 from chat.tui.binding import Binding
 from chat.tui.glyphs import ASCII, GLYPHS
+from chat.tui.screens.layer import Dialog
 from chat.tui.widgets.safe_input import SafeInput
 
 WITH_SIZES_FROM: Final = 90
@@ -65,7 +65,7 @@ class OfferFound(Message):
         self.problem = problem
 
 
-class CheckpointsScreen(ModalScreen[Chosen | None]):
+class CheckpointsScreen(Dialog[Chosen | None]):
     """Gives what was chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

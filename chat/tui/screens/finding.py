@@ -45,7 +45,7 @@ class FindingScreen(BranchingScreen):
         """Show the sessions, or those with the words that were typed."""
         if self._session is None:
             return
-        if self.session_pane is not None:
+        if self.session_pane is not None and self.session_pane.is_mounted:
             self.session_pane.focus_search(typed)
             return
         from chat.tui.screens.sessions import SessionsScreen

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from textual.screen import Screen
 from textual.timer import Timer
 
 from chat.errors import StoreBusyError, StoreError
@@ -10,13 +9,14 @@ from chat.records import Draft
 from chat.session import SessionStore
 from chat.talk.open_session import OpenSession
 from chat.tui.compositor import OnceCompositor
+from chat.tui.screens.layer import SizedScreen
 from chat.tui.widgets.composer import Composer
 
 RETRY_S: Final = 3.0
 """Seconds until what could not be saved is tried again."""
 
 
-class KeepingScreen(Screen[None]):
+class KeepingScreen(SizedScreen[None]):
     """Knows the session in use, and those that were left before the store had taken all of them."""
 
     def __init__(self) -> None:

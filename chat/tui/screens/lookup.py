@@ -9,16 +9,16 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 
 from chat.tui.binding import Binding
 from chat.tui.entries import Entry
+from chat.tui.screens.layer import Dialog
 from chat.tui.widgets.entry_list import EntryList, Group
 from chat.tui.widgets.safe_input import SafeInput
 
 
-class LookupScreen(ModalScreen[None]):
+class LookupScreen(Dialog[None]):
     """A dialog in which words that are typed find something to do; enter or a click does it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,7 +98,8 @@ class LookupScreen(ModalScreen[None]):
     @on(OptionList.OptionSelected)
     def _run_clicked(self, message: OptionList.OptionSelected) -> None:
         message.stop()
-        self._run(message.option_index)
+        if self.query_one(EntryList).has(message):
+            self._run(message.option_index)
 
     def _run(self, number: int | None) -> None:
         entry = self.query_one(EntryList).entry(number)

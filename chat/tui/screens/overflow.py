@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -18,12 +17,13 @@ from chat.safe_text import printable
 from chat.talk.remedies import Remedy
 from chat.talk.ways_out import WayOut
 from chat.tui.binding import Binding
+from chat.tui.screens.layer import Dialog
 
 GRACE_S: Final = 0.4
 """Seconds after it has come up in which enter chooses nothing: it was pressed for what was there before."""
 
 
-class OverflowScreen(ModalScreen[Remedy | None]):
+class OverflowScreen(Dialog[Remedy | None]):
     """Gives the way that was chosen, None for not sending."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -96,7 +96,7 @@ class OverflowScreen(ModalScreen[Remedy | None]):
         return Content.assemble(*parts)
 
 
-class PromptScreen(ModalScreen[None]):
+class PromptScreen(Dialog[None]):
     """The exact prompt, to be read before a way is chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

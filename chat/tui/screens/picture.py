@@ -12,7 +12,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from chat.conversation import Image
@@ -21,6 +20,7 @@ from chat.safe_text import printable
 from chat.talk.wording import elided, size_in_words
 from chat.tui.binding import Binding
 from chat.tui.pictures import PictureMode, picture_mode
+from chat.tui.screens.layer import Layer
 from chat.tui.widgets.zoom import LARGEST, STEP, Part, ZoomView, fit
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Copies:
             return self._kept[key]
 
 
-class PictureScreen(Screen[None]):
+class PictureScreen(Layer[None]):
     """Shows one of several pictures."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -34,7 +34,7 @@ class ReadingScreen(TaskScreen):
 
     async def turn_previous(self, turn: "SaidTurn") -> None:
         """Go to the turn above."""
-        if turn is self.log_view.said_turns[0]:
+        if self.log_view.said_turns[:1] == [turn]:
             await self.log_view.show_earlier()
         turns = self.log_view.said_turns
         if turn in turns:
@@ -42,15 +42,13 @@ class ReadingScreen(TaskScreen):
 
     async def turn_next(self, turn: "SaidTurn") -> None:
         """Go to the turn below; below the last one is the message."""
-        if turn is self.log_view.said_turns[-1]:
+        if self.log_view.said_turns[-1:] == [turn]:
             await self.log_view.show_later()
         # Meanwhile another session may be shown.
         turns = self.log_view.said_turns
-        if turn not in turns:
-            return
-        if turn is turns[-1]:
+        if turns[-1:] == [turn]:
             self.composer.focus_text()
-        else:
+        elif turn in turns:
             self._go_to(turns[turns.index(turn) + 1])
 
     async def turn_first(self, _: "SaidTurn") -> None:

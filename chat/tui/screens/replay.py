@@ -1,5 +1,6 @@
 """A conversation played back as it was recorded: nothing is computed, nothing is changed, and no model is needed."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import ClassVar, Final
@@ -8,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Static
@@ -19,6 +19,7 @@ from chat.replay import Moment, Playback, faster, slower
 from chat.safe_text import printable
 from chat.talk.wording import checkpoint_in_words, time_in_words
 from chat.tui.binding import Binding
+from chat.tui.screens.layer import Layer
 from chat.tui.widgets.log import ConversationLog
 from chat.tui.widgets.scrubber import Scrubber, ScrubLine
 from chat.tui.widgets.turn_window import EarlierTurns, LaterTurns
@@ -27,7 +28,7 @@ TICK_S: Final = 0.1
 """Seconds between two looks at what is to be shown."""
 
 
-class ReplayScreen(Screen[None]):
+class ReplayScreen(Layer[None]):
     """Shows the turns one after the other at their recorded or a chosen speed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,6 +68,8 @@ class ReplayScreen(Screen[None]):
         self._moment = Moment(0, None)
         self._ticked_at = 0.0
         self._timer: Timer | None = None
+        self._changing = asyncio.Lock()
+        """Held while turns come and go: keys are not handled where the ticks of the playback are."""
 
     def compose(self) -> ComposeResult:
         """Title, turns, where the playback is, keys."""
@@ -156,12 +159,14 @@ class ReplayScreen(Screen[None]):
     async def on_earlier_turns_wanted(self, message: EarlierTurns.Wanted) -> None:
         """Show turns before those in view."""
         message.stop()
-        await self._log.show_earlier()
+        async with self._changing:
+            await self._log.show_earlier()
 
     async def on_later_turns_wanted(self, message: LaterTurns.Wanted) -> None:
         """Show turns after those in view."""
         message.stop()
-        await self._log.show_later()
+        async with self._changing:
+            await self._log.show_later()
 
     async def _tick(self) -> None:
         now = time.monotonic()
@@ -172,7 +177,12 @@ class ReplayScreen(Screen[None]):
         await self._show()
 
     async def _show(self, *, force: bool = False) -> None:
-        """Bring what is shown to the present moment, by as little as that takes."""
+        """Bring what is shown to the present moment."""
+        async with self._changing:
+            await self._bring_on(force=force)
+
+    async def _bring_on(self, *, force: bool) -> None:
+        """Change what is shown by as little as it takes."""
         before, moment = self._moment, self._playback.at(self._seconds)
         self._moment = moment
         if self._is_over:

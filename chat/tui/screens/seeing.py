@@ -97,7 +97,7 @@ class SeeingScreen(TaskScreen):
     @on(Meter.Clicked)
     async def _show_what_takes_room(self) -> None:
         await self.open_view()
-        if self._view is not None:
+        if self._view is not None and self._view.is_mounted:
             self._view.show_part("budget")
 
     async def open_view(self, turn: StoredTurn | None = None) -> None:
@@ -112,6 +112,9 @@ class SeeingScreen(TaskScreen):
             self._focus_before = self.focused
             self.add_class("-seeing")
             await self.query_one("#panes").mount(view)
+            if view is not self._view:
+                # Closed again meanwhile.
+                return
         self._focus_in_view()
         self._look()
 
@@ -176,7 +179,8 @@ class SeeingScreen(TaskScreen):
         self._look_timer = self.set_timer(LOOK_DELAY_S, self._look)
 
     def _look(self) -> None:
-        if self._view is None or self._session is None:
+        # One that is being opened is looked at as soon as it has its parts.
+        if self._view is None or self._session is None or not self._view.is_mounted:
             return
         self._looks += 1
         if self._generator is None:
@@ -222,7 +226,7 @@ class SeeingScreen(TaskScreen):
 
     @on(Looked)
     def _show_look(self, message: Looked) -> None:
-        if self._view is None or message.run != self._looks:
+        if self._view is None or message.run != self._looks or not self._view.is_mounted:
             return
         if message.talk is None or message.manner is None or message.lines is None:
             self._view.tell(message.problem)

@@ -7,12 +7,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from chat.tui.binding import Binding
 from chat.tui.screens.finding import FindingScreen
+from chat.tui.screens.layer import Dialog
 from chat.tui.widgets.session_keys import SessionOptions
 from chat.tui.widgets.session_list import SessionList
 from chat.tui.widgets.session_messages import (
@@ -35,7 +35,7 @@ PREVIEW_DELAY_S: Final = 0.08
 """Seconds for which the pointer rests on a session before that is read."""
 
 
-class SessionsScreen(ModalScreen[None]):
+class SessionsScreen(Dialog[None]):
     """The list; what is done in it is done by the conversation screen below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

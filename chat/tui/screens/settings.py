@@ -9,7 +9,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
 from chat.errors import UsageError
@@ -17,6 +16,7 @@ from chat.generation import GenerationSettings
 from chat.talk.params import NAMES, in_words, with_value, words_for
 from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
+from chat.tui.screens.layer import Dialog
 from chat.tui.widgets.message_input import safe_draft
 from chat.tui.widgets.safe_input import SafeInput
 
@@ -89,7 +89,7 @@ class SystemText(TextArea):
         self.replace(safe_draft(event.text), *self.selection, maintain_selection_offset=False)
 
 
-class SettingsDialog(ModalScreen[Chosen | None]):
+class SettingsDialog(Dialog[Chosen | None]):
     """Shows what is in force; gives what is to be, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from chat.records import StoredTurn
@@ -21,6 +20,7 @@ from chat.talk.wording import count_in_words
 from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 from chat.tui.prompt_lines import Line, Look
+from chat.tui.screens.layer import Dialog
 from chat.tui.widgets.lines import LinesView
 
 LOW: Final = 0.5
@@ -33,7 +33,7 @@ _SHARE: Final = 7
 _RANK: Final = 6
 
 
-class TokensScreen(ModalScreen[None]):
+class TokensScreen(Dialog[None]):
     """Lists the tokens of one reply when they are weighed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static, Tree
 from textual.widgets.tree import TreeNode
 
@@ -21,6 +20,7 @@ from chat.talk.tree_words import beginning_of, facts_of, speaker_of
 from chat.talk.wording import count_in_words
 from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
+from chat.tui.screens.layer import Dialog
 
 LEAST_WORDS: Final = 16
 """Characters of a turn's text that are shown however little room there is."""
@@ -48,7 +48,7 @@ class BranchTree(Tree[TreeTurn | None]):
             message.node.toggle()
 
 
-class TreeScreen(ModalScreen[int | None]):
+class TreeScreen(Dialog[int | None]):
     """Shows every turn of every branch; gives the id of the turn whose branch is to be shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,13 +1,13 @@
 """The slash commands that begin as typed."""
 
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from chat.talk.commands import USAGE_CELLS, Command
+from chat.tui.widgets.choices import Choices
 
 
-class CommandList(OptionList, can_focus=False):
+class CommandList(Choices, can_focus=False):
     """Shown above the text while a command's name is typed; the keys come from there."""
 
     def __init__(self) -> None:

@@ -6,11 +6,11 @@ from itertools import zip_longest
 from typing import Final
 
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from chat.talk.commands import USAGE_CELLS
 from chat.tui.entries import Entry
+from chat.tui.widgets.choices import Choices
 
 _INDENT: Final = 2
 _SCROLLBAR: Final = 1
@@ -21,7 +21,7 @@ _LEAST_WORDS: Final = 8
 Group = tuple[str, Sequence[Entry]]
 
 
-class EntryList(OptionList, can_focus=False):
+class EntryList(Choices, can_focus=False):
     """Entries in groups; the keys come from the search line."""
 
     def __init__(self) -> None:

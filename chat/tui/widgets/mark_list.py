@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from chat.conversation import Image
 from chat.safe_text import printable
 from chat.talk.wording import elided
+from chat.tui.widgets.choices import Choices
 
 _BEGUN: Final = re.compile(r"\[(\d{0,4})$")
 
@@ -21,7 +21,7 @@ def begun_mark(before: str) -> str | None:
     return match[1] if match else None
 
 
-class MarkList(OptionList, can_focus=False):
+class MarkList(Choices, can_focus=False):
     """Shown above the text while a mark is typed; the keys come from there."""
 
     def __init__(self) -> None:

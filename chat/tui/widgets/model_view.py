@@ -63,7 +63,7 @@ class ModelView(VerticalScroll, can_focus=True):
         """Back to where one was before."""
 
     def __init__(self) -> None:
-        super().__init__(id="model-view")
+        super().__init__()
         self.talk: SeenTalk | None = None
         """What is shown."""
         self._about = ""

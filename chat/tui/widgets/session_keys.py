@@ -4,9 +4,9 @@ from typing import ClassVar, Final
 
 from textual.binding import BindingType
 from textual.message import Message
-from textual.widgets import OptionList
 
 from chat.tui.binding import Binding
+from chat.tui.widgets.choices import Choices
 from chat.tui.widgets.safe_input import SafeInput
 
 NEAR_END: Final = 20
@@ -45,7 +45,7 @@ class TitleLine(SafeInput):
         self.post_message(self.Left())
 
 
-class SessionOptions(OptionList):
+class SessionOptions(Choices):
     """The rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

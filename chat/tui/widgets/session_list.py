@@ -75,7 +75,8 @@ class SessionList(FoundSessions):
     @on(OptionList.OptionSelected)
     def _open_selected(self, message: OptionList.OptionSelected) -> None:
         message.stop()
-        self.open(self._hits[message.option_index])
+        if self._options.has(message):
+            self.open(self._hits[message.option_index])
 
     @on(SessionOptions.Asked)
     def _do(self, message: SessionOptions.Asked) -> None:

@@ -16,6 +16,7 @@ from chat.conversation import Image
 from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 from chat.tui.pictures import PictureMode, picture_mode
+from chat.tui.widgets.choices import Choices
 from chat.tui.widgets.picture import PictureView, fixed_box
 
 EXAMPLES: Final = ("What is in the picture?", "How many shapes are there?", "What is on the left?")
@@ -26,7 +27,7 @@ _DEMONSTRATION = Content.assemble(
 _ANY_MODEL = Content("Attach a picture and ask about it; later questions may come back to it.")
 
 
-class Examples(OptionList):
+class Examples(Choices):
     """Questions to try; a key away from the empty composer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,0 +1,33 @@
+"""What every screen of the program does, and those that come above the conversation and are left again."""
+
+from textual.await_complete import AwaitComplete
+from textual.events import Resize
+from textual.screen import ModalScreen, Screen, ScreenResultType
+
+
+class SizedScreen(Screen[ScreenResultType]):
+    """A screen that is laid out for the size that the window has, and for no other."""
+
+    def _on_resize(self, event: Resize) -> None:
+        """Pass over a size that the window has had before.
+
+        Textual tells a screen its size again after each layout. Two different ones that are on their way at the same
+        time would follow each other for ever, and nothing else would have its turn.
+        """
+        if event.size != self.app.size:
+            event.prevent_default()
+
+
+class Layer(SizedScreen[ScreenResultType]):
+    """A screen that is left once, however many keys that leave it are on their way."""
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Leave the screen and give the result; nothing happens where it is left already or another is on top.
+
+        Textual would take away whichever screen is on top, and fail on the last.
+        """
+        return super().dismiss(result) if self.is_active else AwaitComplete.nothing()
+
+
+class Dialog(ModalScreen[ScreenResultType], Layer[ScreenResultType]):
+    """One that lets the screen below show through."""
