@@ -8,7 +8,7 @@ from textual.screen import ModalScreen, Screen, ScreenResultType
 class SizedScreen(Screen[ScreenResultType]):
     """A screen that is laid out for the size that the window has, and for no other."""
 
-    def _on_resize(self, event: Resize) -> None:
+    async def _on_resize(self, event: Resize) -> None:
         """Pass over a size that the window has had before.
 
         Textual tells a screen its size again after each layout. Two different ones that are on their way at the same
@@ -26,7 +26,7 @@ class Layer(SizedScreen[ScreenResultType]):
 
         Textual would take away whichever screen is on top, and fail on the last.
         """
-        return super().dismiss(result) if self.is_active else AwaitComplete.nothing()
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
 class Dialog(ModalScreen[ScreenResultType], Layer[ScreenResultType]):

@@ -7,7 +7,7 @@ from textual.widgets import OptionList
 class Choices(OptionList):
     """An `OptionList` that takes no click on a row that has gone since."""
 
-    def _on_click(self, event: Click) -> None:
+    async def _on_click(self, event: Click) -> None:
         """Textual would look for the row, and fail."""
         place = event.style.meta.get("option")
         if place is not None and place >= self.option_count:
