@@ -13,8 +13,10 @@ from chat.session import SessionStore
 from chat.tui.screens.help import PaletteScreen
 from chat.tui.screens.replay import ReplayScreen
 from chat.tui.screens.settings import SettingsDialog
+from chat.tui.screens.tree import TreeScreen
 from chat.tui.widgets.entry_list import EntryList
 from chat.tui.widgets.model_view import ModelView
+from chat.tui.widgets.turn import SaidTurn
 from tests.tui.doubles import Desk, ready, send, until
 
 MakeDesk = Callable[..., Desk]
@@ -104,3 +106,17 @@ async def test_a_replay_shows_where_it_is_whatever_comes_at_the_same_time(
         await asyncio.gather(*(replay.action_jump(to) for to in (1, -1, 1, -1, 1)))
         await pilot.pause()
         assert [str(said.visual) for said in replay.query(".said").results(Static)] == ["one", "two", "three"]
+
+
+async def test_a_key_that_opens_the_tree_opens_it_once(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "hi")
+        await until(pilot, lambda: len(desk.turns()) == 2 and not desk.screen.is_working)
+        turn = desk.screen.log_view.said_turns[-1]
+        for _ in range(3):
+            turn.post_message(SaidTurn.Asked(turn, "tree"))
+        await until(pilot, lambda: isinstance(desk.app.screen, TreeScreen))
+        await pilot.pause()
+        assert len(desk.app.screen_stack) == 2

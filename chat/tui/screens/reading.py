@@ -18,8 +18,8 @@ class ReadingScreen(TaskScreen):
 
     async def on_said_turn_asked(self, message: "SaidTurn.Asked") -> None:
         """Do what was asked of a turn."""
-        if not message.turn.is_attached:
-            # It was scrolled far away, or another session was opened, since the key was pressed.
+        if not message.turn.is_attached or not self.is_active:
+            # It was scrolled far away, or another session or a dialog was opened, since the key was pressed.
             return
         done = getattr(self, f"turn_{message.name}")(message.turn)
         if isawaitable(done):
