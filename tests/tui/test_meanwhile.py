@@ -89,6 +89,25 @@ async def test_labels_that_are_given_back_come_into_no_other_session(
         assert store.draft(session_id).text == "/choose cat | dog"
 
 
+async def test_an_edited_message_is_sent_in_its_own_session_alone(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, session_id: str, store: SessionStore
+) -> None:
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await write(pilot, desk, "begun before")
+        await desk.screen.edit(0)
+        desk.screen.composer.show_text("Question zero")
+        await pilot.pause()
+        _new_session_in(desk, monkeypatch, Composer, "put_back")
+        await pilot.press("enter")
+        await until(pilot, lambda: desk.screen.session.id is None)
+        await pilot.pause()
+        assert desk.screen.session.is_empty
+        assert not desk.screen.is_editing
+        assert store.draft(session_id).text == "Question zero\n\nbegun before"
+
+
 async def test_a_message_that_waited_for_a_picture_does_not_send_that_of_another_session(
     make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, scene_image: MakeImage
 ) -> None:

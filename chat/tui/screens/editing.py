@@ -113,11 +113,13 @@ class EditingScreen(TaskScreen):
         if editing is None:
             await super().submit(*drafts)
             return
+        # Until it waits, what was being written before is kept as the edit's; both are of this session.
+        await super().submit(*map(editing.edit, drafts))
+        if self._editing is not editing:
+            return
         self._end_edit()
-        # Before anything is sent: it is kept with what waits.
         if editing.before:
             await self.composer.put_back(self._written_before(editing), self.session.next_number)
-        await super().submit(*map(editing.edit, drafts))
 
     def as_sent(self, draft: Draft) -> Draft:
         """A message as it would be sent."""
