@@ -219,7 +219,8 @@ class _Page:
 
     def __init__(self, width: int) -> None:
         self.lines: list[Line] = []
-        self._width = max(width, INDENT + 1)
+        # Room behind the indent for a character of two cells, or it would be put off for ever.
+        self._width = max(width, INDENT + 2)
         self._line: list[Piece] = []
         self._used = 0
 
