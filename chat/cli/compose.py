@@ -48,7 +48,9 @@ def _require(db: Path) -> None:
     try:
         db.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise StoreError(f"{db.absolute()}: there is no such database: check --db or IDEFICS_CHAT_DB") from error
+        raise StoreError(
+            f"{db.absolute()}: there is no such database: check --db, IDEFICS_CHAT_DB or the config"
+        ) from error
     except OSError:
         # Whatever else is wrong with it, the store tells.
         return

@@ -24,7 +24,7 @@ def test_a_mistyped_database_is_refused_and_not_made(
     else:
         done = run("sessions", *command, "--db", "mistyped/sessions.db")
     assert (done.returncode, done.stdout) == (3, "")
-    assert told(done) == f"idefics-chat: {path}: there is no such database: check --db or IDEFICS_CHAT_DB"
+    assert told(done) == f"idefics-chat: {path}: there is no such database: check --db, IDEFICS_CHAT_DB or the config"
     assert list(tmp_path.iterdir()) == []
 
 
