@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name))
+KEYED: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if hasattr(signal, name))
+"""What keys send to whatever has the terminal."""
 PATIENCE_S: Final = 1.5
 """Seconds that an orderly end may take."""
 LENT_S: Final = 0.2
@@ -56,7 +58,7 @@ class Ending:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """While another program has the terminal, ctrl-C is its own matter; the event loop waits meanwhile."""
+        """While another program has the terminal, keys that send signals are for it; the event loop waits."""
         if self._quit_app is None:
             yield
             return
@@ -64,11 +66,12 @@ class Ending:
         with suppress(NotImplementedError):
             loop.remove_signal_handler(signal.SIGINT)
         # Ignored would be inherited by the other program.
-        before = signal.signal(signal.SIGINT, lambda *_: None)
+        before = {number: signal.signal(number, lambda *_: None) for number in KEYED}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
             # Those that came meanwhile are seen by the loop once it goes on.
             loop.call_later(LENT_S, self._listen_to, loop, signal.SIGINT, self._quit_app)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chat.store import SqliteStore
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import PATIENCE_S, Terminal
 
 KEYS = 300
 SEED = 5
@@ -108,7 +108,8 @@ def test_no_key_and_no_size_does_harm(
         for _ in range(3):
             terminal.type(b"\x11")
             terminal.read(0.3)
-        terminal.seconds_to_end()
+        # It comes after all that was pressed before it.
+        terminal.seconds_to_end(3 * PATIENCE_S)
         assert terminal.status == 0, terminal.output[-2000:]
         assert b"Traceback" not in terminal.output
         assert termios.tcgetattr(terminal.fd) == terminal.modes
@@ -201,16 +202,19 @@ def test_an_editor_that_fails_leaves_the_message(
     assert _draft(store) == "written here"
 
 
-def test_ctrl_c_in_the_editor_is_not_for_the_program(db: Path, store: SqliteStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("key", "name"), [(b"\x03", "INT"), (b"\x1c", "QUIT")])
+def test_a_key_that_sends_a_signal_to_the_editor_is_not_for_the_program(
+    db: Path, store: SqliteStore, tmp_path: Path, key: bytes, name: str
+) -> None:
     environment: dict[str, str | None] = {
-        "VISUAL": _editor(tmp_path, "trap 'exit 0' INT; echo waiting; sleep 60 & wait"),
+        "VISUAL": _editor(tmp_path, f"trap 'exit 0' {name}; echo waiting; sleep 60 & wait"),
         "EDITOR": None,
     }
     with Terminal("--db", str(db), module="tests.tui.command", environment=environment) as terminal:
         terminal.wait_for("ready")
         terminal.type("kept\x07")
         terminal.wait_for("waiting")
-        terminal.type(b"\x03")
+        terminal.type(key)
         terminal.wait_for("kept")
         terminal.type(" still")
         terminal.wait_for("still")
