@@ -5,6 +5,7 @@ import random
 import re
 import stat
 import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -104,12 +105,12 @@ def test_no_key_and_no_size_does_harm(
             elif count % 60 == 0:
                 terminal.resize(*size)
         terminal.resize(*size)
-        # An unfinished sequence may take the first of them.
-        for _ in range(3):
+        # An unfinished sequence may take one of them, and an editor that begins all that wait.
+        for _ in range(PATIENCE_S):
             terminal.type(b"\x11")
-            terminal.read(0.3)
-        # It comes after all that was pressed before it.
-        terminal.seconds_to_end(3 * PATIENCE_S)
+            with suppress(AssertionError):
+                terminal.seconds_to_end(3)
+                break
         assert terminal.status == 0, terminal.output[-2000:]
         assert b"Traceback" not in terminal.output
         assert termios.tcgetattr(terminal.fd) == terminal.modes

@@ -1,6 +1,7 @@
 """Keys, clicks and sizes that come after what they were meant for has changed, or before it is there."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 from rich.style import Style
@@ -13,7 +14,9 @@ from chat.session import SessionStore
 from chat.tui.screens.help import PaletteScreen
 from chat.tui.screens.replay import ReplayScreen
 from chat.tui.screens.settings import SettingsDialog
+from chat.tui.screens.tokens import TokensScreen
 from chat.tui.screens.tree import TreeScreen
+from chat.tui.screens.weighing import TokensWeighed
 from chat.tui.widgets.entry_list import EntryList
 from chat.tui.widgets.model_view import ModelView
 from chat.tui.widgets.turn import SaidTurn
@@ -120,3 +123,17 @@ async def test_a_key_that_opens_the_tree_opens_it_once(make_desk: MakeDesk) -> N
         await until(pilot, lambda: isinstance(desk.app.screen, TreeScreen))
         await pilot.pause()
         assert len(desk.app.screen_stack) == 2
+
+
+async def test_tokens_for_a_list_that_is_being_left_are_passed_over(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "hi")
+        await until(pilot, lambda: len(desk.turns()) == 2 and not desk.screen.is_working)
+        tokens = TokensScreen(desk.screen.session.turns[-1], threading.Event())
+        await desk.app.push_screen(tokens)
+        await tokens.query("#tokens-title").remove()
+        tokens.dismiss()
+        desk.screen._show_tokens(TokensWeighed(tokens, None, "stopped"))
+        await until(pilot, lambda: not tokens.is_attached)

@@ -84,6 +84,7 @@ class WeighingScreen(TaskScreen):
 
     @on(TokensWeighed)
     def _show_tokens(self, message: TokensWeighed) -> None:
-        if message.screen.is_attached:
+        # One that is being left has no parts any more, but its place still.
+        if message.screen in self.app.screen_stack:
             message.screen.show(message.weighed, message.problem)
         self.prefill_draft()
