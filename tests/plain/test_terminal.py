@@ -191,7 +191,7 @@ def test_lines_typed_while_the_model_answers_are_taken_in_order(store: SqliteSto
 def test_tab_completes_a_command(db: Path) -> None:
     with _terminal(db, "replies") as terminal:
         terminal.wait_for("You:")
-        terminal.type("/cont\t")
+        terminal.type("/conte\t")
         terminal.wait_for("/context")
         terminal.type("\r")
         terminal.wait_for("0 of 100,000 tokens of the context are used.")

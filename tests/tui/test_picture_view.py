@@ -5,12 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from chat.conversation import Image, user_turn
+from chat.generation import CheckpointFacts
+from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.screens.picture import PictureScreen
 from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.turn import SaidTurn
 from chat.tui.widgets.zoom import Part, ZoomView, fit
-from tests.tui.doubles import Desk, drawn, ready, send, until
+from tests.tui.doubles import Desk, HeldLoader, drawn, ready, send, until
 
 MakeDesk = Callable[..., Desk]
 
@@ -56,17 +58,24 @@ async def test_keys_open_enlarge_move_and_close(make_desk: MakeDesk, session_id:
         await until(pilot, lambda: _zoom(desk) == "3 of 3 · fit" and _view(desk)._lines != whole)
         await pilot.press("n", "b", "b")
         assert _zoom(desk) == "2 of 3 · fit"
-        # Nobody said what the model gets.
-        assert "s Model's view" not in desk.shown()
         await pilot.press("escape")
         assert desk.app.screen is desk.screen
 
 
-async def test_what_the_model_gets_takes_the_place_of_the_picture(make_desk: MakeDesk, session_id: str) -> None:
-    import PIL.Image
+async def test_without_a_model_nobody_knows_what_it_gets(make_desk: MakeDesk, session_id: str) -> None:
+    desk = make_desk(load=HeldLoader(ScriptedGenerator([])), session_id=session_id)
+    async with desk.app.run_test() as pilot:
+        await until(pilot, lambda: desk.screen._session is not None)
+        await send(pilot, desk, "/view 2")
+        await until(pilot, lambda: isinstance(desk.app.screen, PictureScreen) and _view(desk)._lines)
+        assert "s Model's view" not in desk.shown()
+        await pilot.press("s")
+        assert "as the model" not in desk.shown()
 
-    desk = make_desk(session_id=session_id)
-    desk.screen.seen_picture = lambda image: PIL.Image.new("RGB", (31, 31))
+
+async def test_what_the_model_gets_takes_the_place_of_the_picture(make_desk: MakeDesk, session_id: str) -> None:
+    facts = CheckpointFacts("shapes", image_size=31)
+    desk = make_desk(generator=ScriptedGenerator([], facts=facts), session_id=session_id)
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await send(pilot, desk, "/view")

@@ -262,7 +262,7 @@ async def test_a_first_run_shows_a_sample_and_answers_with_one_enter(
         await ready(pilot, desk)
         await until(pilot, lambda: _names(desk) == ["sample-1.png"])
         assert "demonstration" in desk.shown()
-        assert "idefics-chat --checkpoint HuggingFaceTB/SmolVLM-Instruct" in desk.shown()
+        assert "A full model  ctrl+l" in desk.shown()
         await pilot.press("enter")
         await until(pilot, lambda: len(desk.turns()) == 2)
     assert desk.turns()[0] == ("user", "What is in the picture?")

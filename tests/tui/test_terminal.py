@@ -73,7 +73,7 @@ def test_no_hostile_byte_reaches_the_terminal(
         terminal.type("/nosuch\r")
         terminal.wait_for("There is no command")
         terminal.type("\x0f")
-        terminal.wait_for("Add a picture")
+        terminal.wait_for("Add pictures")
         terminal.wait_for("␛]52")
         terminal.type("\t\x1b[B\x1b[B")
         terminal.wait_for("sha ")

@@ -253,16 +253,6 @@ class SeeingScreen(TaskScreen):
         if self._view is not None:
             self._view.show_model_picture(message.image, message.drawn, message.caption)
 
-    def model_picture(self, image: Image) -> Image | None:
-        """What the model gets of a picture, as a picture; None where no model is loaded. For any thread but this one.
-
-        Raises:
-            ImageError: The picture's bytes are gone or damaged.
-        """
-        from chat.tui.model_pictures import model_picture
-
-        return model_picture(self._generator, image) if self._generator is not None else None
-
     # Turns
 
     async def turn_prompt(self, turn: "SaidTurn") -> None:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 class ViewingScreen(TaskScreen):
     """Opens the picture view."""
 
-    seen_picture: "Callable[[Image], PIL.Image.Image] | None" = None
-    """Gives what the model gets of a picture, where that is known; called on another thread, raises ChatError."""
-
     def turn_view(self, turn: "SaidTurn") -> None:
         """Show a turn's first picture."""
         images = turn.stored.turn.images if turn.stored is not None else ()
@@ -67,4 +64,18 @@ class ViewingScreen(TaskScreen):
     def _open(self, pictures: list[Image], place: int) -> None:
         from chat.tui.screens.picture import PictureScreen
 
-        self.app.push_screen(PictureScreen(pictures, place, self.seen_picture))
+        self.app.push_screen(PictureScreen(pictures, place, self._seen_by_the_model()))
+
+    def _seen_by_the_model(self) -> "Callable[[Image], PIL.Image.Image] | None":
+        """Gives what the loaded model gets of a picture, on any thread; None where nothing is loaded."""
+        generator = self._generator
+        if generator is None:
+            return None
+
+        def seen(image: Image) -> "PIL.Image.Image":
+            from chat.images import decode
+            from chat.tui.model_pictures import model_picture
+
+            return decode(model_picture(generator, image))
+
+        return seen
