@@ -170,6 +170,7 @@ class PictureScreen(Layer[None]):
 
     def _begin(self) -> None:
         self._part, self._copy_size, self._byte_count = Part(), None, 0
+        self._say("")
         self._show()
 
     def _look_at(self, part: Part) -> None:
@@ -179,7 +180,6 @@ class PictureScreen(Layer[None]):
 
     def _show(self) -> None:
         self._show_title()
-        self._say("")
         if picture_mode() is PictureMode.TEXT:
             self._say(f"[picture {self._place + 1}: {self.image.name}] cannot be drawn in this terminal.")
             return
@@ -204,6 +204,7 @@ class PictureScreen(Layer[None]):
     def _take_size(self, message: Measured) -> None:
         if message.shown == (self._place, self._shows_seen):
             self._copy_size, self._byte_count = message.size, message.byte_count
+            self._say("")
             self._show_title()
 
     @on(ZoomView.Unreadable)
@@ -211,6 +212,7 @@ class PictureScreen(Layer[None]):
         self._say(message.problem)
 
     def _say(self, problem: str) -> None:
+        # Its lines are the picture's room, and other room has the picture drawn anew: it must not go and come with that.
         said = self.query_one("#picture-problem", Static)
         said.update(Content.styled(printable(problem, multiline=False), "$text-error"))
         said.display = bool(problem)
