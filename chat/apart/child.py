@@ -18,7 +18,7 @@ from chat.apart.wire import DEVICES, LOAD, Call, Done, Failed, PictureBytes, Pic
 from chat.errors import ChatError, GenerationError, in_one_line
 from chat.generation import LoadProgress, TextGenerator
 
-NICENESS: Final = 5
+NICENESS: Final = 10
 """The threads that torch keeps spinning between two steps would else take a processor from whoever answers keys."""
 
 

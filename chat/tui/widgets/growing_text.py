@@ -15,8 +15,10 @@ from chat.tui.glyphs import GLYPHS
 GROW_S: Final = 0.3
 """Seconds between two growths by lines. Laying the screen out takes as long as several keys; the words of the lines
 that are there take as long as one, and may be shown at any time."""
-CALM_GROW_S: Final = 0.8
-"""The same while there are keys that would have to wait."""
+CALM_GROW_S: Final = 3.5
+"""The same while there are keys that would have to wait: one in a hundred does."""
+LINES_AHEAD: Final = 6
+"""Lines that a calm growth makes room for beyond the text's own: its words go on in them until the next one."""
 MOST_TAIL: Final = 1_500
 """Characters of a text being written that are laid out anew with every word."""
 
@@ -53,14 +55,26 @@ class GrowingText(Static):
         if not self.content_size.width:
             # Not laid out yet, or in a window too narrow for it.
             return False
-        lines = content.get_height({}, self.content_size.width)
-        is_taller = lines != self.content_size.height
-        if is_taller:
-            if not self._pace.allows(calmly=calmly):
-                return False
-            self._pace.grew()
-        self.update(content, layout=is_taller)
+        lines, room = content.get_height({}, self.content_size.width), self.content_size.height
+        if lines <= room if calmly else lines == room:
+            self.update(content, layout=False)
+            return True
+        if not self._pace.allows(calmly=calmly):
+            return False
+        self._pace.grew()
+        self.begin(content, calmly=calmly)
         return True
+
+    def begin(self, content: Content, *, calmly: bool = False) -> None:
+        """Show this in the place of what was shown, at once.
+
+        Args:
+            content: All of the text.
+            calmly: Make room for lines to come.
+        """
+        lines = content.get_height({}, self.content_size.width) if calmly else 0
+        self.styles.min_height = lines + LINES_AHEAD if calmly else None
+        self.update(content)
 
 
 class PiecedText(Vertical):
@@ -116,7 +130,7 @@ class PiecedText(Vertical):
             self._pieces.append(piece)
             self._pace.grew()
             self.mount(_piece(piece), before=self._growing)
-            self._growing.update(self._shown_tail())
+            self._growing.begin(self._shown_tail(), calmly=calmly)
             return True
         return self._growing.grow(self._shown_tail(), calmly=calmly)
 
@@ -144,7 +158,7 @@ class PiecedText(Vertical):
         self._written, self._pieces, self._tail = [], [], ""
         if self._growing is not None:
             await self.query(Static).exclude("GrowingText").remove()
-            self._growing.update(self._shown_tail())
+            self._growing.begin(self._shown_tail())
 
     async def end(self, content: Content | None = None) -> None:
         """The text has ended.
@@ -157,7 +171,7 @@ class PiecedText(Vertical):
             return
         if content is not None:
             await self.query(Static).exclude("GrowingText").remove()
-        self._growing.update(Content(self._tail.rstrip("\n")) if content is None else content)
+        self._growing.begin(Content(self._tail.rstrip("\n")) if content is None else content)
 
     def _shown_tail(self) -> Content:
         # A line that nothing stands in yet takes no place.
