@@ -209,14 +209,3 @@ class LeftOut:
     def places(self, turn_id: int) -> frozenset[int]:
         """Which of a turn's pictures are left out alone, from 0."""
         return frozenset(place for turn, place in self.pictures if turn == turn_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message that has not been sent."""
-
-    text: str = ""
-    images: tuple[Image, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.text or self.images)

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
+from chat.drafts import Draft
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
-from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn
+from chat.records import Choice, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn
 
 # Imported with the first prompt: the first frame of the UI does without.
 if TYPE_CHECKING:

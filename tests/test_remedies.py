@@ -6,8 +6,9 @@ import pytest
 
 from chat.context import NO_WORDS, Overflow, overflow, without_pictures
 from chat.conversation import Conversation, Image, Turn, assistant_turn, user_turn
+from chat.drafts import Draft
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
-from chat.records import Draft, Generation, LeftOut, StoredTurn
+from chat.records import Generation, LeftOut, StoredTurn
 from chat.talk.remedies import Kind, Remedy, remedies
 from chat.talk.said import SaidSession
 from chat.talk.summary import HEADING, MOST_ASKED, summary_of

@@ -9,9 +9,9 @@ from chat.conversation import Image
 from chat.errors import StoreError
 from chat.generation import Loader, LoadProgress, TextGenerator
 from chat.models.request import CheckpointRequest
-from chat.session import SessionStore
 
 if TYPE_CHECKING:
+    from chat.session import SessionStore
     from chat.talk.offers import Catalogue
 
 
@@ -29,7 +29,7 @@ def sample_images() -> Sequence[Image]:
     return opened(SAMPLES)
 
 
-def open_session_store(db: Path | None, *, must_exist: bool = False, wait_s: float | None = None) -> SessionStore:
+def open_session_store(db: Path | None, *, must_exist: bool = False, wait_s: float | None = None) -> "SessionStore":
     """The store in this file, or in the place where the platform keeps a user's data.
 
     Args:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from chat.attachments import dropped_paths, leading_pictures, missing_picture
+from chat.drafts import Draft
 from chat.errors import ImageError
 from chat.images import open_image
 from chat.plain.talk import Talk
-from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import parse
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chat.context import Overflow, overflow
 from chat.conversation import Conversation, Image, Role
+from chat.drafts import Draft, joined
 from chat.errors import ChatError, ContextFullError, StoreError, UsageError
 from chat.generation import CheckpointFacts, GenerationSettings, TextGenerator
 from chat.plain.model import Model
@@ -13,13 +14,12 @@ from chat.plain.output import Output
 from chat.plain.replies import ReplyVoice
 from chat.plain.unsent import Unsent
 from chat.plain.words import picture_in_words, quoted, said_in_words
-from chat.records import Draft
 from chat.session import SessionStore
 from chat.talk.branches import LIVELY, AskedAgain, AskedBranch, AskedEdit, AskedReply, settings_of, would_repeat
 from chat.talk.commands import Call
 from chat.talk.marks import renumbered
 from chat.talk.offers import Catalogue
-from chat.talk.open_session import OpenSession, joined
+from chat.talk.open_session import OpenSession
 from chat.talk.said import prompt_of, words_of
 from chat.talk.wording import count_in_words
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from chat.records import Draft
+from chat.drafts import NOTHING, Draft, joined
 from chat.talk.marks import renumbered
-from chat.talk.open_session import NOTHING, joined
 
 
 @dataclass(frozen=True)

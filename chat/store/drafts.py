@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from chat.conversation import Image
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.store.columns import text_from, to_text
 from chat.store.pictures import image_from
 

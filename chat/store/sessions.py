@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from chat.conversation import Image, Role, Turn
+from chat.drafts import Draft
 from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
-from chat.records import Choice, Draft, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn, examples_of
+from chat.records import Choice, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn, examples_of
 from chat.search import Query
 from chat.store import branches, choices, drafts, ids, left_out, pictures, replies, search, titles, turns
 from chat.store.columns import Column, now, summary_from, to_text

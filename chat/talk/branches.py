@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from chat.conversation import Role
+from chat.drafts import Draft
 from chat.errors import UsageError
 from chat.generation import MOST_NEW_TOKENS, CheckpointFacts, GenerationSettings, StopReason
-from chat.records import Draft, StoredTurn
+from chat.records import StoredTurn
 from chat.session import ids_for
 from chat.talk.wording import ending_in_words
 

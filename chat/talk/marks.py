@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
 from chat.conversation import Image, Part, Text, Turn
-from chat.records import Draft
+from chat.drafts import Draft
 
 _MARK = re.compile(r"\[(\d{1,4})\]")
 

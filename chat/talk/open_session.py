@@ -3,22 +3,18 @@
 Lives on the UI thread with the store; knows no widget.
 """
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
 
-from chat.conversation import Image
+from chat.drafts import NOTHING, Draft, joined
 from chat.errors import StoreBusyError, StoreError
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
-from chat.records import Choice, Draft, StoredTurn
+from chat.records import Choice, StoredTurn
 from chat.session import SessionStore
 from chat.talk.branches import AskedBranch, AskedEdit, AskedReply, as_kept
 from chat.talk.kept_reply import KeptReply, now
 from chat.talk.said import AskedChoice, RunningChoice, marked_message, turn_of, words_of
 from chat.talk.tree_session import TreeSession
-
-NOTHING: Final = Draft()
 
 
 class OpenSession(TreeSession):
@@ -267,9 +263,3 @@ class OpenSession(TreeSession):
         self._store.mark_example(message.id, marked.is_example)
         self.turns = [marked if stored is message else stored for stored in self.turns]
         return marked
-
-
-def joined(drafts: Sequence[Draft]) -> Draft:
-    """Unsent messages as one; their pictures keep their numbers, since those run on from draft to draft."""
-    images: tuple[Image, ...] = tuple(image for draft in drafts for image in draft.images)
-    return Draft("\n\n".join(draft.text for draft in drafts if draft.text.strip()), images)

@@ -6,10 +6,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from chat.conversation import Conversation, Image, Turn, user_turn
+from chat.drafts import Draft
 from chat.errors import UsageError
 from chat.generation import CheckpointFacts, Score, TextGenerator
 from chat.ranking import Ranking
-from chat.records import Choice, Draft, LeftOut, StoredTurn, examples_of, exchanges_of
+from chat.records import Choice, LeftOut, StoredTurn, examples_of, exchanges_of
 from chat.session import conversation_of
 from chat.talk.branches import AskedBranch, AskedMore, AskedReply, beginning_of
 from chat.talk.commands import parse

@@ -1,6 +1,6 @@
 """The messages of a session that wait to be sent, and the numbers of their pictures."""
 
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.talk.marks import renumbered
 from chat.talk.said import SaidSession
 

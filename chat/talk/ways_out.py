@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from chat.context import Overflow
 from chat.conversation import Conversation
+from chat.drafts import Draft
 from chat.generation import CheckpointFacts
-from chat.records import Draft
 from chat.talk.marks import renumbered
 from chat.talk.remedies import Kind, Remedy
 from chat.talk.said import AskedChoice, SaidSession

@@ -1,11 +1,14 @@
 """How numbers, times and endings are put into words."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from chat.context import Overflow
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
-from chat.records import Choice
+
+# The first frame does without.
+if TYPE_CHECKING:
+    from chat.context import Overflow
+    from chat.records import Choice
 
 _TURNS: Final = {
     2: "mirrored by EXIF",
@@ -90,7 +93,7 @@ def ending_in_words(reason: StopReason | None, settings: GenerationSettings, tok
             return ""
 
 
-def overflow_in_words(overflow: Overflow) -> str:
+def overflow_in_words(overflow: "Overflow") -> str:
     """Why a message was not sent, and what can be done about it."""
     room = f"at least {overflow.reply_room:,} for the reply, of {overflow.context_length:,}"
     if not overflow.exchanges:
@@ -113,7 +116,7 @@ def left_out_in_words(messages: int, pictures: int) -> str:
     return ", nor ".join(parts)
 
 
-def basis_in_words(choice: Choice) -> str:
+def basis_in_words(choice: "Choice") -> str:
     """What the labels were ranked by, as far as the model saw it."""
     measure = "log-likelihood of a token" if choice.ranking.per_token else "log-likelihood"
     last = choice.number + len(choice.images) - 1

@@ -23,7 +23,6 @@ from chat.conversation import Image
 from chat.errors import ChatError, StoreError
 from chat.generation import GenerationSettings, Loader
 from chat.safe_text import printable
-from chat.session import SessionStore
 from chat.tui import garbage
 from chat.tui.binding import Binding
 from chat.tui.driver import patient
@@ -36,6 +35,7 @@ from chat.tui.themes import DEFAULT_VARIABLES, INK, PAPER
 
 # Needed with the first other checkpoint, and not for the first frame.
 if TYPE_CHECKING:
+    from chat.session import SessionStore
     from chat.talk.offers import Catalogue
 
 STYLES: Final = Path(__file__).with_name("styles")
@@ -85,7 +85,7 @@ class ChatApp(App[ChatError]):
     def __init__(
         self,
         *,
-        open_store: Callable[[], SessionStore],
+        open_store: "Callable[[], SessionStore]",
         load: Loader,
         checkpoint: str,
         is_demonstration: bool,

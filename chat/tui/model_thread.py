@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from chat.context import Count, Overflow, overflow
 from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError, in_one_line
 from chat.generation import NO_REPLY, CanBeLost, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
-from chat.talk.said import prompt_of
 from chat.tui.messages import (
     ChoiceEnded,
     ChoiceFailed,
@@ -31,6 +29,7 @@ from chat.tui.messages import (
 )
 
 if TYPE_CHECKING:
+    from chat.context import Count, Overflow
     from chat.prompt import Said
     from chat.talk.remedies import Remedy
 
@@ -179,6 +178,9 @@ class ModelThread:
         settings: GenerationSettings,
         words: "str | Said",
     ) -> None:
+        from chat.context import overflow
+        from chat.talk.said import prompt_of
+
         def count(part: Conversation) -> int:
             return generator.count_tokens(prompt_of(part, generator, words))
 
@@ -197,6 +199,8 @@ class ModelThread:
             self._post(RunFailed(run, _model_error(error)))
 
     def _prefill(self, generator: TextGenerator, conversation: Conversation, stop: threading.Event) -> None:
+        from chat.talk.said import prompt_of
+
         if not stop.is_set():
             # As above: the thread lives on, and what a model raises is told when the message is sent.
             with suppress(Exception):
@@ -212,6 +216,8 @@ class ModelThread:
         stop: threading.Event,
         chunks: "SimpleQueue[ReadProgress | Chunk]",
     ) -> None:
+        from chat.talk.said import prompt_of
+
         has_ended = False
         try:
             for piece in generator.generate(prompt_of(conversation, generator, words), settings, stop):
@@ -235,6 +241,8 @@ class ModelThread:
         labels: tuple[str, ...],
         stop: threading.Event,
     ) -> None:
+        from chat.talk.said import prompt_of
+
         try:
             scores = generator.score(prompt_of(conversation, generator), labels, stop)
             if scores is not None and not all(math.isfinite(score.log_likelihood) for score in scores):
@@ -245,7 +253,7 @@ class ModelThread:
             self._post(ChoiceFailed(run, _model_error(error)))
 
 
-def _remedies(conversation: Conversation, found: Overflow, count: Count) -> "tuple[Remedy, ...]":
+def _remedies(conversation: Conversation, found: "Overflow", count: "Count") -> "tuple[Remedy, ...]":
     # Imported with the first message that does not fit.
     from chat.talk.remedies import remedies
 

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from chat.drafts import Draft
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.prompt import Prompt
-from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.store import open_store
 from chat.tui.app import ChatApp

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from chat.conversation import Image, Role, Text
+from chat.drafts import Draft
 from chat.errors import CheckpointError, GenerationError
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.plain.lines import MOST_CHARACTERS
-from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.store import SqliteStore
 from chat.talk.wording import size_in_words

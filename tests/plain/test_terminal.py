@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 import pytest
 
+from chat.drafts import Draft
 from chat.generation import StopReason
-from chat.records import Draft
 from chat.store import SqliteStore
 from tests.plain.conftest import turns
 from tests.tui.terminal import Terminal

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from chat.conversation import Image, user_turn
+from chat.drafts import Draft
 from chat.errors import StoreError
-from chat.records import Draft
 from chat.store import SqliteStore
 from tests.store.samples import count, execute, picture, unreadable
 

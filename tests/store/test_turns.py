@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.conversation import Image, Part, Role, Text, Turn, assistant_turn, user_turn
+from chat.drafts import Draft
 from chat.errors import InvalidTurnError, StoreError
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
-from chat.records import Draft
 from chat.session import conversation_of
 from chat.store import SqliteStore, open_store
 from tests.store.samples import FACTS, SETTINGS, count, execute, picture, refuse, reopened, reply

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chat.conversation import Image
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.session import SessionStore
 from chat.talk.commands import COMMANDS, Call, completions, parse
 from chat.tui.screens.help import HelpScreen

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chat.conversation import user_turn
+from chat.drafts import Draft
 from chat.errors import StoreBusyError, StoreError
-from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.store import SqliteStore, open_store

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chat.conversation import Image
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.session import SessionStore
 from chat.store import SqliteStore
 from chat.tui.screens.browsing import READING_S

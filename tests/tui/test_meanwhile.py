@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from chat.conversation import Image, user_turn
+from chat.drafts import Draft
 from chat.generation import GenerationSettings, Reply, StopReason
-from chat.records import Draft, LeftOut
+from chat.records import LeftOut
 from chat.session import SessionStore
 from chat.tui.screens.openings import Opening, PicturesOpened
 from chat.tui.widgets.composer import Composer

@@ -8,8 +8,8 @@ from textual.events import Paste
 from textual.widgets import Static
 
 from chat.conversation import Image, Text, user_turn
+from chat.drafts import Draft
 from chat.errors import ImageError
-from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.pictures import PictureMode

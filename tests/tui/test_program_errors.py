@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from chat.drafts import Draft
 from chat.errors import StoreError
 from chat.generation import GenerationSettings
-from chat.records import Draft
 from chat.session import SessionStore
 from chat.tui.screens.chat import ChatScreen
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until, write

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chat.conversation import Image, Text
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.queued_turn import QueuedTurn

@@ -8,9 +8,9 @@ import pytest
 from textual.events import Key
 
 from chat.conversation import Role, user_turn
+from chat.drafts import Draft
 from chat.generation import Chunk, GenerationSettings, Reply, StopReason
 from chat.prompt import Prompt
-from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, ready, send, until, write

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from chat.conversation import Image, Role, user_turn
+from chat.drafts import Draft
 from chat.errors import StoreError
 from chat.generation import GenerationSettings, Reply, StopReason
 from chat.prompt import Prompt
-from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.store import SqliteStore, open_store

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from textual.pilot import Pilot
 
 from chat.conversation import Image, user_turn
+from chat.drafts import Draft
 from chat.errors import ChatError
 from chat.generation import GenerationSettings, Reply, StopReason
-from chat.records import Draft
 from chat.session import SessionStore
 from chat.tui.screens.help import HelpScreen
 from chat.tui.screens.sessions import SessionsScreen

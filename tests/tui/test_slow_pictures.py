@@ -8,7 +8,7 @@ import pytest
 from textual.events import Paste
 
 from chat.conversation import Image, user_turn
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.tui.widgets.message_input import MessageInput

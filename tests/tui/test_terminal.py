@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from chat.conversation import Image, user_turn
+from chat.drafts import Draft
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
-from chat.records import Draft
 from chat.store import SqliteStore
 from tests.tui.faulty import FAULTS, LOCAL_VALUE
 from tests.tui.hostile import HOSTILE

@@ -8,7 +8,7 @@ from pathlib import Path
 from textual.widgets import Static
 
 from chat.conversation import user_turn
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.session import SessionStore
 from chat.tui.screens.sessions import SessionsScreen
 from chat.tui.widgets.session_keys import SessionOptions

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from chat.conversation import Image, Part, Text
+from chat.drafts import Draft, joined
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
-from chat.records import Draft
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.talk.marks import moved, parts_of, without_picture
-from chat.talk.open_session import OpenSession, joined
+from chat.talk.open_session import OpenSession
 from chat.talk.wording import (
     LONGEST_SHOWN,
     checkpoint_in_words,

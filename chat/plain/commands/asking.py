@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chat.conversation import Conversation, Image
+from chat.drafts import Draft
 from chat.errors import ChatError, GenerationError, UsageError
 from chat.generation import Score, TextGenerator
 from chat.plain.commands.group import CommandGroup
 from chat.plain.model import Stopped
 from chat.plain.words import choice_lines
 from chat.ranking import check_labels
-from chat.records import Draft
 from chat.requests import CAPTION_REQUEST, STORY_REQUEST
 from chat.safe_text import short_line
 from chat.talk.commands import Call

@@ -2,9 +2,9 @@
 
 import re
 
+from chat.drafts import Draft
 from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
-from chat.records import Draft
 from chat.talk.branch_tree import Row, rows_of
 from chat.talk.branches import AskedEdit, again_as_typed, message_at, more, version_in_words
 from chat.talk.commands import Call

@@ -2,12 +2,12 @@
 
 from typing import Final
 
+from chat.drafts import Draft
 from chat.errors import ChatError, UsageError
 from chat.plain.attaching import take_message
 from chat.plain.commands.group import CommandGroup
 from chat.plain.unsent import Unsent
 from chat.plain.words import help_lines
-from chat.records import Draft
 from chat.talk.commands import Call
 from chat.talk.params import changed, difference_in_words, settings_in_words
 

@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
+from chat.drafts import Draft
 from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.unsent import Unsent
 from chat.plain.words import quoted
-from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.talk.wording import count_in_words

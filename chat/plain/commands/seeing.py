@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from chat.conversation import Conversation, Role
+from chat.drafts import Draft
 from chat.errors import UsageError
 from chat.generation import TextGenerator
 from chat.plain.commands.group import CommandGroup
 from chat.plain.model import Stopped
 from chat.plain.words import quoted
-from chat.records import Draft
 from chat.safe_text import short_line
 from chat.seen import SeenPrompt, WeighedToken
 from chat.session import conversation_of

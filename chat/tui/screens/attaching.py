@@ -9,18 +9,18 @@ from textual import on, work
 
 from chat.attachments import dropped_paths, leading_pictures, missing_picture
 from chat.conversation import Image
+from chat.drafts import Draft
 from chat.errors import ChatError
 from chat.generation import GenerationSettings, Loader
 from chat.images import open_image
-from chat.records import Draft
 from chat.safe_text import short_line
-from chat.talk.open_session import OpenSession
 from chat.tui.screens.choosing import ChoosingScreen
 from chat.tui.screens.openings import Opening, Origin, PicturesOpened, SamplesOpened
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.message_input import MessageInput
 
 if TYPE_CHECKING:
+    from chat.talk.open_session import OpenSession
     from chat.tui.widgets.welcome import Welcome
 
 
@@ -174,7 +174,7 @@ class AttachingScreen(ChoosingScreen):
         """Whether a picture of the message being written is being read."""
         return any(self._is_shown(opening.session) for opening in self._openings)
 
-    def _is_shown(self, session: OpenSession | None) -> bool:
+    def _is_shown(self, session: "OpenSession | None") -> bool:
         if session is None or session is self._session:
             return True
         return session.id is not None and self._session is not None and session.id == self._session.id

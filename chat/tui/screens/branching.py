@@ -3,27 +3,17 @@
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
+from chat.drafts import Draft
 from chat.errors import UsageError
 from chat.generation import CheckpointFacts
-from chat.records import Draft, StoredTurn
-from chat.talk.branches import (
-    LIVELY,
-    AskedAgain,
-    AskedReply,
-    again,
-    again_as_typed,
-    message_at,
-    message_of,
-    more,
-    version_in_words,
-    would_repeat,
-)
 from chat.talk.commands import Call
-from chat.talk.open_session import OpenSession
 from chat.tui.screens.editing import EditingScreen
 
 # The widgets of turns come after the first frame.
 if TYPE_CHECKING:
+    from chat.records import StoredTurn
+    from chat.talk.branches import AskedReply
+    from chat.talk.open_session import OpenSession
     from chat.tui.widgets.turn import SaidTurn
 
 
@@ -75,7 +65,7 @@ class BranchingScreen(EditingScreen):
         else:
             self.say(f"This is version {place[0]} of {count}; there is none {'after' if by > 0 else 'before'} it.")
 
-    async def _show_version(self, stored: StoredTurn, number: int) -> None:
+    async def _show_version(self, stored: "StoredTurn", number: int) -> None:
         """Show another version of a turn, and what follows it."""
         turn_id = self.session.version_of(stored.id, number)
         if turn_id is None:
@@ -85,6 +75,8 @@ class BranchingScreen(EditingScreen):
 
     async def show_branch(self, turn_id: int) -> None:
         """Show the branch that a turn is in, with the focus on that turn; raises ChatError."""
+        from chat.talk.branches import version_in_words
+
         session = self.session
         if self.is_editing:
             raise UsageError("a message is being edited: escape leaves that first")
@@ -105,7 +97,7 @@ class BranchingScreen(EditingScreen):
             turn.focus(scroll_visible=False)
             self.call_after_refresh(self.log_view.scroll_to_widget, turn, animate=False)
 
-    async def _show_shown(self, session: OpenSession) -> None:
+    async def _show_shown(self, session: "OpenSession") -> None:
         """Show the branch that the session has by now."""
         await self.composer.number_from(session.next_number)
         if session is self._session:
@@ -158,17 +150,23 @@ class BranchingScreen(EditingScreen):
 
     async def command_regenerate(self, call: Call) -> None:
         """Ask for another reply."""
+        from chat.talk.branches import again_as_typed
+
         asked = again_as_typed(self.session.turns, call.argument)
         self._require_replied(asked)
         await self.enqueue(asked)
 
     async def command_continue(self, call: Call) -> None:
         """Go on with a reply that was cut."""
+        from chat.talk.branches import message_at
+
         number = _number(call, "/continue takes the number of an exchange, from 1: /continue 2")
         await self._go_on_from(message_at(self.session.turns, number))
 
     async def command_edit(self, call: Call) -> None:
         """Put a message that was sent into the composer, to be changed."""
+        from chat.talk.branches import message_at
+
         number = _number(call, "/edit takes the number of one of your messages, from 1: /edit 2")
         await self.edit(message_at(self.session.turns, number))
 
@@ -188,20 +186,26 @@ class BranchingScreen(EditingScreen):
             await self._ask(lambda: self.edit(place))
 
     async def _ask_again(self, place: int) -> None:
+        from chat.talk.branches import again
+
         asked = again(self.session.turns, place)
         self._require_replied(asked)
         await self.enqueue(asked)
 
     async def _go_on_from(self, place: int) -> None:
+        from chat.talk.branches import more
+
         asked = more(self.session.turns, place)
         await self.enqueue(asked)
 
-    def _require_replied(self, asked: AskedReply) -> None:
+    def _require_replied(self, asked: "AskedReply") -> None:
         """Raise UsageError where the reply that another one is asked for beside is still being written."""
         if self.session.is_replying and asked.said is None and asked.path[-1] is self.session.turns[-1]:
             raise UsageError("the reply is still being written: escape stops it")
 
     def _place(self, turn: "SaidTurn") -> int | None:
+        from chat.talk.branches import message_of
+
         return message_of(self.session.turns, turn.stored.id) if turn.stored is not None else None
 
     async def _ask(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -213,6 +217,8 @@ class BranchingScreen(EditingScreen):
 
     def tell_sent(self, draft: Draft, facts: CheckpointFacts) -> None:
         """Say so where another reply is not generated as replies are at large."""
+        from chat.talk.branches import LIVELY, AskedAgain, AskedReply, would_repeat
+
         super().tell_sent(draft, facts)
         if isinstance(draft, AskedReply) and self.focused is not None and self.focused.id != "message":
             # The turn that had the focus gave its place to the reply that is being written.

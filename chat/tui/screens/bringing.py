@@ -15,7 +15,6 @@ from chat.conversation import Conversation, Image, user_turn
 from chat.errors import ChatError, StoreError
 from chat.safe_text import short_line
 from chat.talk.commands import Call, is_command
-from chat.talk.said import prompt_of
 from chat.talk.wording import count_in_words
 from chat.tui.binding import Binding
 from chat.tui.screens.openings import Opening, Origin, PicturesOpened
@@ -69,6 +68,8 @@ class BringingScreen(TaskScreen):
 
     def _seen_in_words(self, image: Image) -> str:
         """What the model sees of a picture and what that costs; nothing without a model. On another thread."""
+        from chat.talk.said import prompt_of
+
         generator = self._generator
         if generator is None:
             return ""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 from textual.events import Resize
 
 from chat.conversation import Image
+from chat.drafts import NOTHING, Draft, joined
 from chat.errors import ChatError, StoreError
-from chat.records import Draft
-from chat.session import SessionStore
-from chat.talk.open_session import NOTHING, OpenSession, joined
 from chat.tui.screens.attaching import AttachingScreen
 from chat.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
+    from chat.session import SessionStore
+    from chat.talk.open_session import OpenSession
     from chat.tui.widgets.session_list import SessionList
 
 READING_S: Final = 1.0
@@ -32,7 +32,7 @@ class BrowsingScreen(AttachingScreen):
     session_pane: "SessionList | None" = None
     """The list beside the conversation, where there is one."""
 
-    async def begin(self, store: SessionStore, session_id: str | None, images: Sequence[Image]) -> None:
+    async def begin(self, store: "SessionStore", session_id: str | None, images: Sequence[Image]) -> None:
         """Show a session, or a new one, now that there is a store."""
         await self.compose_rest()
         self._store = store
@@ -48,12 +48,14 @@ class BrowsingScreen(AttachingScreen):
 
     async def show_session(self, session_id: str | None, *, written: Draft = NOTHING) -> None:
         """Show a stored session, or a new one for None; what is written goes behind its draft."""
+        from chat.talk.open_session import OpenSession
+
         if self._store is None:
             return
         session = OpenSession(self._store, session_id)
         await self._show_opened(session, joined([session.draft, written]))
 
-    async def _show_opened(self, session: OpenSession, draft: Draft) -> None:
+    async def _show_opened(self, session: "OpenSession", draft: Draft) -> None:
         if self._session is not None:
             self.forget_typed()
             if self._session is not session and self._session.has_unsaved:

@@ -11,8 +11,8 @@ from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Footer
 
+from chat.drafts import Draft
 from chat.errors import ChatError
-from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.tui.binding import Binding

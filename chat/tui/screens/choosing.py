@@ -9,7 +9,6 @@ from textual.timer import Timer
 
 from chat.conversation import Conversation
 from chat.generation import CheckpointFacts, GenerationSettings, Loader
-from chat.talk.said import LABEL_ROOM, AskedChoice
 from chat.tui.messages import ChoiceEnded, ChoiceFailed
 from chat.tui.screens.talk import TalkScreen
 from chat.tui.widgets.status_row import STEP_S, State
@@ -27,6 +26,8 @@ class ChoosingScreen(TalkScreen):
 
     def next_prompt(self, facts: CheckpointFacts) -> "tuple[Conversation, GenerationSettings, str | Said]":
         """What the first message that waits asks the model, and how; or the question which label it is."""
+        from chat.talk.said import LABEL_ROOM, AskedChoice
+
         asked = self.session.waiting[0]
         if not isinstance(asked, AskedChoice):
             return super().next_prompt(facts)
@@ -34,6 +35,8 @@ class ChoosingScreen(TalkScreen):
 
     async def begin_next(self, run: int, tokens: int, facts: CheckpointFacts) -> None:
         """Send the first message that waits, or rank its labels."""
+        from chat.talk.said import AskedChoice
+
         asked = self.session.waiting[0]
         if not isinstance(asked, AskedChoice):
             await super().begin_next(run, tokens, facts)

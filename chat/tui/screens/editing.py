@@ -1,17 +1,19 @@
 """How a message that was sent is edited: it stands in the composer, and what was being written comes back."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat.conversation import Role
+from chat.drafts import NOTHING, Draft, joined
 from chat.errors import ChatError, UsageError
-from chat.records import Draft
 from chat.safe_text import short_line
-from chat.talk.branches import AskedEdit, AskedReply
 from chat.talk.commands import Call
 from chat.talk.marks import draft_of, renumbered
-from chat.talk.open_session import NOTHING, joined
 from chat.tui.screens.tasks import TaskScreen
+
+# The first frame does without.
+if TYPE_CHECKING:
+    from chat.talk.branches import AskedEdit
 
 _NOT_MEANWHILE: Final = frozenset(
     ("choose", "caption", "story", "each", "regenerate", "continue", "edit", "branch", "undo", "redo")
@@ -22,7 +24,7 @@ _NOT_MEANWHILE: Final = frozenset(
 class Editing(NamedTuple):
     """A message that was sent and is being edited."""
 
-    asked: AskedEdit
+    asked: "AskedEdit"
     """What it says where nothing is changed; empty where it waited, and every word of it is a change."""
     before: Draft
     """The message that was being written."""
@@ -34,8 +36,10 @@ class Editing(NamedTuple):
         """Which of the user's messages it is, from 1."""
         return 1 + sum(stored.turn.role is Role.USER for stored in self.asked.path)
 
-    def edit(self, draft: Draft) -> AskedEdit:
+    def edit(self, draft: Draft) -> "AskedEdit":
         """What is sent in the message's place."""
+        from chat.talk.branches import AskedEdit
+
         return AskedEdit(draft.text, draft.images, self.asked.path, self.asked.message_id)
 
     def is_changed(self, written: Draft) -> bool:
@@ -52,6 +56,8 @@ class EditingScreen(TaskScreen):
 
     async def edit(self, place: int) -> None:
         """Put the message that stands there into the composer; raises UsageError."""
+        from chat.talk.branches import AskedEdit
+
         if self.is_reading:
             raise UsageError("a picture is still being read for your message: wait until it is attached")
         turns, next_number = self.session.turns, self.session.next_number
@@ -61,7 +67,7 @@ class EditingScreen(TaskScreen):
         left = (self._left_edits or {}).pop(message.id, None)
         await self._begin_edit(asked, renumbered(left, 1, next_number) if left else original)
 
-    async def _begin_edit(self, asked: AskedEdit, draft: Draft) -> None:
+    async def _begin_edit(self, asked: "AskedEdit", draft: Draft) -> None:
         # A picture that is attached to begin with is nobody's draft.
         before, first_number = super().draft_to_keep(), self.session.next_number
         self.say_nothing()
@@ -141,6 +147,8 @@ class EditingScreen(TaskScreen):
 
     async def take_back(self, position: int | None, *, to_edit: bool) -> None:
         """Take back what waits: an edited message is edited again, a further reply is not asked for."""
+        from chat.talk.branches import AskedEdit, AskedReply
+
         session, waiting = self.session, self.session.waiting
         if not to_edit or position is None or not -len(waiting) <= position < len(waiting):
             await super().take_back(position, to_edit=to_edit)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.worker import get_current_worker
 
+from chat.drafts import NOTHING
 from chat.errors import ChatError, StoreError
-from chat.session import SessionStore
-from chat.talk.open_session import NOTHING, OpenSession
 from chat.tui.screens.branching import BranchingScreen
 from chat.tui.widgets.session_messages import (
     SessionAct,
@@ -24,11 +23,12 @@ from chat.tui.widgets.session_messages import (
 from chat.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
+    from chat.session import SessionStore
     from chat.tui.widgets.session_list import SessionList
     from chat.tui.widgets.session_preview import SessionPreview
 
-OpenStore = Callable[[], SessionStore]
-Change = Callable[[SessionStore], None]
+OpenStore = Callable[[], "SessionStore"]
+Change = Callable[["SessionStore"], None]
 
 
 class FindingScreen(BranchingScreen):
@@ -144,6 +144,8 @@ class FindingScreen(BranchingScreen):
 
     async def delete_session(self, session_id: str) -> str:
         """Take a session out of the list; if it is the open one, a new one is shown. Gives what went wrong, if so."""
+        from chat.talk.open_session import OpenSession
+
         if self._store is None:
             return ""
         is_open = session_id == self.session.id
@@ -183,7 +185,7 @@ class FindingScreen(BranchingScreen):
     async def rename_session(self, session_id: str, title: str) -> str:
         """Give a session a title, or with a blank one that of its first words. Gives what went wrong, if so."""
 
-        def rename(store: SessionStore) -> None:
+        def rename(store: "SessionStore") -> None:
             store.rename_session(session_id, title)
             if session_id == self.session.id:
                 self.session.title = store.find_session(session_id).title

@@ -1,16 +1,19 @@
 """How the conversation screen keeps what was written and said, and what it does where the store refuses."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.timer import Timer
 
+from chat.drafts import Draft
 from chat.errors import StoreBusyError, StoreError
-from chat.records import Draft
-from chat.session import SessionStore
-from chat.talk.open_session import OpenSession
 from chat.tui.compositor import OnceCompositor
 from chat.tui.screens.layer import SizedScreen
 from chat.tui.widgets.composer import Composer
+
+# The first frame does without.
+if TYPE_CHECKING:
+    from chat.session import SessionStore
+    from chat.talk.open_session import OpenSession
 
 RETRY_S: Final = 3.0
 """Seconds until what could not be saved is tried again."""
@@ -37,7 +40,7 @@ class KeepingScreen(SizedScreen[None]):
         return self.query_one(Composer)
 
     @property
-    def session(self) -> OpenSession:
+    def session(self) -> "OpenSession":
         """The session in use; there is one as soon as the store is open."""
         if self._session is None:
             raise RuntimeError("the store is not open yet")

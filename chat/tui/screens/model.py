@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual import on, work
 
-from chat.context import reply_room
+from chat.drafts import Draft
 from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
-from chat.records import Draft
 from chat.safe_text import short_line
 from chat.talk.commands import is_command, parse
-from chat.talk.said import prompt_of
 from chat.talk.wording import count_in_words, short_name
 from chat.tui.messages import ContextCounted, LoadAdvanced, LoadEnded, LoadFailed
 from chat.tui.model_thread import ModelThread
@@ -247,6 +245,8 @@ class ModelScreen(KeepingScreen):
 
     def _show_context(self, tokens: int | None, *, is_message: bool = False) -> None:
         """Show how full the context is, with the message being written, or with what was said alone."""
+        from chat.context import reply_room
+
         limit = self.facts.context_length if self.facts else 0
         taken = (tokens or 0) + reply_room(limit, self._settings.max_new_tokens)
         self.query_one(StatusRow).show_context(tokens, limit, fits=not is_message or taken <= limit)
@@ -297,6 +297,8 @@ class ModelScreen(KeepingScreen):
     @work(thread=True, exclusive=True, group="context", exit_on_error=False)
     def _count(self, generator: TextGenerator, said: "SaidSession", draft: Draft | None) -> None:
         # A long conversation takes as long to put together as several keys.
+        from chat.talk.said import prompt_of
+
         facts = generator.facts
         conversation = said.conversation_with(draft, facts) if draft is not None else said.conversation(facts)
         tokens = generator.count_tokens(prompt_of(conversation, generator)) if conversation.turns else 0

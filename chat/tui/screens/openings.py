@@ -4,12 +4,16 @@ import threading
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from chat.conversation import Image
-from chat.talk.open_session import OpenSession
 from chat.tui.widgets.message_input import Place
+
+# The first frame does without.
+if TYPE_CHECKING:
+    from chat.talk.open_session import OpenSession
 
 
 class Origin(Enum):
@@ -25,7 +29,7 @@ class Opening:
 
     def __init__(
         self,
-        session: OpenSession | None,
+        session: "OpenSession | None",
         origin: Origin = Origin.CHOSEN,
         *,
         paths: Sequence[Path] = (),

@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
-from chat.context import Overflow
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.talk.commands import Call
 from chat.talk.marks import renumbered
-from chat.talk.open_session import OpenSession
-from chat.talk.said import AskedChoice, prompt_of
 from chat.talk.wording import overflow_in_words
 from chat.tui.screens.tasks import TaskScreen
 
 # They come with the first message that does not fit.
 if TYPE_CHECKING:
+    from chat.context import Overflow
+    from chat.talk.open_session import OpenSession
     from chat.talk.remedies import Remedy
 
 
@@ -27,6 +26,7 @@ class OverflowingScreen(TaskScreen):
 
     def _prompt(self, remedy: "Remedy | None") -> str:
         """The prompt of the message that waits, as a way out would make it."""
+        from chat.talk.said import prompt_of
         from chat.talk.ways_out import conversation_after
 
         if self._generator is None or not self.session.waiting:
@@ -39,7 +39,7 @@ class OverflowingScreen(TaskScreen):
         if self._dialog not in self.app.screen_stack:
             super().send_next()
 
-    async def tell_overflow(self, overflow: Overflow, remedies: "tuple[Remedy, ...]") -> None:
+    async def tell_overflow(self, overflow: "Overflow", remedies: "tuple[Remedy, ...]") -> None:
         """Ask what is to be left out. Whoever is typing or looking at something else is told it in a line instead."""
         is_elsewhere = not self.is_active or bool(self.composer.draft)
         if not remedies or is_elsewhere:
@@ -59,7 +59,7 @@ class OverflowingScreen(TaskScreen):
         self._dialog = dialog = OverflowScreen(overflow, ways, self._prompt)
         self.app.push_screen(dialog, partial(self._decide, session, overflow))
 
-    async def _decide(self, session: OpenSession, overflow: Overflow, remedy: "Remedy | None") -> None:
+    async def _decide(self, session: "OpenSession", overflow: "Overflow", remedy: "Remedy | None") -> None:
         self._dialog = None
         if session is not self._session or not session.waiting:
             return
@@ -75,7 +75,7 @@ class OverflowingScreen(TaskScreen):
         take(session, remedy)
         await self._left_out_changed()
 
-    async def _do_not_send(self, overflow: Overflow) -> None:
+    async def _do_not_send(self, overflow: "Overflow") -> None:
         """Give the message back; where others wait behind it, it stays before them."""
         if len(self.session.waiting) > 1:
             self.say(overflow_in_words(overflow))
@@ -129,4 +129,6 @@ class OverflowingScreen(TaskScreen):
 
 def _is_possible(remedy: "Remedy | None", asked: Draft) -> bool:
     """Labels that wait with the pictures of a message have no place in a new session."""
+    from chat.talk.said import AskedChoice
+
     return remedy is None or not remedy.summary or not isinstance(asked, AskedChoice)

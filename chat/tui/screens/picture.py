@@ -212,7 +212,7 @@ class PictureScreen(Layer[None]):
         self._say(message.problem)
 
     def _say(self, problem: str) -> None:
-        # Its lines are the picture's room, and other room has the picture drawn anew: it must not go and come with that.
+        # Its lines are the picture's room, and other room has it drawn anew: they must not go with that.
         said = self.query_one("#picture-problem", Static)
         said.update(Content.styled(printable(problem, multiline=False), "$text-error"))
         said.display = bool(problem)

@@ -1,7 +1,6 @@
 """What the model sees, beside the conversation: the prompt of the message being written, or up to a turn."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual import on, work
 from textual.events import Resize
@@ -12,16 +11,14 @@ from textual.widget import Widget
 from chat.conversation import Conversation, Image
 from chat.errors import ChatError, ModelError
 from chat.generation import TextGenerator
-from chat.records import StoredTurn
-from chat.session import conversation_of
 from chat.talk.commands import Call
-from chat.talk.shown import shown_turns
 from chat.tui.screens.tasks import TaskScreen
 from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.status_row import Meter
 
 # Imported when the pane is opened: the first frame does without.
 if TYPE_CHECKING:
+    from chat.records import StoredTurn
     from chat.seen import SeenPicture
     from chat.talk.sights import SeenTalk
     from chat.tui.prompt_lines import Line, Manner
@@ -34,8 +31,7 @@ NARROW: Final = 100
 """Columns of the window below which the pane takes all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What is to be shown in the pane."""
 
     conversation: Conversation
@@ -75,7 +71,7 @@ class SeeingScreen(TaskScreen):
     """Shows what the model sees on a key, and follows what is written as long as that is open."""
 
     _view: "ModelView | None" = None
-    _seen_turn: StoredTurn | None = None
+    _seen_turn: "StoredTurn | None" = None
     """The turn up to which the prompt is shown; None for the message being written."""
     _look_timer: Timer | None = None
     _looks = 0
@@ -100,7 +96,7 @@ class SeeingScreen(TaskScreen):
         if self._view is not None and self._view.is_mounted:
             self._view.show_part("budget")
 
-    async def open_view(self, turn: StoredTurn | None = None) -> None:
+    async def open_view(self, turn: "StoredTurn | None" = None) -> None:
         """Show what the model sees: the message being written, or the conversation up to a turn."""
         if self._session is None:
             return
@@ -189,6 +185,9 @@ class SeeingScreen(TaskScreen):
         self._describe(self._looks, self._generator, self._asked(self._generator), self._view.manner)
 
     def _asked(self, generator: TextGenerator) -> Asked:
+        from chat.session import conversation_of
+        from chat.talk.shown import shown_turns
+
         session, facts = self.session, generator.facts
         known = tuple(image for stored in session.turns for image in stored.turn.images)
         before = 2 * session.left_out

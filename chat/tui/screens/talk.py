@@ -5,14 +5,11 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
-from chat.context import Overflow
 from chat.conversation import Conversation
+from chat.drafts import Draft
 from chat.errors import ChatError, StoreBusyError
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
-from chat.records import Draft, StoredTurn
-from chat.talk.branches import settings_of
 from chat.talk.marks import renumbered
-from chat.talk.said import words_of
 from chat.talk.wording import overflow_in_words, sentence
 from chat.tui.messages import ModelLost, PromptCounted, ReplyEnded, RunFailed
 from chat.tui.screens.following import FollowingScreen
@@ -21,7 +18,9 @@ from chat.tui.widgets.title_bar import TitleBar
 
 # What is computed on the model's thread, and what comes after the first frame.
 if TYPE_CHECKING:
+    from chat.context import Overflow
     from chat.prompt import Said
+    from chat.records import StoredTurn
     from chat.talk.remedies import Remedy
     from chat.tui.widgets.queued_turn import QueuedTurn
 
@@ -84,6 +83,9 @@ class TalkScreen(FollowingScreen):
 
     def next_prompt(self, facts: CheckpointFacts) -> "tuple[Conversation, GenerationSettings, str | Said]":
         """What the first message that waits asks the model, and how; and what the reply begins with."""
+        from chat.talk.branches import settings_of
+        from chat.talk.said import words_of
+
         draft = self.session.waiting[0]
         settings = settings_of(draft, self._settings, facts)
         return self.session.conversation_with(draft, facts), settings, words_of(draft, facts)
@@ -104,12 +106,14 @@ class TalkScreen(FollowingScreen):
             return
         await self.begin_next(message.run, message.tokens, self._generator.facts)
 
-    async def tell_overflow(self, overflow: Overflow, remedies: "tuple[Remedy, ...]") -> None:
+    async def tell_overflow(self, overflow: "Overflow", remedies: "tuple[Remedy, ...]") -> None:
         """Tell that the first waiting message does not fit, and what can be done about it."""
         await self.refuse(overflow_in_words(overflow), can_wait=overflow.exchanges > 0)
 
     async def begin_next(self, run: int, tokens: int, facts: CheckpointFacts) -> None:
         """Send the first message that waits; it has been counted, and it fits."""
+        from chat.talk.branches import settings_of
+
         draft = self.session.waiting[0]
         settings = settings_of(draft, self._settings, facts).seeded()
         try:
@@ -143,7 +147,7 @@ class TalkScreen(FollowingScreen):
         self.follow(self._model.reply(run, self._generator, conversation, settings, words))
         self.show_status()
 
-    async def _show_sent(self, run: int, sent: StoredTurn, is_other: bool) -> None:
+    async def _show_sent(self, run: int, sent: "StoredTurn", is_other: bool) -> None:
         session = self.session
         self.query_one(TitleBar).show_title(session.title)
         with self.app.batch_update():
@@ -211,7 +215,7 @@ class TalkScreen(FollowingScreen):
             self._is_checking = False
             await self.refuse(f"Not sent: {message.error}")
 
-    async def _end_reply(self, end: Callable[[], StoredTurn], error: str = "") -> None:
+    async def _end_reply(self, end: "Callable[[], StoredTurn]", error: str = "") -> None:
         self.stop_following()
         self._state = self.resting_state
         session, ended = self.session, end()

@@ -8,13 +8,11 @@ from textual import on, work
 from textual.message import Message
 
 from chat.conversation import Image
+from chat.drafts import Draft
 from chat.errors import ChatError, UsageError
-from chat.ranking import check_labels
-from chat.records import Draft
 from chat.requests import CAPTION_REQUEST, STORY_REQUEST
 from chat.safe_text import short_line
 from chat.talk.commands import Call
-from chat.talk.said import AskedCaption, AskedChoice
 from chat.talk.wording import count_in_words
 from chat.tui.screens.browsing import BrowsingScreen
 
@@ -47,6 +45,9 @@ class TaskScreen(BrowsingScreen):
 
     async def command_choose(self, call: Call) -> None:
         """Have labels ranked."""
+        from chat.ranking import check_labels
+        from chat.talk.said import AskedChoice
+
         labels = check_labels(call.argument.split("|") if call.argument else (), "/choose ONE | OTHER")
         if any("\n" in label for label in labels):
             raise UsageError("/choose takes its labels in one line")
@@ -58,6 +59,8 @@ class TaskScreen(BrowsingScreen):
 
     async def command_caption(self, call: Call) -> None:
         """Ask for a caption, which given words may begin."""
+        from chat.talk.said import AskedCaption
+
         beginning = call.argument
         if "\n" in beginning:
             raise UsageError("/caption takes its words in one line")

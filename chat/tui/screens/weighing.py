@@ -9,13 +9,12 @@ from textual.message import Message
 
 from chat.conversation import Role
 from chat.errors import GenerationError, ModelError
-from chat.records import StoredTurn
-from chat.session import conversation_of
 from chat.talk.commands import Call
 from chat.tui.screens.tasks import TaskScreen
 
 # Imported with the first list: the first frame does without.
 if TYPE_CHECKING:
+    from chat.records import StoredTurn
     from chat.talk.weighing import Weighed
     from chat.tui.screens.tokens import TokensScreen
     from chat.tui.widgets.turn import SaidTurn
@@ -50,7 +49,8 @@ class WeighingScreen(TaskScreen):
         """List the tokens of the last reply."""
         await self.action_tokens()
 
-    async def _list_tokens(self, reply: StoredTurn | None) -> None:
+    async def _list_tokens(self, reply: "StoredTurn | None") -> None:
+        from chat.session import conversation_of
         from chat.talk.weighing import weigh, why_not
         from chat.tui.screens.tokens import TokensScreen
 

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from chat.conversation import Image
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.talk.commands import Call, Command, completions, parse
 from chat.talk.marks import renumbered
 from chat.tui.widgets.completing import CompletingField

@@ -9,8 +9,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from chat.conversation import Role
+from chat.drafts import Draft
 from chat.generation import LoadProgress
-from chat.records import Choice, Draft, LeftOut, StoredTurn
+from chat.records import Choice, LeftOut, StoredTurn
 from chat.talk.said import Entry, RunningChoice
 from chat.tui.widgets.changing_window import ChangingWindow
 from chat.tui.widgets.choice import ChoiceCommand, ChoiceTurn

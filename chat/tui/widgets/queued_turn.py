@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from chat.conversation import Image
-from chat.records import Draft
+from chat.drafts import Draft
 from chat.safe_text import printable
 from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS

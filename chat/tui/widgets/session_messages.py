@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from chat.records import FoundSessions, SessionHit
-
 # The first frame searches nothing.
 if TYPE_CHECKING:
+    from chat.records import FoundSessions, SessionHit
     from chat.search import Query
 
 
@@ -70,7 +69,7 @@ class SessionsWanted(Message):
 class SessionsTaken(Message, bubble=False):
     """What was looked for was found, or could not be."""
 
-    def __init__(self, number: int, offset: int, found: FoundSessions | None, problem: str = "") -> None:
+    def __init__(self, number: int, offset: int, found: "FoundSessions | None", problem: str = "") -> None:
         super().__init__()
         self.number = number
         self.offset = offset
@@ -81,7 +80,7 @@ class SessionsTaken(Message, bubble=False):
 class SessionHighlighted(Message):
     """Another session is under the pointer, or none, or other words are looked for."""
 
-    def __init__(self, hit: SessionHit | None, words: Sequence[str]) -> None:
+    def __init__(self, hit: "SessionHit | None", words: Sequence[str]) -> None:
         super().__init__()
         self.hit = hit
         self.words = words
