@@ -2,13 +2,15 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Generation, SessionSummary
+from chat.store.token_ids import StoredIds
 
 Column = str | bytes | int | float | None
 
@@ -63,18 +65,19 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
     }
 
 
-def generation_from(row: sqlite3.Row) -> Generation:
-    """The generation of a row of `generations`."""
+def generation_from(columns: Sequence[Any]) -> Generation:
+    """The generation of the columns that `GENERATION` names."""
+    stop_reason, seed, token_ids, prompt_tokens, cached_tokens, first_token_s, total_s, settings = columns[:_OWN]
     return Generation(
-        facts=facts_from(row),
-        settings=_settings_from(row["settings"]),
-        stop_reason=StopReason(row["stop_reason"]) if row["stop_reason"] is not None else None,
-        seed=row["seed"],
-        token_ids=tuple(json.loads(row["token_ids"])),
-        prompt_tokens=row["prompt_tokens"],
-        cached_tokens=row["cached_tokens"],
-        first_token_s=row["first_token_s"],
-        total_s=row["total_s"],
+        facts=_facts_from(*columns[_OWN:]),
+        settings=_settings_from(settings),
+        stop_reason=None if stop_reason is None else StopReason(stop_reason),
+        seed=seed,
+        token_ids=StoredIds(token_ids),
+        prompt_tokens=prompt_tokens,
+        cached_tokens=cached_tokens,
+        first_token_s=first_token_s,
+        total_s=total_s,
     )
 
 
@@ -95,6 +98,19 @@ _FACTS: Final = (
     "image_size",
     "is_demonstration",
 )
+GENERATION: Final = (
+    "stop_reason",
+    "seed",
+    "token_ids",
+    "prompt_tokens",
+    "cached_tokens",
+    "first_token_s",
+    "total_s",
+    "settings",
+    *_FACTS,
+)
+"""The columns of `generations` that a turn is read with."""
+_OWN: Final = len(GENERATION) - len(_FACTS)
 
 
 # Thousands of replies come from the same checkpoint with the same settings.

@@ -28,7 +28,7 @@ def find(connection: sqlite3.Connection, path: Path, session_id: str | None) -> 
 
 def _images(connection: sqlite3.Connection, path: Path, listed: str) -> tuple[Image, ...]:
     """The pictures of a draft, in its order; one that somebody took out of the database by hand is left out."""
-    query = "SELECT digest AS image_digest, ? AS image_name, width, height FROM images WHERE digest = ?"
+    query = "SELECT digest, ?, width, height FROM images WHERE digest = ?"
     found = (
         connection.execute(query, (to_text(entry["name"]), entry["digest"])).fetchone() for entry in json.loads(listed)
     )

@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from chat.conversation import Image
 from chat.errors import StoreError
@@ -37,10 +38,10 @@ def insert(connection: sqlite3.Connection, image: Image, data: bytes) -> None:
     )
 
 
-def image_from(row: sqlite3.Row, path: Path) -> Image:
-    """The image of a row with `image_digest`, `image_name`, `width` and `height`."""
-    digest = row["image_digest"]
-    return Image(digest, row["width"], row["height"], text_from(row["image_name"]), partial(read, path, digest))
+def image_from(columns: Iterable[Any], path: Path) -> Image:
+    """The image of digest, name, width and height, whose bytes the database at `path` keeps."""
+    digest, name, width, height = columns
+    return Image(digest, width, height, text_from(name), partial(read, path, digest))
 
 
 def kept(image: Image, path: Path) -> Image:

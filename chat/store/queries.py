@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from chat.store.columns import GENERATION
+
 SUMMARIES: Final = """
     SELECT id, title, created_at, updated_at, system, turn_count, image_count, checkpoint, pinned_at
     FROM sessions WHERE deleted_at IS NULL
@@ -45,22 +47,20 @@ _BRANCH: Final = """
 BRANCH_IDS: Final = f"{_BRANCH} SELECT id FROM branch"
 """The turns of a branch."""
 
-# A parent's id is below its child's, so that the order of ids is the order of turns.
-BRANCH_TURNS: Final = f"""
-    {_BRANCH}
-    SELECT turns.id AS turn_id, turns.role, turns.created_at, turns.is_example, generations.*
-    FROM branch JOIN turns ON turns.id = branch.id LEFT JOIN generations ON generations.turn_id = turns.id
-    ORDER BY branch.id
-"""
-"""The turns of a branch from the first to its last, with their generations."""
+_GENERATION: Final = ", ".join(f"generations.{name}" for name in GENERATION)
 
-BRANCH_PARTS: Final = f"""
-    {_BRANCH}
-    SELECT parts.turn_id, kind, text, image_digest, image_name, width, height
-    FROM branch JOIN parts ON parts.turn_id = branch.id LEFT JOIN images ON images.digest = parts.image_digest
-    ORDER BY branch.id, parts.position
+# Those of all branches: to find the ids of one first takes longer than to pass over the others.
+TURNS: Final = "SELECT id, parent_id, role, created_at, is_example FROM turns WHERE session_id = ?"
+"""The turns of a session."""
+_OF_SESSION: Final = "IN (SELECT id FROM turns WHERE session_id = ?)"
+GENERATIONS: Final = f"SELECT turn_id, {', '.join(GENERATION)} FROM generations WHERE turn_id {_OF_SESSION}"
+"""Where its replies come from."""
+PARTS: Final = f"""
+    SELECT turn_id, kind, text, image_digest, image_name, width, height
+    FROM parts LEFT JOIN images ON images.digest = parts.image_digest
+    WHERE turn_id {_OF_SESSION} ORDER BY turn_id, position
 """
-"""The parts of those turns in order."""
+"""What its turns say, in order."""
 
 BRANCH_CHOICES: Final = f"""
     {_BRANCH}

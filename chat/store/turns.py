@@ -2,17 +2,18 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from chat.conversation import Part, Role, Text, Turn
 from chat.errors import StoreError
-from chat.records import StoredTurn
+from chat.records import Generation, StoredTurn
 from chat.store import index
 from chat.store.columns import Column, generation_from, now, text_from, to_text
 from chat.store.ids import unknown
 from chat.store.pictures import image_from
-from chat.store.queries import BRANCH_PARTS, BRANCH_TURNS
+from chat.store.queries import GENERATIONS, PARTS, TURNS
 
 
 def require_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
@@ -77,14 +78,32 @@ def mark_example(connection: sqlite3.Connection, message_id: int, is_example: bo
         raise StoreError(f"turn {message_id} is not a message: only a message with its reply can be an example")
 
 
-def branch(connection: sqlite3.Connection, path: Path, session_id: str, last: int | None = None) -> list[StoredTurn]:
+def branch(
+    connection: sqlite3.Connection, database: Path, session_id: str, last: int | None = None
+) -> list[StoredTurn]:
     """The turns from the first to `last`, or to the session's last shown one; raises UnknownSessionError."""
     shown = require_session(connection, session_id)["head_turn_id"]
-    of_branch = {"session": session_id, "last": shown if last is None else last}
+    # A long session has thousands of rows; by their names their columns take twice the time.
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    turns = {turn_id: row for turn_id, *row in cursor.execute(TURNS, (session_id,))}
+    path: list[int] = []
+    place = shown if last is None else last
+    while place in turns:
+        path.append(place)
+        place = turns[place][0]
+    path.reverse()
+    is_wanted = set(path)
+    generations = {
+        turn_id: generation_from(columns)
+        for turn_id, *columns in cursor.execute(GENERATIONS, (session_id,))
+        if turn_id in is_wanted
+    }
     parts: dict[int, list[Part]] = defaultdict(list)
-    for row in connection.execute(BRANCH_PARTS, of_branch):
-        parts[row["turn_id"]].append(_part_from(row, path))
-    return [_turn_from(row, parts[row["turn_id"]]) for row in connection.execute(BRANCH_TURNS, of_branch)]
+    for turn_id, kind, text, *image in cursor.execute(PARTS, (session_id,)):
+        if turn_id in is_wanted:
+            parts[turn_id].append(Text(text_from(text)) if kind == "text" else image_from(image, database))
+    return [_turn_from(turn_id, turns[turn_id], parts[turn_id], generations.get(turn_id)) for turn_id in path]
 
 
 def _part_columns(part: Part) -> tuple[Column, ...]:
@@ -93,15 +112,8 @@ def _part_columns(part: Part) -> tuple[Column, ...]:
     return ("image", None, part.digest, to_text(part.name))
 
 
-def _part_from(row: sqlite3.Row, path: Path) -> Part:
-    return Text(text_from(row["text"])) if row["kind"] == "text" else image_from(row, path)
-
-
-def _turn_from(row: sqlite3.Row, parts: Iterable[Part]) -> StoredTurn:
-    return StoredTurn(
-        id=row["turn_id"],
-        turn=Turn(Role(row["role"]), tuple(parts)),
-        created_at=row["created_at"],
-        generation=generation_from(row) if row["checkpoint"] is not None else None,
-        is_example=bool(row["is_example"]),
-    )
+def _turn_from(
+    turn_id: int, columns: Sequence[Any], parts: Sequence[Part], generation: Generation | None
+) -> StoredTurn:
+    _, role, created_at, is_example = columns
+    return StoredTurn(turn_id, Turn(Role(role), tuple(parts)), created_at, generation, bool(is_example))

@@ -5,11 +5,26 @@ when it is asked for; what is made afterwards is little, and Python may look it 
 """
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def set_aside() -> None:
     """Have what there is not looked over, which takes no time."""
     gc.freeze()
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Make much that stays: Python would look it over again and again while it grows."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        set_aside()
+        if was_on:
+            gc.enable()
 
 
 def collect() -> None:

@@ -16,6 +16,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
+from chat.tui import garbage
 from chat.tui.widgets.growing_text import GrowingText
 from chat.tui.widgets.reply_text import ReplyText
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until
@@ -82,6 +83,17 @@ class Cycle:
 
     def __init__(self) -> None:
         self.itself = self
+
+
+def test_what_is_made_while_garbage_is_not_looked_for_is_set_aside() -> None:
+    gc.unfreeze()
+    with garbage.paused():
+        assert not gc.isenabled()
+        made = Cycle()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+    assert all(one is not made for one in gc.get_objects())
+    garbage.release()
 
 
 async def test_what_is_made_during_a_reply_is_looked_over_for_garbage_at_rest(

@@ -9,6 +9,7 @@ from textual.events import Resize
 from chat.conversation import Image
 from chat.drafts import NOTHING, Draft, joined
 from chat.errors import ChatError, StoreError
+from chat.tui import garbage
 from chat.tui.screens.attaching import AttachingScreen
 from chat.tui.widgets.title_bar import TitleBar
 
@@ -52,7 +53,8 @@ class BrowsingScreen(AttachingScreen):
 
         if self._store is None:
             return
-        session = OpenSession(self._store, session_id)
+        with garbage.paused():
+            session = OpenSession(self._store, session_id)
         await self._show_opened(session, joined([session.draft, written]))
 
     async def _show_opened(self, session: "OpenSession", draft: Draft) -> None:
