@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Generation, SessionSummary
-from chat.store.token_ids import StoredIds
 
 Column = str | bytes | int | float | None
 
@@ -73,7 +72,7 @@ def generation_from(columns: Sequence[Any]) -> Generation:
         settings=_settings_from(settings),
         stop_reason=None if stop_reason is None else StopReason(stop_reason),
         seed=seed,
-        token_ids=StoredIds(token_ids),
+        token_ids=tuple(json.loads(token_ids)),
         prompt_tokens=prompt_tokens,
         cached_tokens=cached_tokens,
         first_token_s=first_token_s,

@@ -25,7 +25,7 @@ from chat.generation import GenerationSettings, Loader
 from chat.safe_text import printable
 from chat.tui import garbage
 from chat.tui.binding import Binding
-from chat.tui.driver import patient
+from chat.tui.driver import patient, plain
 from chat.tui.ending import Ending
 from chat.tui.glyphs import ASCII, GLYPHS
 from chat.tui.messages import QuitWanted
@@ -156,8 +156,9 @@ class ChatApp(App[ChatError]):
         return dict(DEFAULT_VARIABLES)
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's own, which takes any byte from the terminal."""
-        return patient(super().get_driver_class())
+        """Textual's own, which takes any byte from the terminal and writes no sign that it does not show."""
+        driver = patient(super().get_driver_class())
+        return plain(driver) if GLYPHS is ASCII else driver
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""

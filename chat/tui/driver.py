@@ -1,9 +1,10 @@
-"""Textual's driver, but for bytes that are no text: they end its reading of keys, and with that the program."""
+"""Textual's driver, for terminals as they are: some send bytes that are no text, some show no signs beyond ASCII."""
 
 import sys
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from textual.driver import Driver
 
@@ -20,3 +21,46 @@ def patient(driver_class: type[Driver]) -> type[Driver]:
     if "getincrementaldecoder" in vars(module):
         vars(module)["getincrementaldecoder"] = _forgiving
     return driver_class
+
+
+_SIGNS: Final = str.maketrans(
+    {
+        sign: plain
+        for signs, plain in (
+            ("·–—─╌┄", "-"),
+            ("━", "="),
+            ("×✕", "x"),
+            ("…", "."),
+            ("“”„", '"'),
+            ("‘’", "'"),
+            ("←‹«", "<"),
+            ("→›»▸", ">"),
+            ("↑▴", "^"),
+            ("↓▾", "v"),
+            ("•●○°", "o"),
+            ("│┃▌▍▏▎▕", "|"),
+            # The ends of a scrollbar, and parts of a picture.
+            ("▁▂▃▄▅▆▇▀▉▊▋", " "),
+            ("█", "#"),
+            ("".join(map(chr, range(0x2400, 0x2427))), "?"),
+            ("┌┐└┘├┤┬┴┼╭╮╰╯", "+"),
+        )
+        for sign in signs
+    }
+)
+"""What stands for a sign in a terminal that does not show it; as wide as that."""
+
+
+def plain(driver_class: type[Driver]) -> type[Driver]:
+    """A driver that writes the signs of the UI and the like as characters of ASCII."""
+
+    class PlainDriver(driver_class):  # type: ignore[misc, valid-type]
+        """Writes what any terminal shows; letters of whatever alphabet stay."""
+
+        def write(self, data: str) -> None:
+            super().write(data.translate(_SIGNS))
+
+    # It reads as the other one does, whose module is looked up by its name.
+    PlainDriver.__module__ = driver_class.__module__
+    found: type[Driver] = PlainDriver
+    return found

@@ -197,3 +197,15 @@ def test_ctrl_c_does_not_end_the_program(db: Path) -> None:
         terminal.wait_for("ctrl+q")
         terminal.type("still here")
         terminal.wait_for("here")
+
+
+def test_a_terminal_without_signs_is_written_none(db: Path) -> None:
+    with Terminal(str(db), "stream", environment={"IDEFICS_CHAT_GLYPHS": "ascii"}) as terminal:
+        terminal.wait_for("ready")
+        terminal.type("Go on\r")
+        terminal.wait_for("word word word word")
+        terminal.type("/new\r")
+        terminal.type_until("\x1bOP", "do it")
+        terminal.type("\x1b\x11")
+        terminal.seconds_to_end()
+        assert sorted({*terminal.output.decode()} - {*map(chr, range(128))}) == []
