@@ -26,7 +26,7 @@ def check(image: Image, data: bytes) -> bytes:
 def missing(connection: sqlite3.Connection, images: Iterable[Image]) -> tuple[Image, ...]:
     """The images whose bytes are not kept yet, each once."""
     known = "SELECT 1 FROM images WHERE digest = ?"
-    return tuple(image for image in set(images) if not connection.execute(known, (image.digest,)).fetchone())
+    return tuple(image for image in dict.fromkeys(images) if not connection.execute(known, (image.digest,)).fetchone())
 
 
 def insert(connection: sqlite3.Connection, image: Image, data: bytes) -> None:

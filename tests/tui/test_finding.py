@@ -83,7 +83,7 @@ async def test_a_match_on_a_branch_that_is_not_shown_is_previewed_and_opened_the
         await rows(pilot, desk, 1)
         await pilot.press(*"triangle")
         await until(pilot, lambda: len(desk.app.screen.query(ExcerptTurn)) == 1)
-        await until(pilot, lambda: desk.shown().count("A «triangle»?") == 2)
+        await until(pilot, lambda: desk.shown().count("A «triangle»?") == 4)
         await pilot.press("enter")
         await until(pilot, lambda: desk.app.screen is desk.screen and in_view(desk, "A triangle?"))
         assert store.turns(session_id)[0].turn.text == "A triangle?"

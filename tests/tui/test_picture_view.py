@@ -1,6 +1,9 @@
 """Pictures as large as the window."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -112,14 +115,11 @@ async def test_enter_and_a_second_click_open_a_picture(make_desk: MakeDesk, sess
 
 
 async def test_a_picture_that_is_gone_is_told_and_the_next_one_shown(
-    make_desk: MakeDesk, session_id: str, db: object
+    make_desk: MakeDesk, session_id: str, store: SessionStore, db: Path
 ) -> None:
-    import sqlite3
-
-    connection = sqlite3.connect(str(db))
-    connection.execute("UPDATE images SET data = x'00' WHERE rowid = (SELECT min(rowid) FROM images)")
-    connection.commit()
-    connection.close()
+    first = store.turns(session_id)[0].turn.images[0]
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE images SET data = x'00' WHERE digest = ?", (first.digest,))
     desk = make_desk(session_id=session_id)
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
