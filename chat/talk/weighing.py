@@ -3,13 +3,14 @@
 import threading
 from typing import NamedTuple
 
-from chat.context import without_oldest
 from chat.conversation import Conversation
 from chat.generation import TextGenerator
 from chat.prompt import Prompt
 from chat.records import StoredTurn
 from chat.seen import WeighedToken
-from chat.talk.said import prompt_of
+from chat.session import conversation_of
+from chat.talk.said import SaidSession, prompt_of
+from chat.talk.shown import shown_turns
 
 
 class Weighed(NamedTuple):
@@ -37,16 +38,15 @@ def why_not(reply: StoredTurn | None, generator: TextGenerator | None) -> str:
     return ""
 
 
-def weigh(
-    generator: TextGenerator, conversation: Conversation, reply: StoredTurn, left_out: int, stop: threading.Event
-) -> Weighed | None:
+def weigh(generator: TextGenerator, said: SaidSession, reply: StoredTurn, stop: threading.Event) -> Weighed | None:
     """Weigh the tokens of a reply; None when stopped.
+
+    It was given to all that was said before it, or to what the model is shown of that: whichever has as many tokens.
 
     Args:
         generator: That gave it.
-        conversation: All that was said before it.
-        reply: One that `why_not` says nothing against.
-        left_out: How many of the oldest messages the model may not have been shown.
+        said: The session that it is in; nothing else may change it meanwhile.
+        reply: One of its turns, which `why_not` says nothing against.
         stop: Ends it.
 
     Raises:
@@ -55,8 +55,14 @@ def weigh(
     if reply.generation is None:
         raise ValueError("a turn of the user's has no tokens")
     wanted = reply.generation.prompt_tokens
+    before = said.turns[: said.turns.index(reply)]
+    shown = list(shown_turns(before, said.not_shown))
+    conversation, *others = (
+        conversation_of(turns, system=said.system, facts=generator.facts)
+        for turns in ([before] if shown == before else [before, shown])
+    )
     whole = prompt_of(conversation, generator)
-    prompts = [whole, prompt_of(without_oldest(conversation, left_out), generator)] if left_out else [whole]
+    prompts = [whole, *(prompt_of(other, generator) for other in others)]
     prompt = next((one for one in prompts if generator.count_tokens(one) == wanted), whole)
     tokens = generator.weigh(prompt, reply.generation.token_ids, stop)
     if tokens is not None and generator.count_tokens(prompt) != wanted:

@@ -13,7 +13,6 @@ from chat.plain.model import Stopped
 from chat.plain.words import quoted
 from chat.safe_text import short_line
 from chat.seen import SeenPrompt, WeighedToken
-from chat.session import conversation_of
 from chat.talk.commands import Call
 from chat.talk.dropping import drop, dropped_in_words
 from chat.talk.sights import SeenTalk, seen_talk, sight_sentences
@@ -80,14 +79,13 @@ class SeeingCommands(CommandGroup):
         """List the last reply's tokens, each with its probability and the likeliest in its place."""
         session = self.talk.session
         generator = self.talk.model.ready()
-        place = max((at for at, one in enumerate(session.turns) if one.turn.role is Role.ASSISTANT), default=-1)
-        reply = session.turns[place] if place >= 0 else None
+        replies = [one for one in session.turns if one.turn.role is Role.ASSISTANT]
+        reply = replies[-1] if replies else None
         problem = why_not(reply, generator)
         if problem or reply is None:
             raise UsageError(problem)
-        before = conversation_of(session.turns[:place], system=session.system, facts=generator.facts)
-        left_out = session.left_out
-        work = self.talk.model.begin(lambda _, stop: weigh(generator, before, reply, left_out, stop))
+        said = session.as_it_is()
+        work = self.talk.model.begin(lambda _, stop: weigh(generator, said, reply, stop))
         weighed = self.talk.model.wait(work)
         if weighed is None:
             raise Stopped("Stopped; nothing is listed.")

@@ -50,7 +50,6 @@ class WeighingScreen(TaskScreen):
         await self.action_tokens()
 
     async def _list_tokens(self, reply: "StoredTurn | None") -> None:
-        from chat.session import conversation_of
         from chat.talk.weighing import weigh, why_not
         from chat.tui.screens.tokens import TokensScreen
 
@@ -60,14 +59,12 @@ class WeighingScreen(TaskScreen):
         problem = why_not(reply, generator)
         if not problem and self.is_working:
             problem = "The model is at work: list the tokens when it has ended."
-        place = self.session.place_of(reply.id) if reply is not None else None
-        if problem or reply is None or generator is None or model is None or place is None:
+        if problem or reply is None or generator is None or model is None or reply not in self.session.turns:
             self.say(problem or "There is no reply to list the tokens of.")
             return
-        before = conversation_of(self.session.turns[:place], system=self.session.system, facts=generator.facts)
         stop = threading.Event()
         screen = TokensScreen(reply, stop)
-        find = partial(weigh, generator, before, reply, self.session.left_out, stop)
+        find = partial(weigh, generator, self.session.as_it_is(), reply, stop)
         # Before the model is asked: it may answer before the screen is there.
         await self.app.push_screen(screen)
 
