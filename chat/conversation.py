@@ -79,15 +79,17 @@ class Turn:
     """
 
     def __post_init__(self) -> None:
-        for first, second in pairwise(self.parts):
-            if isinstance(first, Text) and isinstance(second, Text):
-                raise InvalidTurnError("two text parts stand next to each other: join them")
+        # Most turns are one text, and a long session has thousands.
+        if len(self.parts) > 1:
+            for first, second in pairwise(self.parts):
+                if isinstance(first, Text) and isinstance(second, Text):
+                    raise InvalidTurnError("two text parts stand next to each other: join them")
         if self.role is Role.USER:
             if not any(isinstance(part, Image) or part.text.strip() for part in self.parts):
                 raise InvalidTurnError("the message is empty: write something or attach a picture")
             if self.token_ids:
                 raise InvalidTurnError("a user's turn has no generated token ids")
-        elif len(self.parts) > 1 or not all(isinstance(part, Text) for part in self.parts):
+        elif len(self.parts) > 1 or (self.parts and not isinstance(self.parts[0], Text)):
             raise InvalidTurnError("an assistant's turn is one text")
 
     @property

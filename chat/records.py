@@ -1,6 +1,6 @@
 """What a store keeps and gives back: frozen values, without a word on how they are kept."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -66,7 +66,7 @@ class Generation:
     stop_reason: StopReason | None
     """None while the reply is being written, and for good when the program died in the middle of it."""
     seed: int | None
-    token_ids: tuple[int, ...]
+    token_ids: Sequence[int]
     prompt_tokens: int
     cached_tokens: int
     first_token_s: float
@@ -93,7 +93,7 @@ class Generation:
             return None
         return Reply(
             text=text,
-            token_ids=self.token_ids,
+            token_ids=tuple(self.token_ids),
             stop_reason=self.stop_reason,
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.cached_tokens,
@@ -106,7 +106,7 @@ class Generation:
     def spoken_ids(self) -> tuple[int, ...]:
         """The ids that are the text: without the token that closed it."""
         is_closed = self.stop_reason is not None and self.stop_reason.has_closing_token
-        return self.token_ids[:-1] if is_closed else self.token_ids
+        return tuple(self.token_ids)[:-1] if is_closed else tuple(self.token_ids)
 
     @property
     def is_interrupted(self) -> bool:

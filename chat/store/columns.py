@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Generation, SessionSummary
+from chat.store.token_ids import StoredIds
 
 Column = str | bytes | int | float | None
 
@@ -65,14 +66,16 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
 
 
 def generation_from(columns: Sequence[Any]) -> Generation:
-    """The generation of the columns that `GENERATION` names."""
-    stop_reason, seed, token_ids, prompt_tokens, cached_tokens, first_token_s, total_s, settings = columns[:_OWN]
+    """The generation of what `GENERATION` names; raises ValueError where its token ids are none."""
+    stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, settings = columns[:_OWN]
+    if count is None:
+        raise ValueError(f"no token ids: {token_ids[:40]}")
     return Generation(
         facts=_facts_from(*columns[_OWN:]),
         settings=_settings_from(settings),
         stop_reason=None if stop_reason is None else StopReason(stop_reason),
         seed=seed,
-        token_ids=tuple(json.loads(token_ids)),
+        token_ids=StoredIds(token_ids, count),
         prompt_tokens=prompt_tokens,
         cached_tokens=cached_tokens,
         first_token_s=first_token_s,
@@ -101,6 +104,7 @@ GENERATION: Final = (
     "stop_reason",
     "seed",
     "token_ids",
+    "CASE json_type(token_ids) WHEN 'array' THEN json_array_length(token_ids) END",
     "prompt_tokens",
     "cached_tokens",
     "first_token_s",
@@ -108,7 +112,7 @@ GENERATION: Final = (
     "settings",
     *_FACTS,
 )
-"""The columns of `generations` that a turn is read with."""
+"""What a turn is read with of `generations`."""
 _OWN: Final = len(GENERATION) - len(_FACTS)
 
 

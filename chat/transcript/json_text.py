@@ -126,7 +126,7 @@ def _turn_object(stored: StoredTurn, files: Mapping[str, str]) -> dict[str, obje
         "parts": [_part_object(part, files) for part in stored.turn.parts],
     }
     if stored.generation is not None:
-        written["generation"] = asdict(stored.generation)
+        written["generation"] = {**asdict(stored.generation), "token_ids": list(stored.generation.token_ids)}
     if stored.is_example:
         written["is_example"] = True
     return written

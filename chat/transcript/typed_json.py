@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
@@ -29,7 +29,7 @@ def read_as(kind: type[_T], value: object, where: str, defaults: Mapping[type, o
     """The dataclass that a JSON value stands for.
 
     Args:
-        kind: A dataclass whose fields are scalars, enums, tuples, dataclasses, or one of these or None.
+        kind: A dataclass whose fields are scalars, enums, sequences, dataclasses, or one of these or None.
         value: What `json.loads` gave.
         where: How to name the value in an error.
         defaults: For dataclasses, an instance whose fields stand in for keys that are missing.
@@ -59,7 +59,7 @@ def _read(kind: Any, value: object, where: str, defaults: Mapping[type, object])
     if isinstance(kind, UnionType):
         present = next(option for option in get_args(kind) if option is not NoneType)
         return None if value is None else _read(present, value, where, defaults)
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, Sequence):
         if not isinstance(value, list):
             raise TranscriptError(f"{where} is not a list")
         return tuple(

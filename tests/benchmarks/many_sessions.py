@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ COMMON: Final = ("the", "a", "is", "picture", "red", "triangle", "in", "left", "
 """The words that stand nearly everywhere."""
 VOCABULARY: Final = 20_000
 _SYLLABLES: Final = [c + v for c in "bcdfghklmnprstvz" for v in "aeiou"] + ["tri", "ang", "el", "ing", "ed", "sch"]
+_DIGEST: Final = sha256(b"\0").hexdigest()
 _ID: Final = "abcdefghijklmnopqrstuvwxyz234567"
 ROLES: Final = ("user", "assistant")
 _COLUMNS: Final = (
@@ -52,7 +54,8 @@ def write_many(path: Path, sessions: int, turns_each: int = 10) -> None:
         # They count one by one what is known here before.
         for trigger in triggers:
             connection.execute(f"DROP TRIGGER {trigger['name']}")
-        connection.execute("INSERT INTO images VALUES ('none', 256, 256, 'image/png', 1, '', x'00')")
+        picture = (_DIGEST, 256, 256, "image/png", 1, "", b"\0")
+        connection.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?)", picture)
         for session in _sessions(sessions, turns_each):
             session.write(connection)
         for trigger in triggers:
@@ -88,7 +91,7 @@ class _Session(NamedTuple):
             "INSERT INTO parts VALUES (?, 0, 'text', ?, NULL, NULL)", zip(ids, self.texts, strict=True)
         )
         if self.has_picture:
-            connection.execute("INSERT INTO parts VALUES (?, 1, 'image', NULL, 'none', 'x.png')", (ids[0],))
+            connection.execute("INSERT INTO parts VALUES (?, 1, 'image', NULL, ?, 'x.png')", (ids[0], _DIGEST))
         connection.executemany(
             f"INSERT INTO generations ({_COLUMNS}) VALUES ({_VALUES})", ((one,) for one in ids[1::2])
         )
