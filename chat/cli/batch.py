@@ -44,9 +44,9 @@ def batch(
 ) -> None:
     """Ask about many pictures, several at once.
 
-    JOBS.jsonl has a job on every line: {"id": "a", "image": "cat.png", "prompt": "What is it?"}. "images" takes a list,
-    "task" one of ask, caption, vqa and story, and a job's own settings, such as "max_new_tokens", win over the options.
-    Or give PICTURES: files, folders or patterns. Limits of length that are given nowhere are those of the task.
+    JOBS.jsonl has a job on every line: {"id": "a", "image": "cat.png", "prompt": "What is this?"}. "images" takes a
+    list, "task" one of ask, caption, vqa and story, and a job's own settings, such as "max_new_tokens", win over the
+    options. Or give PICTURES: files, folders or patterns. A limit of length that is given nowhere is the task's.
 
     The results come in the order of the jobs. With --out, a run that was stopped goes on where it was when the same
     command is given again, and the file is the one that it would have been; so without --seed, sampling has the seed 0.

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from chat.conversation import Turn
+from chat.conversation import Turn, marked_text
 from chat.requests import CAPTION_REQUEST, STORY_REQUEST
 from chat.store import turns
 from chat.store.columns import text_from, to_text
@@ -20,7 +20,7 @@ def title_of(message: Turn, reply: str = "") -> str:
     A message that is only a picture, or only what a command asks, says nothing that tells it from others: its title is
     the first line of the reply, or until there is one the name of its picture.
     """
-    words = _first_line(message.text)
+    words = _first_line(marked_text(message)) if message.text.strip() else ""
     if words in ("", *REQUESTS):
         words = _first_line(reply) or _picture_name(message) or words
     return shortened(words)

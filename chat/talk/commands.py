@@ -1,7 +1,10 @@
 """The slash commands: their names, what they do in words, and how one is told from a message."""
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
+
+from chat.safe_text import short_line
 
 _COMMAND = re.compile(r"/(?P<name>[a-z]+)(?:[ \t]+(?P<argument>\S.*?))?\s*", re.DOTALL | re.IGNORECASE)
 
@@ -68,6 +71,26 @@ USAGE_CELLS: Final = max(len(command.usage) for command in COMMANDS) + 2
 """Of the column in which commands are listed as they are typed, so that no description touches one."""
 
 
+_MEANT: Final = {
+    "tree": "branch",
+    "retry": "regenerate",
+    "model": "checkpoint",
+    "settings": "params",
+    "set": "params",
+    "exit": "quit",
+    "bye": "quit",
+    "clear": "new",
+    "reset": "new",
+    "find": "search",
+    "history": "sessions",
+    "open": "sessions",
+    "attach": "image",
+    "save": "export",
+    "code": "copy",
+}
+"""Names that people bring along from elsewhere, or from the keys."""
+
+
 class Call(NamedTuple):
     """A command as somebody typed it; its name need not be one that exists."""
 
@@ -83,6 +106,16 @@ class Call(NamedTuple):
     def takes_argument(self) -> bool:
         """Whether anything may follow the command's name."""
         return any(command.name == self.name and command.argument for command in COMMANDS)
+
+
+def no_command(name: str, commands: Iterable[Command] = COMMANDS) -> str:
+    """That there is no such command, and which one may be meant."""
+    from difflib import get_close_matches
+
+    names = [command.name for command in commands]
+    near = [_MEANT[name]] if name in _MEANT else get_close_matches(name, names, n=1)
+    meant = f", did you mean /{near[0]}? " if near else ": "
+    return f"There is no command /{short_line(name, 20)}{meant}/help lists them"
 
 
 def parse(text: str) -> Call | None:

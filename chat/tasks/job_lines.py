@@ -157,5 +157,5 @@ def _parsed(line: bytes) -> dict[str, object]:
     except RecursionError as error:
         raise InputError("is no job: its lists are nested too deeply") from error
     if not isinstance(value, dict):
-        raise InputError('is no job: write an object such as {"image": "cat.png", "prompt": "What is it?"}')
+        raise InputError('is no job: write an object such as {"image": "cat.png", "prompt": "What is this?"}')
     return value

@@ -27,7 +27,7 @@ _SIGNS: Final = str.maketrans(
     {
         sign: plain
         for signs, plain in (
-            ("·–—─╌┄", "-"),
+            ("·–—─╌┄╸╺╴╶", "-"),
             ("━", "="),
             ("×✕", "x"),
             ("…", "."),
@@ -38,6 +38,7 @@ _SIGNS: Final = str.maketrans(
             ("↑▴", "^"),
             ("↓▾", "v"),
             ("•●○°", "o"),
+            ("⏎↵", "<"),
             ("│┃▌▍▏▎▕", "|"),
             # The ends of a scrollbar, and parts of a picture.
             ("▁▂▃▄▅▆▇▀▉▊▋", " "),

@@ -174,6 +174,11 @@ def test_every_method_refuses_a_session_that_is_not_there(store: SqliteStore, se
         (user_turn(picture(name="cat.png"), picture(b"2", "dog.png")), "Picture cat.png"),
         (user_turn(picture(name="cat.png"), Text(" \n ")), "Picture cat.png"),
         (user_turn(picture(name="")), "Picture"),
+        (user_turn(Text(" \n"), picture(name="cat.png")), "Picture cat.png"),
+        (
+            user_turn(Text("What is in "), picture(), Text(" and in "), picture(b"2"), Text("?")),
+            "What is in [1] and in [2]?",
+        ),
         (user_turn(picture(name="a" * 90)), "Picture…"),
         (user_turn("a" * 60), "a" * 60),
         (user_turn("a" * 61), "a" * 59 + "…"),

@@ -7,7 +7,8 @@ import pytest
 from chat.conversation import Image
 from chat.drafts import Draft
 from chat.session import SessionStore
-from chat.talk.commands import COMMANDS, Call, completions, parse
+from chat.talk import commands
+from chat.talk.commands import COMMANDS, Call, completions, no_command, parse
 from chat.tui.screens.help import HelpScreen
 from chat.tui.widgets.command_list import CommandList
 from tests.tui.doubles import Desk, ready, send, until, write
@@ -51,6 +52,35 @@ async def test_an_unknown_command_says_so_and_stays(make_desk: MakeDesk) -> None
         await until(pilot, lambda: "There is no command /nosuch" in desk.notice())
         assert desk.text() == "/nosuch thing"
     assert desk.turns() == []
+
+
+async def test_what_is_typed_behind_a_refused_command_takes_its_place(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        for refused in ("/tree", "/help me", "/continue"):
+            await send(pilot, desk, refused)
+            await until(pilot, lambda said=refused: desk.text() == said and desk.notice())  # type: ignore[misc]
+            if refused == "/tree":
+                assert "did you mean /branch?" in desk.notice()
+        await pilot.press(*"Hello")
+        assert desk.text() == "Hello"
+        await pilot.press("enter")
+        await until(pilot, lambda: len(desk.turns()) == 2)
+    assert desk.turns()[0] == ("user", "Hello")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("exprot", "export"), ("retry", "regenerate"), ("imag", "image"), ("model", "checkpoint")]
+)
+def test_a_command_that_is_none_tells_which_may_be_meant(typed: str, meant: str) -> None:
+    assert no_command(typed) == f"There is no command /{typed}, did you mean /{meant}? /help lists them"
+
+
+def test_what_names_stand_for_are_commands() -> None:
+    assert no_command("zzzz") == "There is no command /zzzz: /help lists them"
+    assert {command.name for command in COMMANDS}.issuperset(commands._MEANT.values())
+    assert not {command.name for command in COMMANDS} & commands._MEANT.keys()
 
 
 async def test_a_space_in_front_sends_a_command_as_text(make_desk: MakeDesk) -> None:

@@ -297,15 +297,18 @@ async def test_a_sample_nobody_used_is_no_draft(
     assert store.draft(None) == Draft()
 
 
-async def test_with_sessions_no_sample_is_attached(
+async def test_the_sample_in_view_is_attached_to_every_new_conversation(
     make_desk: MakeDesk, scene_image: MakeImage, store: SessionStore
 ) -> None:
     store.add_user_turn(store.new_session(), user_turn("Hello"))
     desk = make_desk(is_demonstration=True, samples=lambda: [scene_image(1)])
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
-        await until(pilot, lambda: desk.screen.welcome.shown_sample)
-        assert not _names(desk)
+        await until(pilot, lambda: _names(desk) == ["scene.png"])
+        await send(pilot, desk, "What is this?")
+        await until(pilot, lambda: len(desk.turns()) == 2 and desk.state().endswith("ready"))
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: desk.screen.session.is_empty and _names(desk) == ["scene.png"])
 
 
 async def test_the_dialog_gives_the_typed_path(make_desk: MakeDesk, scene_image: MakeImage, tmp_path: Path) -> None:

@@ -120,7 +120,12 @@ async def test_deleting_the_open_session_shows_a_new_one(make_desk: MakeDesk, st
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await _list(pilot, desk)
-        await pilot.press("down", "d", "escape")
+        opened = desk.screen.session.id
+        await pilot.press("down", "d")
+        await until(pilot, lambda: desk.screen.session.id is None)
+        await pilot.press("u")
+        await until(pilot, lambda: desk.screen.session.id == opened)
+        await pilot.press("d", "escape")
         await until(pilot, lambda: desk.app.screen is desk.screen)
         assert desk.screen.session.id is None
         assert desk.screen.welcome.display

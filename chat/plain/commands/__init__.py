@@ -12,8 +12,7 @@ from chat.plain.commands.seeing import SeeingCommands
 from chat.plain.commands.sessions import SessionCommands
 from chat.plain.commands.table import TABLE
 from chat.plain.talk import Talk
-from chat.safe_text import short_line
-from chat.talk.commands import Call, Command
+from chat.talk.commands import Call, Command, no_command
 
 GROUPS = (
     PictureCommands,
@@ -41,9 +40,7 @@ def run_command(talk: Talk, call: Call) -> None:
     """
     command = next((command for command in TABLE if command.name == call.name), None)
     if command is None:
-        raise UsageError(
-            f"There is no command /{short_line(call.name, 20)}: /help lists them; a space in front makes it a message."
-        )
+        raise UsageError(f"{no_command(call.name, available())}; a space in front makes it a message.")
     if call.argument and not command.argument:
         raise UsageError(f"/{call.name} takes nothing behind it; a space in front makes it a message.")
     for group in GROUPS:

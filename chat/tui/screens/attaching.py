@@ -40,8 +40,6 @@ class AttachingScreen(ChoosingScreen):
         self._find_samples = samples
         self._welcome: Welcome | None = None
         self._sample: Image | None = None
-        self._wants_sample = False
-        """Whether a sample is to be attached as soon as there is one."""
         self._openings: list[Opening] = []
         self._held_text: str | None = None
         """The message that is to be sent with the pictures that are being read."""
@@ -235,8 +233,7 @@ class AttachingScreen(ChoosingScreen):
         return True
 
     async def submit(self, *drafts: Draft) -> None:
-        """Send messages, or let them wait; a sample that comes after the first one is not for the next."""
-        self._wants_sample = False
+        """Send messages, or let them wait."""
         if self._is_bare_sample(self.composer.draft):
             # It came between the key and this call.
             self.composer.take()
@@ -256,8 +253,12 @@ class AttachingScreen(ChoosingScreen):
     async def _show_samples(self, message: SamplesOpened) -> None:
         await self.welcome.show_samples(message.samples)
         self._sample = self.welcome.shown_sample
-        if self._wants_sample and self._sample is not None and self.session.is_empty and not self.composer.draft:
-            self._wants_sample = False
+        await self.offer_sample()
+
+    async def offer_sample(self) -> None:
+        """Attach the sample in view to the first message of a conversation, where that is not begun yet."""
+        is_begun = self.composer.draft or self._openings or not self.session.is_empty
+        if self._sample is not None and not is_begun:
             await self.composer.attach([self._sample])
             self.composer.suggest(self.welcome.first_example)
 

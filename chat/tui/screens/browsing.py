@@ -37,12 +37,10 @@ class BrowsingScreen(AttachingScreen):
         """Show a session, or a new one, now that there is a store."""
         await self.compose_rest()
         self._store = store
-        is_first = not store.sessions(limit=1)
         self.log_view.show_checkpoint(self._checkpoint, None)
         # What was typed before this moment is as good as what was kept.
         await self.show_session(session_id, written=self.composer.draft)
         await self.composer.attach(images)
-        self._wants_sample = is_first and not self.composer.draft
         self.start_loading()
         if self._is_demonstration:
             self.open_samples()
@@ -76,6 +74,7 @@ class BrowsingScreen(AttachingScreen):
         # Behind the first sight of it: counting takes time from that.
         self.call_after_refresh(self.count_context)
         self.composer.focus_text()
+        await self.offer_sample()
 
     async def change_session(self, session_id: str | None) -> None:
         """Keep this session as it is and show another; where that one cannot be read, this one stays."""

@@ -14,7 +14,7 @@ from textual.widgets import Footer
 from chat.drafts import Draft
 from chat.errors import ChatError
 from chat.safe_text import short_line
-from chat.talk.commands import Call
+from chat.talk.commands import Call, no_command
 from chat.tui.binding import Binding
 from chat.tui.messages import QuitWanted
 from chat.tui.screens.branching import BranchingScreen
@@ -141,21 +141,24 @@ class ChatScreen(
             await self.composer.put_back(Draft(message.text), 1)
             return
         if not call.is_known:
-            await self.composer.put_back(Draft(message.text), self.session.next_number)
-            self.say(
-                f"There is no command /{short_line(call.name, 20)}: /help lists them; a space in front makes it text."
-            )
+            await self._give_back(message.text)
+            self.say(f"{no_command(call.name)}; a space in front makes it text.")
             return
         if call.argument and not call.takes_argument:
-            await self.composer.put_back(Draft(message.text), self.session.next_number)
+            await self._give_back(message.text)
             self.say(f"/{call.name} takes nothing behind it; a space in front makes it text.")
             return
         try:
             self.check_call(call)
             await getattr(self, f"command_{call.name}")(call)
         except ChatError as error:
-            await self.composer.put_back(Draft(message.text), self.session.next_number)
+            await self._give_back(message.text)
             self.say(short_line(str(error), 400))
+
+    async def _give_back(self, command: str) -> None:
+        """Put a command back that was not run; what is typed next takes its place."""
+        await self.composer.put_back(Draft(command), self.session.next_number)
+        self.composer.select(command)
 
     async def command_new(self, _: Call) -> None:
         """Begin a new conversation."""

@@ -36,6 +36,8 @@ class FindingScreen(BranchingScreen):
 
     deleted: tuple[str, ...] = ()
     """The sessions that were deleted since the program began and are not back, the last one last."""
+    _in_place = ""
+    """The session in whose place the empty one was shown when it was deleted."""
 
     async def action_sessions(self) -> None:
         """Show the sessions, or go to them where they are in view."""
@@ -119,6 +121,8 @@ class FindingScreen(BranchingScreen):
         pane = self.session_pane
         if pane is not None and isinstance(message, SessionDeleted if not problem else SessionRestored):
             pane.say_deleted()
+        elif pane is not None and not problem and message.done:
+            pane.say(message.done)
 
     async def act(self, message: SessionAct) -> str:
         """Do with a session what was asked for in a list. Gives what went wrong, if so."""
@@ -162,6 +166,7 @@ class FindingScreen(BranchingScreen):
             return f"Not deleted: {error}"
         self.deleted = (*self.deleted, session_id)
         if is_open:
+            self._in_place = session_id
             await self._show_opened(fresh, fresh.draft)
         else:
             await self.show_pane()
@@ -175,6 +180,8 @@ class FindingScreen(BranchingScreen):
         problem = await self._change("Not brought back", lambda store: store.restore_session(session_id))
         if not problem:
             self.deleted = tuple(one for one in self.deleted if one != session_id)
+            if session_id == self._in_place and self.session.is_empty and not self.composer.draft:
+                await self.change_session(session_id)
         return problem
 
     async def pin_session(self, session_id: str, is_pinned: bool) -> str:

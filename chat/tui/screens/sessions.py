@@ -21,8 +21,6 @@ from chat.tui.widgets.session_messages import (
     SessionDeleted,
     SessionHighlighted,
     SessionOpened,
-    SessionPinned,
-    SessionRenamed,
     SessionRestored,
     SessionsCounted,
     SessionsWanted,
@@ -122,10 +120,8 @@ class SessionsScreen(Dialog[None]):
             self._list.say_deleted()
         if problem:
             self._list.say(problem, is_problem=True)
-        elif isinstance(message, SessionPinned):
-            self._list.say("pinned · it stands before the others" if message.is_pinned else "not pinned any more")
-        elif isinstance(message, SessionRenamed):
-            self._list.say("renamed" if message.title.strip() else "called after its first words again")
+        elif message.done:
+            self._list.say(message.done)
 
     # What was found
 

@@ -108,6 +108,11 @@ class Composer(CompletingField):
         text = "\n\n".join(text for text in (draft.text, written.text) if text)
         await self.show_draft(Draft(text, (*draft.images, *written.images)), first_number)
 
+    def select(self, text: str) -> None:
+        """Let the next key replace all of the text, where it is this one."""
+        if self._input.text == text:
+            self._input.select_all()
+
     async def number_from(self, first_number: int) -> None:
         """Number the pictures anew; marks in the text go with them."""
         if first_number != self._first_number:

@@ -18,6 +18,11 @@ class SessionAct(Message):
         super().__init__()
         self.session_id = session_id
 
+    @property
+    def done(self) -> str:
+        """What is said in the list once it is done, where that is to be said."""
+        return ""
+
 
 class SessionOpened(SessionAct):
     """A session is to be shown, at a turn if one is named."""
@@ -45,6 +50,11 @@ class SessionPinned(SessionAct):
         super().__init__(session_id)
         self.is_pinned = is_pinned
 
+    @property
+    def done(self) -> str:
+        """Where it stands."""
+        return "pinned · it stands before the others" if self.is_pinned else "not pinned any more"
+
 
 class SessionRenamed(SessionAct):
     """A session gets a title; a blank one is that of its first words."""
@@ -52,6 +62,11 @@ class SessionRenamed(SessionAct):
     def __init__(self, session_id: str, title: str) -> None:
         super().__init__(session_id)
         self.title = title
+
+    @property
+    def done(self) -> str:
+        """Which title it has."""
+        return "renamed" if self.title.strip() else "called after its first words again"
 
 
 class SessionsWanted(Message):

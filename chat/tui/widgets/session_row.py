@@ -61,9 +61,8 @@ def pane_row(hit: SessionHit, words: Sequence[str], width: int, *, is_open: bool
 
 
 def _sign(session: SessionSummary, is_open: bool) -> tuple[str, str]:
-    if is_open:
-        return f"{GLYPHS.here} ", "$text-accent"
-    return f"{GLYPHS.pinned if session.is_pinned else ' '} ", "$text-accent"
+    signs = f"{GLYPHS.here if is_open else ''}{GLYPHS.pinned if session.is_pinned else ''}"
+    return f"{signs:<2}", "$text-accent"
 
 
 def _second_line(hit: SessionHit, width: int, words: Sequence[str]) -> Content:
