@@ -19,6 +19,7 @@ from chat.cli.options import (
     session_options,
     settings,
 )
+from chat.config_keys import KEYS
 from chat.errors import UsageError
 
 WAIT_S: Final = 0.5
@@ -83,6 +84,11 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
 
 def _set_environment(values: Mapping[str, Any]) -> None:
     """Put what the config says of the terminal where the UI and Textual look for it, unless something is there."""
-    wanted = {f"IDEFICS_CHAT_{name.upper()}": values.get(name) for name in ("glyphs", "pictures")}
-    wanted["TEXTUAL_ANIMATIONS"] = "none" if values.get("motion") is False else None
-    os.environ.update({name: value for name, value in wanted.items() if value and not os.environ.get(name)})
+    for key in KEYS:
+        if key.choices and key.name in values:
+            for variable in key.environment:
+                # What is there and none of the choices is passed over.
+                if os.environ.get(variable, "").lower() not in key.choices:
+                    os.environ[variable] = str(values[key.name])
+    if values.get("motion") is False and not os.environ.get("TEXTUAL_ANIMATIONS"):
+        os.environ["TEXTUAL_ANIMATIONS"] = "none"

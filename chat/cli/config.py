@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from chat.cli.configured import config_of
 from chat.cli.options import json_option
-from chat.config import Config
+from chat.config import Config, unknown
 from chat.config_keys import KEYS, KEYS_TABLE, ConfigKey, toml_value
 from chat.safe_text import json_line, printable
 
@@ -36,10 +37,11 @@ def config(ctx: click.Context, example: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json_line(report))
         return
-    lines = [_where(report), *(_INDENT + line for line in _setting_lines(report["settings"]))]
-    lines += ["", "keys", *(_INDENT + line for line in _key_lines(report["keys"]))]
+    lines = [_where(report)]
     if report["problems"]:
-        lines += ["", "cannot be used", *(_INDENT + problem for problem in report["problems"])]
+        lines += ["", "cannot be used", *(_INDENT + problem for problem in report["problems"]), "", "settings"]
+    lines += [_INDENT + line for line in _setting_lines(report["settings"])]
+    lines += ["", "keys", *(_INDENT + line for line in _key_lines(report["keys"]))]
     click.echo("\n".join(printable(line, multiline=False) for line in lines))
 
 
@@ -83,6 +85,7 @@ def _report(read: Config) -> dict[str, Any]:
     """What is in force, as `--json` prints it."""
     from chat.tui.keys import keymap_for
 
+    read = _with_known_theme(read)
     keymap, problems = keymap_for(read)
     return {
         "path": os.fspath(read.path) if read.path else None,
@@ -95,13 +98,41 @@ def _report(read: Config) -> dict[str, Any]:
             }
             for name, action in _actions().items()
         },
-        "problems": [*read.problems, *problems],
+        "problems": [*read.problems, *problems, *_environment_problems()],
     }
+
+
+def _with_known_theme(read: Config) -> Config:
+    """The config without a theme that there is not; it is a problem then."""
+    from textual.theme import BUILTIN_THEMES
+
+    from chat.tui.themes import INK, PAPER
+
+    known, theme = [INK.name, PAPER.name, *BUILTIN_THEMES], read.values.get("theme")
+    if theme is None or theme in known:
+        return read
+    values = {name: value for name, value in read.values.items() if name != "theme"}
+    problem = read.placed("theme", unknown("theme", str(theme), known))
+    return replace(read, values=values, problems=(*read.problems, problem))
+
+
+def _environment_problems() -> list[str]:
+    return [
+        f"environment {variable}: {unknown('value', value, key.choices)}"
+        for key in KEYS
+        for variable in key.environment
+        if (value := os.environ.get(variable)) and not _is_usable(key, value)
+    ]
+
+
+def _is_usable(key: ConfigKey, value: str) -> bool:
+    """Whether the program takes this from the environment; what is none of several choices is passed over."""
+    return not key.choices or value.lower() in key.choices
 
 
 def _setting(read: Config, key: ConfigKey) -> dict[str, Any]:
     for variable in key.environment:
-        if value := os.environ.get(variable):
+        if (value := os.environ.get(variable)) and _is_usable(key, value):
             return {"value": value, "from": f"environment {variable}"}
     if key.name in read.values:
         return {"value": read.values[key.name], "from": _from(read, key.name, True)}

@@ -88,6 +88,19 @@ def test_config_tells_what_is_in_force_and_why(run: Run, config: Path, tmp_path:
     assert "config line 7: tab is reserved" in shown.stdout
 
 
+def test_what_is_none_of_the_choices_is_not_in_force(run: Run, config: Path) -> None:
+    config.write_text('theme = "papr"\nglyphs = "ascii"\n')
+    report = json.loads(run("config", "--json", IDEFICS_CHAT_GLYPHS="bogus").stdout)
+    assert report["settings"]["theme"] == {"value": "ink", "from": "default"}
+    assert report["settings"]["glyphs"] == {"value": "ascii", "from": "config line 2"}
+    assert report["problems"] == [
+        'config line 1: unknown theme "papr", did you mean "paper"?',
+        'environment IDEFICS_CHAT_GLYPHS: unknown value "bogus"',
+    ]
+    lines = run("config").stdout.splitlines()
+    assert lines[1:4] == ["", "cannot be used", '  config line 1: unknown theme "papr", did you mean "paper"?']
+
+
 def test_the_example_file_has_every_key_and_can_be_used(run: Run, config: Path) -> None:
     config.write_text("")
     example = run("config", "--example").stdout
@@ -123,7 +136,8 @@ def test_options_and_keys_of_one_name_have_one_default_and_the_same_choices() ->
 
 def test_what_the_config_says_of_the_terminal_is_where_the_ui_looks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("IDEFICS_CHAT_GLYPHS", "IDEFICS_CHAT_PICTURES", "TEXTUAL_ANIMATIONS")
-    monkeypatch.setattr(os, "environ", {"IDEFICS_CHAT_PICTURES": "half", "TEXTUAL_ANIMATIONS": ""})
+    around = {"IDEFICS_CHAT_GLYPHS": "bogus", "IDEFICS_CHAT_PICTURES": "half", "TEXTUAL_ANIMATIONS": ""}
+    monkeypatch.setattr(os, "environ", around)
     _set_environment({"glyphs": "ascii", "pictures": "text", "motion": False})
     assert [os.environ[name] for name in names] == ["ascii", "half", "none"]
     monkeypatch.setattr(os, "environ", {})
