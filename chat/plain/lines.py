@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from chat.errors import InputError
+from chat.plain.keyboard import Keyboard
 from chat.plain.output import Output, may_be_steered
 from chat.plain.signals import Ended, Signals
 
@@ -43,8 +44,16 @@ class TerminalLines:
 
     is_interactive = True
 
-    def __init__(self, signals: Signals, output: Output, environment: Mapping[str, str], complete: Complete) -> None:
+    def __init__(
+        self,
+        signals: Signals,
+        keyboard: Keyboard,
+        output: Output,
+        environment: Mapping[str, str],
+        complete: Complete,
+    ) -> None:
         self._signals = signals
+        self._keyboard = keyboard
         self._output = output
         self._readline: Any = None
         if sys.stdout is not None and sys.stdout.isatty() and may_be_steered(environment):
@@ -55,13 +64,14 @@ class TerminalLines:
                 self._readline = readline
                 _prepare(readline, complete, takes_pastes=output.is_styled)
                 signals.line_so_far = readline.get_line_buffer
+                keyboard.shows_later = True
 
     def read(self, speaker: str) -> str | None:
         """The next line; None after ctrl+d."""
         # Pressed while something else was done, it was meant for that.
         self._signals.forget_presses()
         try:
-            with self._signals.reading():
+            with self._keyboard.heard(), self._signals.reading():
                 return self._read(speaker)
         except EOFError:
             self._output.say()

@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from chat.conversation import Image
 from chat.errors import ChatError, ContextFullError, StoreError
 from chat.generation import GenerationSettings, Loader
 from chat.plain.attaching import take_line
 from chat.plain.commands import available
+from chat.plain.keyboard import Keyboard
 from chat.plain.lines import Messages, PipedLines, TerminalLines, paths_begun
 from chat.plain.model import Model, NotLoadedError
 from chat.plain.output import Output
@@ -64,11 +66,12 @@ class PlainChat:
         self._images = images
         self._samples = samples
         self._catalogue = catalogue
-        self._signals = Signals()
+        self._keyboard = Keyboard()
+        self._signals = Signals(self._keyboard)
         self._output = Output(environment)
         is_terminal = sys.stdin is not None and sys.stdin.isatty()
         self._piped = None if is_terminal else PipedLines(self._signals)
-        lines = self._piped or TerminalLines(self._signals, self._output, environment, completed)
+        lines = self._piped or TerminalLines(self._signals, self._keyboard, self._output, environment, completed)
         self._messages = Messages(lines, self._signals)
         self._exit_code = 0
 
@@ -81,7 +84,7 @@ class PlainChat:
             ChatError: There is no store, or no such session.
             OSError: Nobody takes what is said.
         """
-        with self._signals.listen():
+        with self._signals.listen(), self._keyboard.kept():
             store = self._open_store()
             try:
                 talk = self._opened(store)
@@ -120,6 +123,9 @@ class PlainChat:
         except KeyboardInterrupt:
             return INTERRUPTED
         except Ended as ended:
+            # What comes after the program begins a line of its own; the terminal may be gone.
+            with suppress(OSError):
+                self._output.end_line()
             unfinished = self._messages.unfinished
             return ended.exit_code
         finally:

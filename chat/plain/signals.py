@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-_ENDS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+from chat.plain.keyboard import Keyboard
+
+_ENDS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+_PAUSES: Final = tuple(getattr(signal, name) for name in ("SIGTSTP",) if hasattr(signal, name))
 
 
 class Ended(BaseException):
@@ -24,7 +27,13 @@ class Ended(BaseException):
 class Signals:
     """What was signalled."""
 
-    def __init__(self) -> None:
+    def __init__(self, keyboard: Keyboard) -> None:
+        """Note nothing yet.
+
+        Args:
+            keyboard: Is given back where the program ends at once or is paused.
+        """
+        self._keyboard = keyboard
         self.presses = 0
         """How often ctrl+c was pressed since it was last forgotten."""
         self.line_so_far: Callable[[], str] = str
@@ -37,8 +46,10 @@ class Signals:
     @contextmanager
     def listen(self) -> Iterator[None]:
         """Take signals for as long as the block runs; one that was ignored before, as by nohup, stays so."""
-        numbers = [signal.SIGINT, *(number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN)]
-        before = {number: signal.signal(number, self._take) for number in numbers}
+        takers = {signal.SIGINT: self._take}
+        for numbers, taker in ((_ENDS, self._take), (_PAUSES, self._pause)):
+            takers |= {number: taker for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
+        before = {number: signal.signal(number, taker) for number, taker in takers.items()}
         try:
             yield
         finally:
@@ -50,12 +61,20 @@ class Signals:
             self.presses += 1
         elif self._exit_code:
             # Asked twice: whatever is under way does not come to its end.
+            self._keyboard.give_back()
             os._exit(self._exit_code)
         else:
             self._exit_code = 128 + number
         if self._is_reading:
             self.unfinished = self.line_so_far()
             self._raise()
+
+    def _pause(self, number: int, _: FrameType | None) -> None:
+        """Let ctrl+z do what it does to any program."""
+        with self._keyboard.given_back():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            signal.signal(number, self._pause)
 
     @contextmanager
     def reading(self) -> Iterator[None]:

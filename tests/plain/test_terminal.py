@@ -93,7 +93,7 @@ def test_ctrl_c_drops_a_line_and_leaves_when_it_is_pressed_twice(store: SqliteSt
     assert store.latest_session() is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_keeps_the_words_of_a_reply(store: SqliteStore, db: Path, number: signal.Signals) -> None:
     with _terminal(db, "stream") as terminal:
         _start_streaming(terminal)
@@ -104,7 +104,7 @@ def test_a_signal_keeps_the_words_of_a_reply(store: SqliteStore, db: Path, numbe
     assert reason is StopReason.CANCELLED
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_keeps_what_was_typed(store: SqliteStore, db: Path, number: signal.Signals) -> None:
     with _terminal(db, "replies") as terminal:
         terminal.wait_for("You:")
@@ -114,6 +114,15 @@ def test_a_signal_keeps_what_was_typed(store: SqliteStore, db: Path, number: sig
         os.kill(terminal.pid, number)
         assert _ended_with(terminal) == 128 + number
     assert store.draft(None) == Draft("one line\nhalf a thought")
+
+
+def test_two_requests_to_end_do_not_wait_and_give_the_terminal_back(db: Path) -> None:
+    with _terminal(db, "stream") as terminal:
+        _start_streaming(terminal)
+        # Both are there before the program looks.
+        for number in (signal.SIGSTOP, signal.SIGHUP, signal.SIGTERM, signal.SIGCONT):
+            os.kill(terminal.pid, number)
+        assert _ended_with(terminal) in (128 + signal.SIGHUP, 128 + signal.SIGTERM)
 
 
 def test_a_closed_window_keeps_the_words_of_a_reply(store: SqliteStore, db: Path) -> None:
@@ -186,6 +195,62 @@ def test_lines_typed_while_the_model_answers_are_taken_in_order(store: SqliteSto
         assert _ended_with(terminal) == 0
     said = [text for _, text in turns(store)]
     assert said == ["One", "Reply 1.", "Two", "Reply 2.", "Three", "Reply 3."]
+
+
+def test_ctrl_c_stops_a_reply_and_the_lines_typed_ahead_are_taken(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "stream") as terminal:
+        _start_streaming(terminal)
+        terminal.type("/prompt\rAnd now?\r")
+        terminal.wait_for("word word")
+        terminal.type("\x03")
+        terminal.wait_for("(stopped)")
+        terminal.wait_for("It goes on.")
+        terminal.wait_for("You:")
+        terminal.type("\x04")
+        assert _ended_with(terminal) == 0
+    assert [text for _, text in turns(store)[2:]] == ["And now?", "It goes on."]
+
+
+def test_a_dumb_terminal_keeps_the_lines_typed_ahead_of_ctrl_c_and_shows_them_at_once(
+    store: SqliteStore, db: Path
+) -> None:
+    with _terminal(db, "stream", {"TERM": "dumb"}) as terminal:
+        _start_streaming(terminal)
+        terminal.type("And now?\r")
+        terminal.wait_for("And now?")
+        terminal.wait_for("word word")
+        terminal.type("\x03")
+        terminal.wait_for("It goes on.")
+        terminal.wait_for("You:")
+        # What is begun is dropped there.
+        _type(terminal, "half")
+        terminal.type("\x03")
+        terminal.wait_for("You:")
+        terminal.type("/quit\r")
+        assert _ended_with(terminal) == 0
+    assert [text for _, text in turns(store)[2:]] == ["And now?", "It goes on."]
+
+
+def test_what_is_typed_while_a_reply_is_written_is_shown_behind_the_prompt(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "stream", {"NO_COLOR": "1"}) as terminal:
+        _start_streaming(terminal)
+        begun = len(terminal.output)
+        terminal.type("/times\rand the")
+        terminal.wait_for("word word word word")
+        terminal.type("\x03")
+        terminal.wait_for("You: and the")
+        assert re.match(rb"[word ]*\r\n\(stopped\)\r\nYou: /times\r\n", terminal.output[begun:])
+        terminal.type("n?\r")
+        terminal.wait_for("It goes on.")
+    assert turns(store)[2] == ("user", "and then?")
+
+
+def test_keys_typed_ahead_do_what_they_do_at_the_prompt(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "replies") as terminal:
+        terminal.wait_for("You:")
+        terminal.type("One\rTow\x7f\x7fwo\r\x04")
+        assert _ended_with(terminal) == 0
+    assert [text for _, text in turns(store)] == ["One", "Reply 1.", "Two", "Reply 2."]
 
 
 def test_tab_completes_a_command(db: Path) -> None:
