@@ -1,6 +1,7 @@
 """How a terminal takes keys while the program writes: unseen, so that none stand in what it writes, and all kept."""
 
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ class Keyboard:
     def __init__(self) -> None:
         self.shows_later = False
         """Whether what reads a line shows what was typed ahead of it; then the terminal does not while none is read."""
+        self.has_forgotten = False
+        """Whether something that was typed ahead was dropped, and nobody has been told."""
         self._termios: Any = None
         self._fd = -1
         self._found: list[Any] | None = None
@@ -57,6 +60,14 @@ class Keyboard:
     def give_back(self) -> None:
         """Make the terminal what it was."""
         self._set(self._found)
+
+    def forget(self) -> None:
+        """Drop what was typed ahead, as a terminal does by itself at ctrl+z: the shell would take it for commands."""
+        if self._found is None:
+            return
+        with suppress(OSError, self._termios.error):
+            self.has_forgotten |= bool(select.select([self._fd], [], [], 0)[0])
+            self._termios.tcflush(self._fd, self._termios.TCIFLUSH)
 
     def _while_working(self) -> list[Any] | None:
         if self._found is None:

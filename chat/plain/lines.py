@@ -70,6 +70,9 @@ class TerminalLines:
         """The next line; None after ctrl+d."""
         # Pressed while something else was done, it was meant for that.
         self._signals.forget_presses()
+        if self._keyboard.has_forgotten:
+            self._keyboard.has_forgotten = False
+            self._output.notice("What was typed ahead of ctrl+z is dropped.")
         try:
             with self._keyboard.heard(), self._signals.reading():
                 return self._read(speaker)

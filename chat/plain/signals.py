@@ -13,6 +13,7 @@ from typing import Final
 from chat.plain.keyboard import Keyboard
 
 _ENDS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+_QUITS: Final = getattr(signal, "SIGQUIT", None)
 _PAUSES: Final = tuple(getattr(signal, name) for name in ("SIGTSTP",) if hasattr(signal, name))
 
 
@@ -57,6 +58,8 @@ class Signals:
                 signal.signal(number, handler)
 
     def _take(self, number: int, _: FrameType | None) -> None:
+        if number == _QUITS:
+            self._keyboard.forget()
         if number == signal.SIGINT:
             self.presses += 1
         elif self._exit_code:
@@ -71,6 +74,7 @@ class Signals:
 
     def _pause(self, number: int, _: FrameType | None) -> None:
         """Let ctrl+z do what it does to any program."""
+        self._keyboard.forget()
         with self._keyboard.given_back():
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

@@ -1,8 +1,11 @@
 """Line by line in a real terminal: what it writes there, and how it ends."""
 
 import os
+import pty
 import re
+import select
 import signal
+import sys
 import termios
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +15,11 @@ import pytest
 
 from chat.drafts import Draft
 from chat.generation import StopReason
+from chat.plain.keyboard import Keyboard
+from chat.plain.signals import Signals
 from chat.store import SqliteStore
 from tests.plain.conftest import turns
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import PATIENCE_S, Terminal
 
 MOST_SECONDS = 2.0
 """An end may take so long, whatever the program is doing."""
@@ -251,6 +256,37 @@ def test_keys_typed_ahead_do_what_they_do_at_the_prompt(store: SqliteStore, db: 
         terminal.type("One\rTow\x7f\x7fwo\r\x04")
         assert _ended_with(terminal) == 0
     assert [text for _, text in turns(store)] == ["One", "Reply 1.", "Two", "Reply 2."]
+
+
+def test_ctrl_z_drops_what_was_typed_ahead_and_says_so(store: SqliteStore, db: Path) -> None:
+    with _terminal(db, "stream") as terminal:
+        _start_streaming(terminal)
+        quiet = termios.tcgetattr(terminal.fd)
+        terminal.type("one line\r")
+        terminal.wait_for("word word")
+        # Nobody is there to go on with the program, so that it is not paused.
+        terminal.type("\x1a")
+        terminal.wait_for("word word word word")
+        assert termios.tcgetattr(terminal.fd) == quiet != terminal.modes
+        terminal.type("\x03")
+        terminal.wait_for("What was typed ahead of ctrl+z is dropped.")
+        terminal.wait_for("You:")
+    assert len(turns(store)) == 2
+
+
+def test_what_was_typed_ahead_of_a_quit_is_left_to_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    window, program = pty.openpty()
+    try:
+        with os.fdopen(program) as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            keyboard = Keyboard()
+            with Signals(keyboard).listen(), keyboard.kept():
+                os.write(window, b"one line\r")
+                assert select.select([stdin], [], [], PATIENCE_S)[0]
+                signal.raise_signal(signal.SIGQUIT)
+            assert not select.select([stdin], [], [], 0)[0]
+    finally:
+        os.close(window)
 
 
 def test_tab_completes_a_command(db: Path) -> None:
