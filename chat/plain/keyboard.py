@@ -98,9 +98,16 @@ class Keyboard:
             return None
 
     def _set(self, modes: list[Any] | None) -> None:
-        if modes is None:
-            return
-        with suppress(OSError, self._termios.error):
-            # Whoever is in the background and sets modes is stopped.
-            if os.tcgetpgrp(self._fd) == os.getpgrp():
+        # Whoever is in the background and sets modes is stopped.
+        if modes is not None and _is_in_front(self._fd):
+            # The terminal may be gone.
+            with suppress(self._termios.error):
                 self._termios.tcsetattr(self._fd, self._termios.TCSANOW, modes)
+
+
+def _is_in_front(fd: int) -> bool:
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        # No jobs are controlled from this terminal.
+        return True

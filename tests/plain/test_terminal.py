@@ -251,11 +251,13 @@ def test_what_is_typed_while_a_reply_is_written_is_shown_behind_the_prompt(store
 
 
 def test_keys_typed_ahead_do_what_they_do_at_the_prompt(store: SqliteStore, db: Path) -> None:
-    with _terminal(db, "replies") as terminal:
-        terminal.wait_for("You:")
-        terminal.type("One\rTow\x7f\x7fwo\r\x04")
+    with _terminal(db, "stream") as terminal:
+        _start_streaming(terminal)
+        terminal.type("Tow\x7f\x7fwo\r\x04")
+        terminal.wait_for("word word")
+        terminal.type("\x03")
         assert _ended_with(terminal) == 0
-    assert [text for _, text in turns(store)] == ["One", "Reply 1.", "Two", "Reply 2."]
+    assert [text for _, text in turns(store)[2:]] == ["Two", "It goes on."]
 
 
 def test_ctrl_z_drops_what_was_typed_ahead_and_says_so(store: SqliteStore, db: Path) -> None:
@@ -285,6 +287,23 @@ def test_what_was_typed_ahead_of_a_quit_is_left_to_no_shell(monkeypatch: pytest.
                 assert select.select([stdin], [], [], PATIENCE_S)[0]
                 signal.raise_signal(signal.SIGQUIT)
             assert not select.select([stdin], [], [], 0)[0]
+    finally:
+        os.close(window)
+
+
+def test_a_terminal_that_controls_no_jobs_is_kept_quiet_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    window, program = pty.openpty()
+    try:
+        with os.fdopen(program) as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            keyboard = Keyboard()
+            keyboard.shows_later = True
+            found = termios.tcgetattr(stdin)
+            with keyboard.kept():
+                assert not termios.tcgetattr(stdin)[3] & termios.ECHO
+                with keyboard.heard():
+                    assert termios.tcgetattr(stdin)[3] & termios.ECHO
+            assert termios.tcgetattr(stdin) == found
     finally:
         os.close(window)
 
