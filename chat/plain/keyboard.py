@@ -62,7 +62,7 @@ class Keyboard:
         self._set(self._found)
 
     def forget(self) -> None:
-        """Drop what was typed ahead, as a terminal does by itself at ctrl+z: the shell would take it for commands."""
+        """Drop what was typed ahead, as a terminal does by itself at ctrl+z: a shell would take it for commands."""
         if self._found is None:
             return
         with suppress(OSError, self._termios.error):

@@ -13,7 +13,6 @@ from typing import Final
 from chat.plain.keyboard import Keyboard
 
 _ENDS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
-_QUITS: Final = getattr(signal, "SIGQUIT", None)
 _PAUSES: Final = tuple(getattr(signal, name) for name in ("SIGTSTP",) if hasattr(signal, name))
 
 
@@ -58,19 +57,21 @@ class Signals:
                 signal.signal(number, handler)
 
     def _take(self, number: int, _: FrameType | None) -> None:
-        if number == _QUITS:
-            self._keyboard.forget()
         if number == signal.SIGINT:
             self.presses += 1
-        elif self._exit_code:
-            # Asked twice: whatever is under way does not come to its end.
-            self._keyboard.give_back()
-            os._exit(self._exit_code)
         else:
-            self._exit_code = 128 + number
+            self._keyboard.forget()
+            self._note_end(number)
         if self._is_reading:
             self.unfinished = self.line_so_far()
             self._raise()
+
+    def _note_end(self, number: int) -> None:
+        if self._exit_code:
+            # Asked twice: whatever is under way does not come to its end.
+            self._keyboard.give_back()
+            os._exit(self._exit_code)
+        self._exit_code = 128 + number
 
     def _pause(self, number: int, _: FrameType | None) -> None:
         """Let ctrl+z do what it does to any program."""

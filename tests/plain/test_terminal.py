@@ -276,7 +276,10 @@ def test_ctrl_z_drops_what_was_typed_ahead_and_says_so(store: SqliteStore, db: P
     assert len(turns(store)) == 2
 
 
-def test_what_was_typed_ahead_of_a_quit_is_left_to_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_what_was_typed_ahead_of_a_signal_to_end_is_left_to_no_shell(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
     window, program = pty.openpty()
     try:
         with os.fdopen(program) as stdin:
@@ -285,7 +288,7 @@ def test_what_was_typed_ahead_of_a_quit_is_left_to_no_shell(monkeypatch: pytest.
             with Signals(keyboard).listen(), keyboard.kept():
                 os.write(window, b"one line\r")
                 assert select.select([stdin], [], [], PATIENCE_S)[0]
-                signal.raise_signal(signal.SIGQUIT)
+                signal.raise_signal(number)
             assert not select.select([stdin], [], [], 0)[0]
     finally:
         os.close(window)
