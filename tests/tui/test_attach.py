@@ -358,7 +358,6 @@ async def test_enter_on_a_file_that_is_no_picture_tells_so_and_stays(make_desk: 
         assert tree.has_focus
         await pilot.press("down")
         await until(pilot, lambda: not _told(desk))
-    assert _names(desk) == []
 
 
 async def test_right_opens_a_folder_and_left_closes_it(make_desk: MakeDesk, tmp_path: Path) -> None:
@@ -391,5 +390,5 @@ async def test_a_long_name_leaves_room_for_what_it_is(make_desk: MakeDesk, tmp_p
     desk = make_desk()
     async with desk.app.run_test(size=(80, 24)) as pilot:
         await _in_folder(pilot, desk, folder)
-        assert ".txt  not a picture" in desk.shown()
+        assert "  not a picture" in desk.shown()
         assert "…" in desk.shown()

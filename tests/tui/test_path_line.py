@@ -43,7 +43,7 @@ async def _dialog(pilot: Pilot[ChatError], desk: Desk) -> Input:
 def _at_once(desk: Desk, *keys: str) -> None:
     """Press keys without waiting for what one does before the next; a text is its characters."""
     for key in keys:
-        if key in ("tab", "enter"):
+        if key in ("tab", "enter", "down", "right"):
             desk.app.post_message(Key(key, None))
         else:
             for character in key:
@@ -149,3 +149,14 @@ async def test_a_slow_folder_is_completed_behind_what_is_typed_in_the_meantime_o
         gate.set()
         await until(pilot, lambda: not desk.app.workers or not any(w.group == "complete" for w in desk.app.workers))
         assert path.value == "sample_sessions/pictures"
+
+
+async def test_keys_right_behind_a_tab_that_goes_on_are_for_the_folders(make_desk: MakeDesk, folder: Path) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await _dialog(pilot, desk)
+        tree = desk.app.screen.query_one(PictureTree)
+        await until(pilot, lambda: len(tree.root.children) == 2)
+        _at_once(desk, "tab", "down", "down", "right")
+        await until(pilot, lambda: tree.root.children[1].is_expanded)
+        assert tree.has_focus

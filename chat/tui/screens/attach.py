@@ -79,7 +79,7 @@ class AttachScreen(Dialog[Chosen]):
             yield path
             yield Static("", markup=False, id="attach-said")
             with Horizontal(id="attach-panes"):
-                yield PictureTree(self._folder, path.type_on)
+                yield PictureTree(self._folder, path.take_key)
                 yield PicturePreview(self._seen)
             yield Static(_keys(), markup=False, id="attach-keys")
 

@@ -67,20 +67,24 @@ class PathInput(SafeInput):
         """Whether enter was pressed behind a tab that is not answered."""
 
     async def _on_key(self, event: events.Key) -> None:
-        """Take keys in the order of typing, also those typed just before the focus went on."""
+        """Take keys in the order of typing."""
+        await self.take_key(event)
+
+    async def take_key(self, event: events.Key) -> None:
+        """Take a key that was pressed here, or in the folders while the focus came back from them.
+
+        A character takes the focus; any other key goes where that is.
+        """
+        focused = self.screen.focused
         if event.is_printable and event.character is not None:
-            self.type_on(event.character)
+            self.replace(event.character, *sorted(self.selection))
+            self.screen.set_focus(self)
+        elif focused is not None and focused is not self:
+            focused.post_message(events.Key(event.key, event.character))
         elif not await run_bound(self, event.key):
-            await super()._on_key(event)
             return
         event.stop()
         event.prevent_default()
-
-    def type_on(self, character: str) -> None:
-        """Take a character at the cursor, in the place of what is selected, and the focus."""
-        self.replace(character, *sorted(self.selection))
-        if not self.has_focus:
-            self.screen.set_focus(self)
 
     def action_complete(self) -> None:
         """Complete what is typed before the cursor, or go on where nothing is."""

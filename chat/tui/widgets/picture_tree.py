@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
@@ -83,15 +83,15 @@ class PictureTree(Tree[Entry]):
             self.node = node
             self.entries = entries
 
-    def __init__(self, folder: Path, type_on: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, take_key: Callable[[events.Key], Awaitable[None]]) -> None:
         """Begin at a folder.
 
         Args:
             folder: The one at the top.
-            type_on: Takes a character that is typed here and means nothing here.
+            take_key: Takes a key that is pressed here and means nothing here.
         """
         super().__init__(_from_home(folder), Entry(folder, Kind.FOLDER))
-        self._type_on = type_on
+        self._take_key = take_key
         self.show_guides, self.guide_depth, self.auto_expand = False, 2, False
         self.chosen: dict[Path, None] = {}
         """The files that are chosen, in order."""
@@ -114,11 +114,11 @@ class PictureTree(Tree[Entry]):
         self.root.expand()
         self.cursor_line = 0
 
-    def _on_key(self, event: events.Key) -> None:
-        """Give away what is typed at once: sent up as a message, characters could overtake each other."""
-        if event.is_printable and event.character is not None and event.key not in self.screen.active_bindings:
-            self._type_on(event.character)
-            event.stop()
+    async def _on_key(self, event: events.Key) -> None:
+        """Give away what is typed, and what was pressed behind it: at once, so that no key overtakes another."""
+        is_typed = event.is_printable and event.key not in self.screen.active_bindings
+        if is_typed or self.screen.focused is not self:
+            await self._take_key(event)
 
     def action_open_folder(self) -> None:
         """Open the folder under the pointer."""
@@ -179,8 +179,8 @@ class PictureTree(Tree[Entry]):
             depth, above = depth + 1, above.parent
         room = self.scrollable_content_region.width - depth * self.guide_depth - len(self.ICON_NODE) - taken
         most, shown = room, name
-        while room > 0 and (excess := cell_len(shown) - room) > 0:
-            shown, most = short_line(name, max(most, 1)), most - max(excess // 2, 1)
+        while room > 0 and cell_len(shown) > room and most > 0:
+            shown, most = short_line(name, most), most - 1
         return shown
 
     @on(Tree.NodeHighlighted)
