@@ -145,10 +145,10 @@ async def test_a_slow_folder_is_completed_behind_what_is_typed_in_the_meantime_o
         gate.set()
         await until(pilot, lambda: path.value == "sample_sessions/pictures/a")
         gate.clear()
-        await pilot.press("tab", "backspace", "backspace")
+        await pilot.press("backspace", "p", "a", "tab", "backspace")
         gate.set()
-        await until(pilot, lambda: not desk.app.workers or not any(w.group == "complete" for w in desk.app.workers))
-        assert path.value == "sample_sessions/pictures"
+        await until(pilot, lambda: not any(worker.group == "complete" for worker in desk.app.workers))
+        assert path.value == "sample_sessions/pictures/p"
 
 
 async def test_keys_right_behind_a_tab_that_goes_on_are_for_the_folders(make_desk: MakeDesk, folder: Path) -> None:
@@ -160,3 +160,15 @@ async def test_keys_right_behind_a_tab_that_goes_on_are_for_the_folders(make_des
         _at_once(desk, "tab", "down", "down", "right")
         await until(pilot, lambda: tree.root.children[1].is_expanded)
         assert tree.has_focus
+
+
+async def test_a_tab_behind_letters_typed_in_the_folders_completes_them(make_desk: MakeDesk, folder: Path) -> None:
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        path = await _dialog(pilot, desk)
+        await pilot.press("tab")
+        tree = desk.app.screen.query_one(PictureTree)
+        assert tree.has_focus
+        for key in (Key("s", "s"), Key("tab", None), Key("p", "p")):
+            tree.post_message(key)
+        await until(pilot, lambda: path.value == "sample_sessions/p")
