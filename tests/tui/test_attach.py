@@ -31,14 +31,19 @@ async def _dialog(pilot: Pilot[ChatError], desk: Desk) -> Input:
     return desk.app.screen.query_one("#path", Input)
 
 
-async def test_a_name_that_is_too_long_is_told_and_nothing_is_attached(make_desk: MakeDesk) -> None:
+def _told(desk: Desk) -> str:
+    """The line below the path."""
+    return str(desk.app.screen.query_one("#attach-said", Static).visual)
+
+
+async def test_a_name_that_is_too_long_is_told_where_it_is_typed(make_desk: MakeDesk) -> None:
     desk = make_desk()
     async with desk.app.run_test() as pilot:
         path = await _dialog(pilot, desk)
         path.value = "a" * 300
         await pilot.press("enter")
-        await until(pilot, lambda: desk.app.screen is desk.screen)
-        await until(pilot, lambda: "aaa" in desk.notice())
+        await until(pilot, lambda: "aaa" in _told(desk))
+        assert path.value == "a" * 300
 
 
 async def test_a_path_in_a_folder_closed_to_us_is_told(
@@ -58,8 +63,7 @@ async def test_a_path_in_a_folder_closed_to_us_is_told(
         path = await _dialog(pilot, desk)
         path.value = str(closed)
         await pilot.press("enter")
-        await until(pilot, lambda: desk.app.screen is desk.screen)
-        await until(pilot, lambda: "a.png" in desk.notice())
+        await until(pilot, lambda: "a.png" in _told(desk))
 
 
 async def test_a_folder_that_is_typed_is_shown(make_desk: MakeDesk, tmp_path: Path) -> None:
@@ -318,3 +322,73 @@ async def test_names_in_a_folder_cannot_act_on_the_terminal(make_desk: MakeDesk,
     async with desk.app.run_test(size=(80, 24)) as pilot:
         await _in_folder(pilot, desk, tmp_path)
         assert "[@click=app.quit]␛[2J.png" in desk.shown()
+
+
+async def test_a_path_of_no_picture_is_told_and_can_be_mended(
+    make_desk: MakeDesk, scene_image: Callable[..., Image], tmp_path: Path
+) -> None:
+    saved(scene_image(1), tmp_path, "purple.png")
+    desk = make_desk()
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        path = await _dialog(pilot, desk)
+        path.value = f"{tmp_path}/purple"
+        path.cursor_position = len(path.value)
+        await pilot.press("enter")
+        await until(pilot, lambda: "purple: there is no such file" in _told(desk))
+        assert isinstance(desk.app.screen, AttachScreen)
+        assert path.value == f"{tmp_path}/purple"
+        assert path.has_focus
+        await pilot.press(*".png")
+        await until(pilot, lambda: not _told(desk))
+        await pilot.press("enter")
+        await until(pilot, lambda: _names(desk) == ["purple.png"])
+
+
+async def test_enter_on_a_file_that_is_no_picture_tells_so_and_stays(make_desk: MakeDesk, tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    (folder / "README.md").write_text("words")
+    (folder / "zebra.md").touch()
+    desk = make_desk()
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        tree = await _in_folder(pilot, desk, folder)
+        await pilot.press("enter")
+        await until(pilot, lambda: "README.md: is no PNG" in _told(desk))
+        assert isinstance(desk.app.screen, AttachScreen)
+        assert tree.has_focus
+        await pilot.press("down")
+        await until(pilot, lambda: not _told(desk))
+
+
+async def test_right_opens_a_folder_and_left_closes_it(make_desk: MakeDesk, tmp_path: Path) -> None:
+    inside = tmp_path / "all" / "inside"
+    inside.mkdir(parents=True)
+    (inside / "cat.png").touch()
+    desk = make_desk()
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await _in_folder(pilot, desk, tmp_path / "all")
+        await pilot.press("right")
+        await until(pilot, lambda: "cat.png" in desk.shown())
+        await pilot.press("right", "down", "left", "left")
+        await until(pilot, lambda: "cat.png" not in desk.shown())
+        assert "▸ inside" in desk.shown()
+
+
+async def test_the_keys_are_named_in_one_line_of_80_columns(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await _dialog(pilot, desk)
+        await until(pilot, lambda: "enter add, open folder  ctrl+v from clipboard  esc back" in desk.shown())
+        assert desk.app.screen.query_one("#attach-keys", Static).size.height == 1
+
+
+@pytest.mark.parametrize("name", ["a-name-that-is-longer-than-the-tree.txt", "漢字" * 20 + ".txt"])
+async def test_a_long_name_leaves_room_for_what_it_is(make_desk: MakeDesk, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    (folder / name).touch()
+    desk = make_desk()
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await _in_folder(pilot, desk, folder)
+        assert "  not a picture" in desk.shown()
+        assert "…" in desk.shown()

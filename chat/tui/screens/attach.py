@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -15,7 +15,11 @@ from textual.events import Resize
 from textual.widgets import Input, Static
 
 from chat.conversation import Image
+from chat.errors import ChatError
+from chat.images import open_image
+from chat.safe_text import short_line
 from chat.tui.binding import Binding
+from chat.tui.glyphs import GLYPHS
 from chat.tui.screens.layer import Dialog
 from chat.tui.widgets.path_input import PathInput
 from chat.tui.widgets.picture_preview import PicturePreview
@@ -24,6 +28,9 @@ from chat.tui.widgets.picture_tree import Kind, PictureTree
 SLIM = 70
 """Columns below which the preview stands under the tree."""
 
+MOST_NAMED = 50
+"""Characters of the names that are told where several begin as typed."""
+
 
 class Chosen(NamedTuple):
     """What was chosen."""
@@ -31,6 +38,15 @@ class Chosen(NamedTuple):
     paths: tuple[Path, ...] = ()
     is_from_clipboard: bool = False
     """Whether it is to be what lies in the clipboard."""
+
+
+class Found(NamedTuple):
+    """What a path leads to."""
+
+    path: Path
+    is_folder: bool = False
+    problem: str = ""
+    """Why it is neither a folder nor a picture."""
 
 
 class AttachScreen(Dialog[Chosen]):
@@ -59,9 +75,11 @@ class AttachScreen(Dialog[Chosen]):
             with Horizontal(id="attach-title"):
                 yield Static(Content.styled("Add pictures", "bold"), markup=False)
                 yield Static("", markup=False, id="chosen-count")
-            yield PathInput()
+            path = PathInput()
+            yield path
+            yield Static("", markup=False, id="attach-said")
             with Horizontal(id="attach-panes"):
-                yield PictureTree(self._folder)
+                yield PictureTree(self._folder, path.take_key)
                 yield PicturePreview(self._seen)
             yield Static(_keys(), markup=False, id="attach-keys")
 
@@ -86,17 +104,22 @@ class AttachScreen(Dialog[Chosen]):
 
     @work(exclusive=True, group="path")
     async def _go_to(self, typed: str) -> None:
-        """Show a folder, or give back a picture. Not in a handler: the screen is not drawn while one waits."""
-        path, is_folder = await asyncio.to_thread(_looked_up, typed)
+        """Show a folder, give back a picture, or tell why it is neither.
+
+        Not in a handler: the screen is not drawn while one waits.
+        """
+        found = await asyncio.to_thread(_looked_up, typed)
         # Another screen may have come on top in the meantime, and `dismiss` takes away whichever that is.
         if not self.is_active:
             return
-        if is_folder:
+        if found.is_folder:
             tree = self.query_one(PictureTree)
-            tree.show_folder(path)
+            tree.show_folder(found.path)
             tree.focus()
+        elif found.problem:
+            self._say(Content.styled(f"{GLYPHS.failed} {found.problem}", "$text-error"))
         else:
-            self.dismiss(Chosen((*self._chosen, path)))
+            self.dismiss(Chosen((*self._chosen, found.path)))
 
     @on(PictureTree.Entered)
     def _take_entry(self, message: PictureTree.Entered) -> None:
@@ -104,7 +127,20 @@ class AttachScreen(Dialog[Chosen]):
         if self._chosen:
             self.dismiss(Chosen(self._chosen))
         elif message.entry.kind in (Kind.PICTURE, Kind.OTHER):
-            self.dismiss(Chosen((message.entry.path,)))
+            self._go_to(str(message.entry.path))
+
+    @on(PathInput.Undecided)
+    def _tell_fitting(self, message: PathInput.Undecided) -> None:
+        if message.fitting:
+            self._say(Content.styled(_names(message.fitting), "$quiet"))
+        else:
+            beginning = short_line(message.typed.rpartition("/")[2], 40)
+            self._say(Content.styled(f'No folder or picture begins with "{beginning}".', "$quiet"))
+
+    def _say(self, words: Content | str = "") -> None:
+        said = self.query_one("#attach-said", Static)
+        said.update(words)
+        said.set_class(bool(words), "-said")
 
     @on(PictureTree.Chosen)
     def _count(self) -> None:
@@ -113,10 +149,12 @@ class AttachScreen(Dialog[Chosen]):
 
     @on(PictureTree.Pointed)
     def _preview_pointed(self, message: PictureTree.Pointed) -> None:
+        self._say()
         self.query_one(PicturePreview).show_soon(message.entry.path)
 
     @on(Input.Changed, "#path")
     def _preview_typed(self, message: Input.Changed) -> None:
+        self._say()
         self.query_one(PicturePreview).show_soon(Path(message.value.strip()))
 
     @property
@@ -125,18 +163,34 @@ class AttachScreen(Dialog[Chosen]):
 
 
 def _keys() -> Content:
-    keys = (("space", "choose"), ("enter", "add"), ("ctrl+v", "from clipboard"), ("esc", "back"))
+    keys = (("space", "choose"), ("enter", "add, open folder"), ("ctrl+v", "from clipboard"), ("esc", "back"))
     parts: list[tuple[str, str]] = []
     for key, words in keys:
         parts += [(key, "bold"), (f" {words}  ", "$quiet")]
     return Content.assemble(*parts)
 
 
-def _looked_up(typed: str) -> tuple[Path, bool]:
-    """The path that is typed, and whether it is a folder; asks the disk."""
+def _names(paths: Sequence[str]) -> str:
+    """The names of some paths in one line, as many as have room, and how many more there are."""
+    names = [short_line(path[path.rstrip("/").rfind("/") + 1 :], 30) for path in paths]
+    shown = 1
+    while shown < len(names) and len("  ".join(names[: shown + 1])) <= MOST_NAMED:
+        shown += 1
+    more = f"  and {len(names) - shown:,} more" if shown < len(names) else ""
+    return "  ".join(names[:shown]) + more
+
+
+def _looked_up(typed: str) -> Found:
+    """What the path that is typed leads to; asks the disk."""
     path = Path(os.path.expanduser(typed))
     # Unlike the method of `Path`, this says no where a name is too long or a folder is closed to us.
-    return path, os.path.isdir(path)
+    if os.path.isdir(path):
+        return Found(path, is_folder=True)
+    try:
+        open_image(path)
+    except ChatError as error:
+        return Found(path, problem=short_line(str(error)))
+    return Found(path)
 
 
 def _working_folder() -> Path:

@@ -14,6 +14,7 @@ from textual.widgets.text_area import Edit, EditResult
 from chat.attachments import dropped_paths
 from chat.safe_text import printable
 from chat.tui.binding import Binding
+from chat.tui.widgets.bound_keys import run_bound
 
 
 class Place:
@@ -110,8 +111,7 @@ class MessageInput(TextArea):
     async def _on_key(self, event: events.Key) -> None:
         """Take every key that means something here, in the order of typing.
 
-        Left to Textual, a key that is bound goes up to the app before its action is run: characters typed right behind
-        it would overtake it. By a binding with priority it would itself overtake those typed just before.
+        By a binding with priority a key would overtake those typed just before; `run_bound` tells the rest.
         """
         match event.key:
             case "enter" if not self.is_placing:
@@ -121,16 +121,11 @@ class MessageInput(TextArea):
             case "tab" | "enter" if self.is_completing:
                 self.post_message(self.Completed())
             case key:
-                if event.is_printable or not await self._run_bound(key):
+                if event.is_printable or not await run_bound(self, key):
                     await super()._on_key(event)
                     return
         event.stop()
         event.prevent_default()
-
-    async def _run_bound(self, key: str) -> bool:
-        """Run what a key is bound to in this widget; tells whether that was anything."""
-        bound = self.screen.active_bindings.get(key)
-        return bound is not None and bound.node is self and await self.app.run_action(bound.binding.action, self)
 
     def action_send(self) -> None:
         """Send the message."""

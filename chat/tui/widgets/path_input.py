@@ -4,12 +4,15 @@ import asyncio
 import os
 from typing import ClassVar
 
+from textual import events, work
 from textual.binding import BindingType
+from textual.message import Message
 from textual.suggester import Suggester
 
 from chat.safe_text import printable
 from chat.tui.binding import Binding
-from chat.tui.widgets.picture_tree import is_picture
+from chat.tui.widgets.bound_keys import run_bound
+from chat.tui.widgets.picture_tree import Kind, entry_of
 from chat.tui.widgets.safe_input import SafeInput
 
 
@@ -26,40 +29,133 @@ class PathSuggester(Suggester):
         self._typed = value
         # One folder at a time, and none that nobody waits for any more: a slow disk would take every thread there is.
         async with self._reading:
-            return await asyncio.to_thread(_completed, value) if value == self._typed else None
+            fitting = await asyncio.to_thread(_fitting, value) if value == self._typed else []
+        return fitting[0] if fitting else None
 
 
 class PathInput(SafeInput):
-    """Tab takes what is suggested; where nothing is, it goes on to the next place."""
+    """Tab completes what is typed so far; where that is complete, it goes on to the next place.
+
+    Folders are read on another thread: what is typed in the meantime comes behind what is completed.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete", "Complete", show=False, tooltip="Complete the path, or go to the folders"),
         Binding("down", "app.focus_next", "Folders", show=False, tooltip="Go to the folders"),
     ]
 
+    class Undecided(Message):
+        """Tab adds nothing: several names begin as typed, or none does."""
+
+        def __init__(self, typed: str, fitting: list[str]) -> None:
+            super().__init__()
+            self.typed = typed
+            self.fitting = fitting
+
     def __init__(self) -> None:
-        super().__init__(placeholder="path · tab completes", id="path", suggester=PathSuggester(), compact=True)
+        super().__init__(
+            placeholder="path · tab completes",
+            id="path",
+            suggester=PathSuggester(),
+            compact=True,
+            # The next letter would replace what is typed.
+            select_on_focus=False,
+        )
+        self._to_complete: list[str] = []
+        """What was typed before the cursor at each tab that is not answered."""
+        self._is_entered = False
+        """Whether enter was pressed behind a tab that is not answered."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Take keys in the order of typing."""
+        await self.take_key(event)
+
+    async def take_key(self, event: events.Key) -> None:
+        """Take a key that was pressed here, or in the folders while the focus came back from them.
+
+        A character takes the focus; any other key goes where that is.
+        """
+        focused = self.screen.focused
+        if event.is_printable and event.character is not None:
+            self.replace(event.character, *sorted(self.selection))
+            self.screen.set_focus(self)
+        elif focused is not None and focused is not self:
+            focused.post_message(events.Key(event.key, event.character))
+        elif not await run_bound(self, event.key):
+            return
+        event.stop()
+        event.prevent_default()
 
     def action_complete(self) -> None:
-        """Take what is suggested, or go on."""
-        if self._suggestion and self._suggestion != self.value:
-            self.value = self._suggestion
-            self.cursor_position = len(self.value)
+        """Complete what is typed before the cursor, or go on where nothing is."""
+        typed = self.value[: self.cursor_position]
+        if not typed:
+            self.screen.focus_next()
+            return
+        self._to_complete.append(typed)
+        if len(self._to_complete) == 1:
+            self._complete()
+
+    async def action_submit(self) -> None:
+        """Enter the path, after it is completed."""
+        if self._to_complete:
+            self._is_entered = True
         else:
+            await super().action_submit()
+
+    @work(group="complete")
+    async def _complete(self) -> None:
+        while self._to_complete:
+            typed = self._to_complete[0]
+            fitting = await asyncio.to_thread(_fitting, typed)
+            waiting = self._to_complete[1:]
+            completed = _common_beginning(fitting) or typed
+            self._to_complete = [completed + more.removeprefix(typed) for more in waiting if more.startswith(typed)]
+            self._take(typed, completed, fitting)
+        if self._is_entered:
+            self._is_entered = False
+            await super().action_submit()
+
+    def _take(self, typed: str, completed: str, fitting: list[str]) -> None:
+        """Put what is completed in the place of what was typed, unless that was changed since."""
+        if not self.value.startswith(typed):
+            return
+        if completed != typed:
+            place = self.cursor_position + len(completed) - len(typed)
+            self.value = completed + self.value.removeprefix(typed)
+            self.cursor_position = place
+        elif fitting != [typed]:
+            self.post_message(self.Undecided(typed, fitting))
+        elif self.value == typed and not self._is_entered:
             self.screen.focus_next()
 
 
-def _completed(value: str) -> str | None:
-    """What is typed with the whole of the first name that begins so; reads the folder."""
-    folder, _, beginning = value.rpartition("/")
+def _common_beginning(fitting: list[str]) -> str:
+    """What all of them begin with; they come in order, so what the first and the last share."""
+    if not fitting:
+        return ""
+    first, last = fitting[0], fitting[-1]
+    parted = (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+    return first[: next(parted, len(first))]
+
+
+def _fitting(typed: str) -> list[str]:
+    """The paths of folders and pictures that begin as typed, in order, folders with their slash; reads the folder."""
+    folder, slash, beginning = typed.rpartition("/")
+    is_folder_without_slash = beginning == ".." or (beginning.startswith("~") and not slash)
+    if is_folder_without_slash and os.path.isdir(os.path.expanduser(typed)):
+        return [f"{typed}/"]
     try:
-        with os.scandir(os.path.expanduser(f"{folder}/" if "/" in value else ".")) as entries:
-            fitting = [entry for entry in entries if entry.name.startswith(beginning)]
+        with os.scandir(os.path.expanduser(f"{folder}/") if slash else ".") as entries:
+            found = [entry_of(entry) for entry in entries if entry.name.startswith(beginning)]
     except OSError:
-        return None
-    for entry in sorted(fitting, key=lambda entry: entry.name):
-        if beginning or not entry.name.startswith("."):
-            is_folder = os.path.isdir(entry.path)
-            if printable(entry.name, multiline=False) == entry.name and (is_folder or is_picture(entry.name)):
-                return f"{folder}/{entry.name}" + ("/" if is_folder else "") if "/" in value else entry.name
-    return None
+        return []
+    names = [
+        path.name + ("/" if kind is Kind.FOLDER else "")
+        for path, kind in found
+        if kind in (Kind.FOLDER, Kind.PICTURE)
+        and (beginning or not path.name.startswith("."))
+        and printable(path.name, multiline=False) == path.name
+    ]
+    # A folder without anything to choose is complete.
+    return [f"{folder}{slash}{name}" for name in sorted(names)] or ([] if beginning else [typed])

@@ -3,21 +3,22 @@
 import asyncio
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text, TextType
-from textual import on, work
+from textual import events, on, work
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from chat.images import PICTURE_SUFFIXES
-from chat.safe_text import printable
+from chat.safe_text import printable, short_line
 from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
 
@@ -53,6 +54,8 @@ class PictureTree(Tree[Entry]):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"picture-tree--chosen", "picture-tree--other"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "choose", "Choose", tooltip="Choose the picture, or open the folder"),
+        Binding("right", "open_folder", "Open", show=False, tooltip="Open the folder"),
+        Binding("left", "close_folder", "Close", show=False, tooltip="Close the folder, or go to the one around it"),
     ]
 
     class Pointed(Message):
@@ -80,8 +83,15 @@ class PictureTree(Tree[Entry]):
             self.node = node
             self.entries = entries
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, take_key: Callable[[events.Key], Awaitable[None]]) -> None:
+        """Begin at a folder.
+
+        Args:
+            folder: The one at the top.
+            take_key: Takes a key that is pressed here and means nothing here.
+        """
         super().__init__(_from_home(folder), Entry(folder, Kind.FOLDER))
+        self._take_key = take_key
         self.show_guides, self.guide_depth, self.auto_expand = False, 2, False
         self.chosen: dict[Path, None] = {}
         """The files that are chosen, in order."""
@@ -103,6 +113,28 @@ class PictureTree(Tree[Entry]):
         self.reset(_from_home(folder), Entry(folder, Kind.FOLDER))
         self.root.expand()
         self.cursor_line = 0
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Give away what is typed, and what was pressed behind it: at once, so that no key overtakes another."""
+        is_typed = event.is_printable and event.key not in self.screen.active_bindings
+        if is_typed or self.screen.focused is not self:
+            await self._take_key(event)
+
+    def action_open_folder(self) -> None:
+        """Open the folder under the pointer."""
+        node = self.cursor_node
+        if node is not None and self._entry(node).kind is Kind.FOLDER:
+            node.expand()
+
+    def action_close_folder(self) -> None:
+        """Close the folder under the pointer; where none is open there, go to the folder around it."""
+        node = self.cursor_node
+        if node is None:
+            return
+        if node.is_expanded:
+            node.collapse()
+        elif node.parent is not None:
+            self.move_cursor(node.parent)
 
     def action_choose(self) -> None:
         """Choose the picture under the pointer, or take it back; open or close a folder."""
@@ -127,7 +159,8 @@ class PictureTree(Tree[Entry]):
     def render_label(self, node: TreeNode[Entry], base_style: Style, style: Style) -> Text:
         """An entry's line: a sign, its name, and what it is where that is no picture."""
         path, kind = self._entry(node)
-        label = self.process_label(str(node.label))
+        words = "  not a picture" if kind is Kind.OTHER else ""
+        label = self._fitted(node, len(words))
         if kind is Kind.FOLDER:
             sign = self.ICON_NODE_EXPANDED if node.is_expanded else self.ICON_NODE
             return Text.assemble((sign, base_style), label, style=style)
@@ -136,9 +169,19 @@ class PictureTree(Tree[Entry]):
             return Text.assemble((f"{GLYPHS.chosen} ", chosen), label, style=style)
         if kind is Kind.PICTURE:
             return Text.assemble("  ", label, style=style)
-        words = "  not a picture" if kind is Kind.OTHER else ""
         other = self.get_component_rich_style("picture-tree--other", partial=True)
         return Text.assemble("  ", label, words, style=style + other)
+
+    def _fitted(self, node: TreeNode[Entry], taken: int) -> str:
+        """A name without its middle, where its line has no room for it beside its sign and `taken` cells of words."""
+        name, depth, above = str(node.label), 0, node.parent
+        while above is not None:
+            depth, above = depth + 1, above.parent
+        room = self.scrollable_content_region.width - depth * self.guide_depth - len(self.ICON_NODE) - taken
+        most, shown = room, name
+        while room > 0 and cell_len(shown) > room and most > 0:
+            shown, most = short_line(name, most), most - 1
+        return shown
 
     @on(Tree.NodeHighlighted)
     def _point(self, message: Tree.NodeHighlighted[Entry]) -> None:
@@ -204,7 +247,7 @@ def entries_of(folder: Path) -> Iterator[Entry]:
     found: list[Entry] = []
     try:
         with os.scandir(folder) as entries:
-            found.extend(_entry_of(entry) for entry in entries if not entry.name.startswith("."))
+            found.extend(entry_of(entry) for entry in entries if not entry.name.startswith("."))
     except OSError as error:
         yield Entry(folder / _problem(error), Kind.NOTE)
         return
@@ -214,7 +257,8 @@ def entries_of(folder: Path) -> Iterator[Entry]:
         yield Entry(folder / f"and {len(found) - MOST_ENTRIES:,} more: type the path", Kind.NOTE)
 
 
-def _entry_of(entry: os.DirEntry[str]) -> Entry:
+def entry_of(entry: os.DirEntry[str]) -> Entry:
+    """What something in a folder is; a link is what it leads to."""
     try:
         is_folder = entry.is_dir()
     except OSError:
