@@ -241,4 +241,16 @@ async def drawn(pilot: Pilot[ChatError], desk: Desk) -> None:
         pilot, lambda: all(view._lines for view in screen.query(PictureView) if area.intersection(view.region).area)
     )
     await until(pilot, lambda: str(desk.screen.query_one("#meter").visual))  # type: ignore[attr-defined]
-    await pilot.pause(0.2)
+    await at_rest(pilot, desk)
+
+
+async def at_rest(pilot: Pilot[ChatError], desk: Desk) -> None:
+    """Wait until nothing on the screen changes any more: what is drawn late may have had to wait for a processor."""
+    before, same, end = "", 0, time.monotonic() + 30
+    while same < 3:
+        if time.monotonic() > end:
+            raise AssertionError("the screen does not come to rest")
+        await workers_done(pilot)
+        await pilot.pause(0.1)
+        shown = desk.shown()
+        before, same = shown, same + 1 if shown == before else 0

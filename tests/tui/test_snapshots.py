@@ -18,7 +18,7 @@ from chat.tui.widgets.lines import LinesView
 from chat.tui.widgets.message_input import MessageInput
 from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.picture_tree import PictureTree
-from tests.tui.doubles import FACTS, CountingGenerator, Desk, HeldLoader, drawn, ready, saved, send, until, workers_done
+from tests.tui.doubles import FACTS, CountingGenerator, Desk, HeldLoader, at_rest, drawn, ready, saved, send, until
 
 MakeDesk = Callable[..., Desk]
 Compare = Callable[..., bool]
@@ -95,8 +95,7 @@ def test_loading_with_a_message_that_waits(make_desk: MakeDesk, snap_compare: Co
         await until(pilot, lambda: "loading 62 %" in desk.state())
         await send(pilot, desk, "And what colour is the background?")
         await until(pilot, lambda: "1 queued" in desk.state())
-        await workers_done(pilot)
-        await pilot.pause(0.2)
+        await at_rest(pilot, desk)
 
     assert snap_compare(desk.app, terminal_size=(80, 24), run_before=run)
 
@@ -132,8 +131,7 @@ def test_sessions_that_were_found(
         await until(pilot, lambda: "2 of 3 match" in desk.shown())
         if size[0] >= 100:
             await until(pilot, lambda: "The green «triangle»" in desk.shown())
-        await workers_done(pilot)
-        await pilot.pause(0.2)
+        await at_rest(pilot, desk)
 
     assert snap_compare(desk.app, terminal_size=size, run_before=run)
 
@@ -143,7 +141,7 @@ def test_tiny(make_desk: MakeDesk, snap_compare: Compare, talk: str) -> None:
 
     async def run(pilot: Pilot[ChatError]) -> None:
         await ready(pilot, desk)
-        await pilot.pause(0.2)
+        await at_rest(pilot, desk)
 
     assert snap_compare(desk.app, terminal_size=(20, 5), run_before=run)
 
@@ -200,7 +198,6 @@ def test_what_the_model_sees(
         desk.screen.composer.insert("Is <image> a word here?")
         await pilot.press("ctrl+t")
         await until(pilot, lambda: "word here?" in desk.screen.query_one("#seen-prompt", LinesView).text)
-        await workers_done(pilot)
-        await pilot.pause(0.5)
+        await at_rest(pilot, desk)
 
     assert snap_compare(desk.app, terminal_size=size, run_before=run)
