@@ -136,15 +136,3 @@ class Conversation:
     def with_turn(self, turn: Turn) -> "Conversation":
         """This conversation and one turn more."""
         return Conversation((*self.turns, turn), self.system)
-
-
-def marked_text(turn: Turn, first_number: int = 1) -> str:
-    """What a turn says, with a mark such as [1] for every picture that stands behind a text."""
-    number, pieces = first_number, list[str]()
-    for part in turn.parts:
-        if isinstance(part, Text):
-            pieces.append(part.text)
-        else:
-            pieces += [f"[{number}]"] * bool(pieces)
-            number += 1
-    return "".join(pieces)

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from chat.conversation import Turn, marked_text
+from chat.conversation import Text, Turn
 from chat.requests import CAPTION_REQUEST, STORY_REQUEST
 from chat.store import turns
 from chat.store.columns import text_from, to_text
@@ -20,7 +20,7 @@ def title_of(message: Turn, reply: str = "") -> str:
     A message that is only a picture, or only what a command asks, says nothing that tells it from others: its title is
     the first line of the reply, or until there is one the name of its picture.
     """
-    words = _first_line(marked_text(message)) if message.text.strip() else ""
+    words = _first_line(_marked(message))
     if words in ("", *REQUESTS):
         words = _first_line(reply) or _picture_name(message) or words
     return shortened(words)
@@ -34,6 +34,19 @@ def retitle(connection: sqlite3.Connection, path: Path, turn_id: int, reply: str
     (message,) = turns.branch(connection, path, row["session_id"], row["parent_id"])
     if text_from(row["title"]) == title_of(message.turn):
         turns.update_session(connection, row["session_id"], title=to_text(title_of(message.turn, reply)))
+
+
+def _marked(message: Turn) -> str:
+    """The words of a message, with a mark for each picture that stands among them; those around them have none."""
+    said, number = "", 1
+    for place, part in enumerate(message.parts):
+        if isinstance(part, Text):
+            said += part.text
+            continue
+        goes_on = any(isinstance(other, Text) for other in message.parts[place:])
+        said += f"[{number}]" if said.strip() and (goes_on or said[-1].isspace()) else ""
+        number += 1
+    return said
 
 
 def _first_line(text: str) -> str:

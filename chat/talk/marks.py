@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
-from chat.conversation import Image, Part, Text, Turn, marked_text
+from chat.conversation import Image, Part, Text, Turn
 from chat.drafts import Draft
 
 _MARK = re.compile(r"\[(\d{1,4})\]")
@@ -38,7 +38,14 @@ def parts_of(text: str, images: Sequence[Image], first_number: int = 1) -> tuple
 
 def draft_of(turn: Turn, first_number: int) -> Draft:
     """The message that a turn was sent as, with marks where its pictures stand behind a text; `parts_of` undoes it."""
-    return Draft(marked_text(turn, first_number), turn.images)
+    number, pieces = first_number, []
+    for part in turn.parts:
+        if isinstance(part, Text):
+            pieces.append(part.text)
+        else:
+            pieces += [f"[{number}]"] * bool(pieces)
+            number += 1
+    return Draft("".join(pieces), turn.images)
 
 
 def _unplaced(images: Sequence[Image], placed: Container[int], start: int) -> Iterator[Image]:

@@ -175,6 +175,8 @@ def test_every_method_refuses_a_session_that_is_not_there(store: SqliteStore, se
         (user_turn(picture(name="cat.png"), Text(" \n ")), "Picture cat.png"),
         (user_turn(picture(name="")), "Picture"),
         (user_turn(Text(" \n"), picture(name="cat.png")), "Picture cat.png"),
+        (user_turn("What is in", picture()), "What is in"),
+        (user_turn(Text("What is in "), picture()), "What is in [1]"),
         (
             user_turn(Text("What is in "), picture(), Text(" and in "), picture(b"2"), Text("?")),
             "What is in [1] and in [2]?",

@@ -253,4 +253,8 @@ async def at_rest(pilot: Pilot[ChatError], desk: Desk) -> None:
         await workers_done(pilot)
         await pilot.pause(0.1)
         shown = desk.shown()
-        before, same = shown, same + 1 if shown == before else 0
+        in_view = desk.app.screen._compositor.visible_widgets.items()
+        is_drawn = all(
+            view._lines for view, (region, clip) in in_view if isinstance(view, PictureView) and region.overlaps(clip)
+        )
+        before, same = shown, same + 1 if shown == before and is_drawn else 0

@@ -192,6 +192,8 @@ async def test_a_long_reply_streams_in_settled_blocks_that_join_to_the_whole(
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await send(pilot, desk, "Go on")
+        # While somebody types, blocks settle rarely.
+        await until(pilot, lambda: not desk.screen._is_typing)
         for _ in range(4):
             before = desk.screen.session.reply_tokens
             model.let(200)

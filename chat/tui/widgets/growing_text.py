@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from chat.tui.glyphs import GLYPHS
+from chat.tui.widgets.remeasured import Remeasured
 
 GROW_S: Final = 0.3
 """Seconds between two growths by lines. Laying the screen out takes as long as several keys; the words of the lines
@@ -38,7 +39,7 @@ class Pace:
         self._grew_at = time.monotonic()
 
 
-class GrowingText(Static):
+class GrowingText(Remeasured, Static):
     """Shows a text that is set often and mostly has as many lines as before."""
 
     def __init__(self, content: Content, *, pace: Pace | None = None, classes: str | None = None) -> None:

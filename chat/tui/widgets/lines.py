@@ -8,12 +8,12 @@ from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from chat.tui.prompt_lines import Line, Look, Piece
+from chat.tui.widgets.remeasured import Remeasured
 
 
-class LinesView(Widget):
+class LinesView(Remeasured):
     """Shows lines one below the other; what each piece looks like is told by the rules for its component class."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{look}" for look in Look}

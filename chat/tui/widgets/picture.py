@@ -9,12 +9,12 @@ from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from chat.conversation import Image
 from chat.errors import ChatError
 from chat.tui.half_blocks import half_blocks
 from chat.tui.pictures import PICTURES, PictureMode, ShrunkPicture, cells_for, picture_mode
+from chat.tui.widgets.remeasured import Remeasured
 
 Box = Callable[[Size], tuple[int, int]]
 """Gives the most columns and rows a picture may take in a terminal of some size."""
@@ -35,7 +35,7 @@ def fixed_box(columns: int, rows: int) -> Box:
     return lambda terminal: (columns, rows)
 
 
-class PictureView(Widget):
+class PictureView(Remeasured):
     """A picture as large as its box allows; its place is kept while it is read."""
 
     class Shrunk(Message):
