@@ -39,7 +39,7 @@ class Pace:
         self._grew_at = time.monotonic()
 
 
-class GrowingText(Remeasured, Static):
+class GrowingText(Static, Remeasured):
     """Shows a text that is set often and mostly has as many lines as before."""
 
     def __init__(self, content: Content, *, pace: Pace | None = None, classes: str | None = None) -> None:
