@@ -14,6 +14,8 @@ from chat.plain.keyboard import Keyboard
 
 _ENDS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 _PAUSES: Final = tuple(getattr(signal, name) for name in ("SIGTSTP",) if hasattr(signal, name))
+_LOOK_SECONDS: Final = 0.3
+"""A signal between two keys is looked for so often; see `_looked_for`."""
 
 
 class Ended(BaseException):
@@ -87,8 +89,9 @@ class Signals:
         self._is_reading = True
         self.unfinished = ""
         try:
-            self._raise()
-            yield
+            with _looked_for():
+                self._raise()
+                yield
         finally:
             self._is_reading = False
 
@@ -105,3 +108,23 @@ class Signals:
     def forget_presses(self) -> None:
         """Ctrl+C has done what it was pressed for."""
         self.presses = 0
+
+
+@contextmanager
+def _looked_for() -> Iterator[None]:
+    """See soon whatever is signalled in the block.
+
+    A signal ends the wait for a key, but one that comes a moment before that wait has begun, or is taken by another
+    thread, would be seen behind the next key alone.
+    """
+    # Windows has none.
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
