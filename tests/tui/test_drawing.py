@@ -5,19 +5,21 @@ import gc
 import time
 import weakref
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import pytest
 from textual._compositor import Compositor
-from textual.content import Content
+from textual.app import App, ComposeResult
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Static
 
 from chat.tui import garbage
-from chat.tui.widgets.growing_text import GrowingText
+from chat.tui.widgets.growing_text import Pace, PiecedText
 from chat.tui.widgets.reply_text import ReplyText
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until
 
@@ -190,5 +192,46 @@ async def test_words_that_come_before_their_place_wait_for_it(make_desk: MakeDes
         await until(pilot, lambda: log.stream_reply("Two", calmly=False))
 
 
+class _Turning(Pace):
+    """May take lines at every other look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looks = cycle([False, True])
+
+    def allows(self, *, calmly: bool) -> bool:
+        return next(self._looks)
+
+
+class _Growing(App[None]):
+    def compose(self) -> ComposeResult:
+        yield PiecedText(pace=_Turning())
+
+
+async def test_a_long_text_takes_lines_by_settling() -> None:
+    app = _Growing()
+    async with app.run_test(size=(80, 200)) as pilot:
+        await pilot.pause()
+        text = app.query_one(PiecedText)
+        for drawn in (False, True, False, True):
+            text.append("a line of a long text\n" * 70)
+            assert text.draw(calmly=False) is drawn
+            await pilot.pause()
+        assert [len(str(piece.visual).split("\n")) for piece in app.query(Static)] == [139, 140, 1]
+
+
+async def test_a_text_without_a_place_waits() -> None:
+    text = PiecedText(pace=Pace())
+    text.append("Two cats")
+    assert not text.draw(calmly=False)
+
+
 async def test_a_text_without_a_width_waits() -> None:
-    assert not GrowingText(Content("Two")).grow(Content("Two cats"))
+    app = _Growing()
+    async with app.run_test(size=(80, 20)) as pilot:
+        text = app.query_one(PiecedText)
+        text.styles.width = 0
+        await pilot.pause()
+        text.append("Two cats")
+        assert not text.draw(calmly=False)
+        assert not text.draw(calmly=False)

@@ -42,29 +42,21 @@ class Pace:
 class GrowingText(Static, Remeasured):
     """Shows a text that is set often and mostly has as many lines as before."""
 
-    def __init__(self, content: Content, *, pace: Pace | None = None, classes: str | None = None) -> None:
+    def __init__(self, content: Content, *, classes: str | None = None) -> None:
         super().__init__(content, markup=False, classes=classes)
-        self._pace = pace or Pace()
 
-    def grow(self, content: Content, *, calmly: bool = False) -> bool:
-        """Show this in the place of what was shown; False if it takes further lines too soon and is not shown yet.
+    def fit(self, content: Content, *, calmly: bool = False) -> bool:
+        """Show this in the place of what was shown; False if it takes further lines and is not shown yet.
 
         Args:
             content: All of the text.
-            calmly: Let more time go by between two growths.
+            calmly: Go on in lines that were made room for.
         """
-        if not self.content_size.width:
-            # Not laid out yet, or in a window too narrow for it.
-            return False
         lines, room = content.get_height({}, self.content_size.width), self.content_size.height
-        if lines <= room if calmly else lines == room:
+        is_fitting = lines <= room if calmly else lines == room
+        if is_fitting:
             self.update(content, layout=False)
-            return True
-        if not self._pace.allows(calmly=calmly):
-            return False
-        self._pace.grew()
-        self.begin(content, calmly=calmly)
-        return True
+        return is_fitting
 
     def begin(self, content: Content, *, calmly: bool = False) -> None:
         """Show this in the place of what was shown, at once.
@@ -111,7 +103,7 @@ class PiecedText(Vertical):
         if self._pace is None:
             yield _piece(self._tail)
         else:
-            self._growing = GrowingText(self._shown_tail(), pace=self._pace, classes="said")
+            self._growing = GrowingText(self._shown_tail(), classes="said")
             yield self._growing
 
     def append(self, text: str) -> None:
@@ -123,17 +115,25 @@ class PiecedText(Vertical):
         """Show all of the text; False if it must be shown a little later."""
         if self._growing is None:
             return False
-        end = self._settled_end()
-        if end and self._pace is not None and self._pace.allows(calmly=calmly):
+        # Asked once: where the answer to a second look were another, the tail might grow each time before it settles.
+        may_take_lines = self._pace is not None and self._pace.allows(calmly=calmly)
+        if may_take_lines and (end := self._settled_end()):
             # Laying this out again with every word would slow typing down.
             settled, self._tail = self._tail[:end], self._tail[end:]
             piece = settled.removesuffix("\n")
             self._pieces.append(piece)
-            self._pace.grew()
             self.mount(_piece(piece), before=self._growing)
-            self._growing.begin(self._shown_tail(), calmly=calmly)
+        elif not self._growing.content_size.width:
+            # Not laid out yet, or in a window too narrow for it.
+            return False
+        elif self._growing.fit(self._shown_tail(), calmly=calmly):
             return True
-        return self._growing.grow(self._shown_tail(), calmly=calmly)
+        elif not may_take_lines:
+            return False
+        if self._pace is not None:
+            self._pace.grew()
+        self._growing.begin(self._shown_tail(), calmly=calmly)
+        return True
 
     def _settled_end(self) -> int:
         """How much of the tail may become a piece; 0 for nothing yet."""
