@@ -48,7 +48,7 @@ class ChoosingScreen(TalkScreen):
         self._model.score(run, self._generator, conversation, asked.labels)
         self._state, self._started = State.CHOOSING, time.monotonic()
         self._step = self.set_interval(STEP_S, self.show_status)
-        self._show_context(tokens)
+        self.show_context(tokens)
         with self.app.batch_update():
             await self.show_waiting()
             if run == self._run and session.choosing is running:

@@ -12,7 +12,7 @@ from textual.timer import Timer
 from chat.generation import Chunk, GenerationSettings, Loader, ReadProgress
 from chat.tui import garbage
 from chat.tui.messages import SavingTold
-from chat.tui.screens.model import ModelScreen
+from chat.tui.screens.context import ContextScreen
 from chat.tui.widgets.status_row import State
 
 # Imported with the first reply.
@@ -31,7 +31,7 @@ ECHO_S: Final = 0.005
 """Seconds that the thread which writes to the terminal needs for a key's echo; drawing on would keep it from that."""
 
 
-class FollowingScreen(ModelScreen):
+class FollowingScreen(ContextScreen):
     """Shows a reply as it grows, and has it saved."""
 
     def __init__(self, *, load: Loader, checkpoint: str, is_demonstration: bool, settings: GenerationSettings) -> None:
@@ -124,7 +124,7 @@ class FollowingScreen(ModelScreen):
         if self._is_stale:
             self._is_stale = not self.log_view.stream_reply(self.session.reply_text, calmly=self._is_typing)
         self.show_status()
-        self._show_context(self._prompt_tokens + self.session.reply_tokens)
+        self.show_context(self._prompt_tokens + self.session.reply_tokens)
 
     def _save_apart(self) -> None:
         """Have what was said so far saved on another thread, as soon as the store has a place for it."""
