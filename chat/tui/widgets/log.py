@@ -1,29 +1,22 @@
 """The conversation as it scrolls by: a window of what was said, and behind it what is under way."""
 
-import time
 from collections.abc import Sequence
 
-from textual import work
-from textual.css.query import NoMatches
 from textual.message import Message
 from textual.widget import Widget
 
 from chat.conversation import Role
-from chat.drafts import Draft
-from chat.generation import LoadProgress
 from chat.records import Choice, LeftOut, StoredTurn
-from chat.talk.said import Entry, RunningChoice
-from chat.tui.widgets.changing_window import ChangingWindow
+from chat.talk.said import Entry
 from chat.tui.widgets.choice import ChoiceCommand, ChoiceTurn
 from chat.tui.widgets.figure import Receipt
 from chat.tui.widgets.left_out import LeftOutRule
-from chat.tui.widgets.loading import LoadingTurn
-from chat.tui.widgets.queued_turn import QueuedTurn
 from chat.tui.widgets.turn import ReplyTurn, SaidTurn, SystemTurn, UserTurn
 from chat.tui.widgets.turn_window import Numbered
+from chat.tui.widgets.unfinished_window import UnfinishedWindow
 
 
-class ConversationLog(ChangingWindow):
+class ConversationLog(UnfinishedWindow):
     """The turns of a session. It follows its end until somebody scrolls away from it."""
 
     class EndLeft(Message):
@@ -38,14 +31,7 @@ class ConversationLog(ChangingWindow):
         super().__init__()
         self._left_out = LeftOut()
         self._image_size: int | None = None
-        self._checkpoint = ""
         self._shows_times = False
-        self._is_replying = False
-        self._ranked: RunningChoice | None = None
-        self._waiting: tuple[Sequence[Draft], int] = ((), 1)
-        self._loading: LoadingTurn | None = None
-        self._loading_since = time.monotonic()
-        self._progress = LoadProgress("")
 
     @property
     def shows_times(self) -> bool:
@@ -68,7 +54,7 @@ class ConversationLog(ChangingWindow):
         self, entries: Sequence[Numbered], system: str = "", left_out: LeftOut | None = None
     ) -> None:
         """Show a session from its end; each entry comes with the number of its first picture."""
-        self._is_replying, self._ranked, self._waiting, self._loading = False, None, ((), 1), None
+        self.forget_unfinished()
         self._entries, self._system, self._left_at = list(entries), system, None
         self._left_out = left_out or LeftOut()
         await self.show_from(max(0, len(self._entries) - self.window))
@@ -120,29 +106,7 @@ class ConversationLog(ChangingWindow):
         # Before anything is waited for: meanwhile another session may be shown, which this is no part of.
         self.append(entry, first_number, views)
         if is_at_last:
-            await self._mount_before_waiting(*views)
-
-    async def begin_reply(self) -> None:
-        """Add a reply that will be streamed."""
-        self._is_replying = True
-        self._import_readers()
-        if self.is_at_last:
-            await self._mount_before_waiting(ReplyTurn(self._checkpoint))
-
-    @work(thread=True, group="imports", exclusive=True, exit_on_error=False)
-    def _import_readers(self) -> None:
-        """Import what blocks are read with while the model reads: keys would wait for it later."""
-        import markdown_it.tree
-        import textual.highlight  # noqa: F401
-
-        markdown_it.MarkdownIt("gfm-like")
-
-    @property
-    def _reply(self) -> ReplyTurn | None:
-        """The reply that is being written, where it is mounted."""
-        # Asked for again and again while it grows: a query would look at every widget of every turn.
-        turns = (turn for turn in reversed(self._turns.children) if isinstance(turn, ReplyTurn))
-        return next((turn for turn in turns if turn.stored is None), None)
+            await self.mount_before_waiting(*views)
 
     def stream_reply(self, text: str, *, calmly: bool) -> bool:
         """Show what the reply says so far; False if some of it must be shown a little later.
@@ -155,14 +119,14 @@ class ConversationLog(ChangingWindow):
         if not self.is_at_last:
             # It is shown when it is scrolled to.
             return False
-        reply = self._reply
+        reply = self.reply
         # Its place may still be in the making when its first words are there.
         return reply is not None and reply.stream(text, calmly=calmly)
 
     async def finish_reply(self, stored: StoredTurn, error: str = "") -> None:
         """Show the complete reply."""
         self._is_replying = False
-        reply = self._reply
+        reply = self.reply
         # Before anything is waited for, as above.
         self.append(stored, 0, [reply] if reply is not None else [])
         if reply is not None:
@@ -170,33 +134,10 @@ class ConversationLog(ChangingWindow):
             reply.show_time(self._shows_times)
         self.call_after_refresh(self._check_end)
 
-    async def begin_choice(self, running: RunningChoice) -> None:
-        """Add labels that are being ranked."""
-        self._ranked = running
-        if self.is_at_last:
-            await self._mount_before_waiting(*self._ranked_views())
-
-    def _ranked_views(self) -> list[Widget]:
-        if self._ranked is None:
-            return []
-        asked = self._ranked.asked
-        command = ChoiceCommand(asked.labels, asked.shown, self._ranked.number)
-        return [command, ChoiceTurn(self._ranked.facts.name)]
-
-    async def drop_choice(self) -> None:
-        """Take the labels that are being ranked away."""
-        self._ranked = None
-        await self._turns.remove_children(self._pending_views())
-
-    def _pending_views(self) -> list[Widget]:
-        siblings = list(self._turns.children)
-        pending = [turn for turn in self.query(ChoiceTurn) if turn.is_pending]
-        return [view for turn in pending for view in (siblings[siblings.index(turn) - 1], turn)]
-
     async def finish_choice(self, choice: Choice) -> None:
         """Show how likely the labels are that were being ranked."""
         with self.app.batch_update():
-            self._ranked, pending = None, self._pending_views()
+            self._ranked, pending = None, self.pending_views()
             await self._add(choice, choice.number)
             await self._turns.remove_children(pending)
         self.call_after_refresh(self._check_end)
@@ -216,66 +157,6 @@ class ConversationLog(ChangingWindow):
         self._shows_times = shows_times
         for turn in self.said_turns:
             turn.show_time(shows_times)
-
-    async def show_waiting(self, waiting: Sequence[Draft], first_number: int) -> None:
-        """Show the messages that wait to be sent, in the place of those shown before."""
-        shown = self._waiting = (list(waiting), first_number)
-        await self.query(QueuedTurn).remove()
-        # Meanwhile others may wait, or these may have come into view as others do.
-        if shown is self._waiting and self.is_at_last and not self.query(QueuedTurn):
-            await self._turns.mount_all(self._queued_views())
-
-    def _queued_views(self) -> list[Widget]:
-        waiting, number = self._waiting
-        queued: list[Widget] = []
-        for position, draft in enumerate(waiting):
-            queued.append(QueuedTurn(draft, position, number))
-            number += len(draft.images)
-        return queued
-
-    async def show_loading(self, checkpoint: str) -> None:
-        """Show that a checkpoint is being loaded."""
-        if self._loading is None:
-            self._loading = LoadingTurn(checkpoint, self._loading_since, self._progress)
-            if self.is_at_last:
-                await self._mount_before_waiting(self._loading)
-
-    def begin_loading(self) -> None:
-        """Take the time from which the loading is measured."""
-        self._loading_since = time.monotonic()
-        self.show_progress(LoadProgress(""))
-
-    def show_progress(self, progress: LoadProgress) -> None:
-        """Show how far the loading has come, where it is shown at all."""
-        self._progress = progress
-        if self._loading is not None:
-            self._loading.show_progress(progress)
-
-    def show_problem(self, problem: str, cure: str) -> None:
-        """Show why there is no model, where its loading was shown."""
-        if self._loading is not None:
-            self._loading.show_problem(problem, cure)
-
-    async def hide_loading(self) -> None:
-        """Take the loading away."""
-        self._loading = None
-        await self.query(LoadingTurn).remove()
-
-    async def show_unfinished(self) -> None:
-        """Show what is under way and what waits."""
-        reply: list[Widget] = [ReplyTurn(self._checkpoint)] if self._is_replying else []
-        loading: list[Widget] = []
-        if self._loading is not None:
-            # What was unmounted cannot be mounted again.
-            self._loading = self._loading.again()
-            loading = [self._loading]
-        await self._turns.mount_all([*reply, *self._ranked_views(), *loading, *self._queued_views()])
-
-    def unfinished_views(self) -> list[Widget]:
-        """What is under way and what waits, as far as it is mounted."""
-        reply = self._reply
-        views: list[Widget] = [reply] if reply is not None else []
-        return [*views, *self._pending_views(), *self.query(LoadingTurn), *self.query(QueuedTurn)]
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Bring more turns before they are needed, and tell when the end is left or reached."""
@@ -315,9 +196,3 @@ class ConversationLog(ChangingWindow):
             return [*rule, UserTurn(entry, first_number, self._image_size, self._left_out.places(entry.id))]
         facts = entry.generation.facts if entry.generation else None
         return [ReplyTurn(facts.name if facts else self._checkpoint, entry)]
-
-    async def _mount_before_waiting(self, *widgets: Widget) -> None:
-        try:
-            await self._turns.mount(*widgets, before=self.query(QueuedTurn).first())
-        except NoMatches:
-            await self._turns.mount(*widgets)
