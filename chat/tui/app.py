@@ -1,15 +1,10 @@
 """The application: it wires the conversation screen to the store, the model and the terminal."""
 
-import asyncio
 import gc
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual import on
-from textual.app import App
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
@@ -20,15 +15,14 @@ from textual.widget import Widget
 
 from chat.config import Config, unknown
 from chat.conversation import Image
-from chat.errors import ChatError, StoreError
+from chat.errors import ChatError
 from chat.generation import GenerationSettings, Loader
 from chat.safe_text import printable
 from chat.tui import garbage
 from chat.tui.binding import Binding
 from chat.tui.driver import patient, plain
-from chat.tui.ending import Ending
 from chat.tui.glyphs import ASCII, GLYPHS
-from chat.tui.messages import QuitWanted
+from chat.tui.leaving import LeavingApp
 from chat.tui.pictures import picture_mode
 from chat.tui.screens.chat import ChatScreen
 from chat.tui.themes import DEFAULT_VARIABLES, INK, PAPER
@@ -44,10 +38,6 @@ WIDTHS: Final = ((0, "-narrow"), (100, "-normal"), (160, "-wide"))
 """Classes of the screens by columns."""
 HEIGHTS: Final = ((0, "-tiny"), (12, "-short"), (30, "-tall"))
 """Classes of the screens by rows."""
-SETTLE_S: Final = 0.5
-"""Seconds that keys pressed before the one to leave may take at most."""
-PROGRAM_ERROR: Final = 4
-"""Exit code of an error that nobody caught."""
 NO_CONFIG: Final = Config()
 """Nothing is set."""
 TOLD_S: Final = 8.0
@@ -60,7 +50,7 @@ def _no_samples() -> Sequence[Image]:
     return ()
 
 
-class ChatApp(App[ChatError]):
+class ChatApp(LeavingApp):
     """Talk about pictures. It returns the error that ended it, or None."""
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "first.tcss"
@@ -115,24 +105,19 @@ class ChatApp(App[ChatError]):
         # Nothing that the first frame makes is garbage; looking for it would take a tenth of the time.
         gc.disable()
         self._config = config
-        self._ending = Ending()
-        self._quitting: asyncio.Task[None] | None = None
-        """Held here, since the event loop itself holds no task."""
-        self._has_left = False
-        """Whether the program ends because somebody wanted it to."""
-        picture_mode()
         super().__init__()
+        picture_mode()
         self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = list(WIDTHS), list(HEIGHTS)
         self._open_store = open_store
         self._session_id = session_id
         self._continue_latest = continue_latest
         self._images = images
-        self._chat = ChatScreen(
+        self.chat = ChatScreen(
             load=load, checkpoint=checkpoint, is_demonstration=is_demonstration, settings=settings, samples=samples
         )
-        self._chat.open_catalogue = catalogue
-        self._chat.configured_editor = str(config.values.get("editor", ""))
-        self._chat.lent_terminal = self._ending.lent
+        self.chat.open_catalogue = catalogue
+        self.chat.configured_editor = str(config.values.get("editor", ""))
+        self.chat.lent_terminal = self.ending.lent
         if GLYPHS is ASCII:
             self.add_class("-ascii")
 
@@ -142,14 +127,6 @@ class ChatApp(App[ChatError]):
         if self._themes is None:
             self._themes = {INK.name: INK, PAPER.name: PAPER, **super().available_themes}
         return self._themes
-
-    @property
-    def failure(self) -> Exception | None:
-        """What ended the program although nobody meant it to: an error that nobody caught."""
-        from textual.worker import WorkerFailed
-
-        error = self._exception
-        return error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours for themes that do not know them."""
@@ -162,12 +139,11 @@ class ChatApp(App[ChatError]):
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""
-        return self._chat
+        return self.chat
 
     def on_mount(self) -> None:
         """Draw first, then open the store."""
-        if not self.is_headless:
-            self._ending.listen(self._quit_by_signal)
+        self.listen_to_signals()
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
@@ -179,7 +155,7 @@ class ChatApp(App[ChatError]):
             session_id = self._session_id
             if session_id is None and self._continue_latest and (latest := store.latest_session()):
                 session_id = latest.id
-            await self._chat.begin(store, session_id, self._images)
+            await self.chat.begin(store, session_id, self._images)
         except ChatError as error:
             self.exit(error, return_code=error.exit_code)
         else:
@@ -221,7 +197,7 @@ class ChatApp(App[ChatError]):
 
     def action_help_quit(self) -> None:
         """Tell how to leave; the usual key for it copies here."""
-        self._chat.say("ctrl+q leaves; ctrl+c copies what is selected.", is_problem=False)
+        self.chat.say("ctrl+q leaves; ctrl+c copies what is selected.", is_problem=False)
 
     async def run_action(
         self,
@@ -235,73 +211,3 @@ class ChatApp(App[ChatError]):
         ):
             return False
         return await super().run_action(action, default_namespace, namespaces)
-
-    async def action_quit(self) -> None:
-        """Leave; everything is kept, or it is said first that it cannot be."""
-        asked_at = time.monotonic()
-        await self._settle()
-        await self._quit_in_turn(asked_at)
-
-    @on(QuitWanted)
-    async def _quit_by_command(self) -> None:
-        await self._quit_in_turn(time.monotonic())
-
-    async def _quit_in_turn(self, asked_at: float) -> None:
-        if self._chat.leave(asked_at):
-            self._leave(0)
-            return
-        while self.screen is not self._chat:
-            # What has to be said is said there.
-            await self.pop_screen()
-
-    async def _settle(self) -> None:
-        """Wait until the keys that were pressed before have had their effect: this one has overtaken them.
-
-        What a widget makes of a key goes from queue to queue, and joins each behind what waits there already.
-        """
-        pumps = [*(self.focused or self._chat).ancestors_with_self][:-1]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_S):
-                for pump in pumps * len(pumps):
-                    is_through = asyncio.Event()
-                    pump.call_later(is_through.set)
-                    await is_through.wait()
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Keep everything and leave after an error that nobody caught; `failure` is for whoever ran the program.
-
-        In the place of Textual's own, which prints the program's insides and ends with the code of a found difference.
-        """
-        if self._exception is not None or self._has_left:
-            # Everything is kept by then, and screens that are taken apart cannot do what a late key asks.
-            return
-        # As Textual does it, for the sake of its test pilot, which raises this error again.
-        self._exception = error
-        self._exception_event.set()
-        failure = self.failure
-        self._return_code = failure.exit_code if isinstance(failure, ChatError) else PROGRAM_ERROR
-        if not self.is_headless:
-            self._ending.limit(self._return_code, f"idefics-chat: an error of the program: {type(failure).__name__}\n")
-        # What failed may be what is needed to keep things; the program ends all the same.
-        with suppress(Exception):
-            self._chat.put_away()
-        self._chat.close_model()
-        self._close_messages_no_wait()
-
-    def _quit_by_signal(self, exit_code: int) -> None:
-        self._quitting = asyncio.create_task(self._quit_settled(exit_code))
-
-    async def _quit_settled(self, exit_code: int) -> None:
-        await self._settle()
-        self._chat.put_away()
-        self._leave(exit_code)
-
-    def _leave(self, exit_code: int) -> None:
-        """End the program, with a line about what could not be kept."""
-        self._has_left = True
-        lost = StoreError(f"not everything is saved: {self._chat.not_saved}") if self._chat.not_saved else None
-        exit_code = exit_code or (lost.exit_code if lost else 0)
-        if not self.is_headless:
-            self._ending.limit(exit_code, f"idefics-chat: {lost}\n" if lost else "")
-        self._chat.close_model()
-        self.exit(lost, return_code=exit_code)

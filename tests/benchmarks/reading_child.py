@@ -65,7 +65,7 @@ async def until(is_so: Callable[[], object]) -> None:
 
 async def measure_stream(app: ChatApp, model: PacedGenerator, tokens: list[str]) -> dict[str, Any]:
     """Have a reply written and measure how it is shown."""
-    chat = app._chat
+    chat = app.chat
     await until(lambda: chat.facts is not None and chat._session is not None)
     found: list[float] = []
     watch = asyncio.create_task(lags(found))
@@ -90,7 +90,7 @@ async def measure_stream(app: ChatApp, model: PacedGenerator, tokens: list[str])
 
 async def measure_opening(app: ChatApp, small: str, large: str, runs: int) -> dict[str, Any]:
     """Open a small and a large session by turns."""
-    chat = app._chat
+    chat = app.chat
     await until(lambda: chat.facts is not None and chat._session is not None)
     times: dict[str, list[float]] = {small: [], large: []}
     await _opened(app, small)
@@ -105,7 +105,7 @@ async def measure_opening(app: ChatApp, small: str, large: str, runs: int) -> di
 
 
 async def _opened(app: ChatApp, session_id: str) -> float:
-    chat = app._chat
+    chat = app.chat
     # What the session before still has to do is not this one's.
     await asyncio.sleep(0.5)
     started = time.perf_counter()

@@ -145,7 +145,7 @@ class Desk:
     @property
     def screen(self) -> ChatScreen:
         """The conversation."""
-        return self.app._chat
+        return self.app.chat
 
     def shown(self) -> str:
         """Every text of the screen in view, as somebody reads it."""
