@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# Two are enough for a gate of a few minutes, and each may come to hold two gigabytes. Each begins with half of the
-# tests in their order, which shares what a module sets up, and who is done first takes some of the rest.
-WORKERS = ("-n", "2", "--dist", "worksteal") if (os.cpu_count() or 1) > 1 else ()
+# One more than the two cores that a small machine has, since tests of a terminal wait a good part of their time; no
+# more, since each may come to hold two gigabytes. Each begins with its share of the tests in their order, which shares
+# what a module sets up, and who is done first takes some of the rest.
+WORKERS = ("-n", "3", "--dist", "worksteal") if (os.cpu_count() or 1) > 1 else ()
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
