@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+from chat.environment import UNKNOWN_ENVIRONMENT, Environment
 from chat.errors import ModelLostError, UsageError
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class CheckpointFacts:
     """`low` where a picture is seen as a whole alone, `high` where it is seen in parts as well."""
     is_demonstration: bool = False
     """Whether this is the bundled checkpoint, which knows coloured shapes and nothing else."""
+    environment: Environment = UNKNOWN_ENVIRONMENT
 
     @property
     def short_name(self) -> str:
@@ -132,6 +134,8 @@ class Reply:
     """Seconds from the call to the first token."""
     total_s: float
     """Seconds from the call to the end."""
+    prompt_ids: tuple[int, ...] = ()
+    """Of the prompt it was given to; empty where nobody tells."""
 
     @property
     def spoken_ids(self) -> tuple[int, ...]:

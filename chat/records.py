@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from chat.conversation import Image, Role, Turn
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
+from chat.prompt_ids import PromptIds
 from chat.ranking import Ranking
 
 # The first frame searches nothing.
@@ -71,6 +72,8 @@ class Generation:
     cached_tokens: int
     first_token_s: float
     total_s: float
+    prompt: PromptIds | None = None
+    """None where the prompt's ids are not known."""
 
     @classmethod
     def of(cls, reply: Reply, facts: CheckpointFacts, settings: GenerationSettings) -> Self:
@@ -85,10 +88,11 @@ class Generation:
             cached_tokens=reply.cached_tokens,
             first_token_s=reply.first_token_s,
             total_s=reply.total_s,
+            prompt=PromptIds(0, reply.prompt_ids) if reply.prompt_ids else None,
         )
 
     def reply(self, text: str) -> Reply | None:
-        """The whole reply with this text; None where nothing ever ended it."""
+        """The whole reply with this text, its prompt's ids aside; None where nothing ever ended it."""
         if self.stop_reason is None:
             return None
         return Reply(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chat.conversation import assistant_turn, user_turn
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.records import Generation, StoredTurn
-from chat.replay import LEAST_PAUSE_S, MOST_PAUSE_S, SPEEDS, Playback, faster, slower
+from chat.replay.playback import LEAST_PAUSE_S, MOST_PAUSE_S, SPEEDS, Playback, faster, slower
 
 FACTS = CheckpointFacts("shapes")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chat.errors import ChatError, CheckpointError
 from chat.generation import CheckpointFacts, LoadProgress, TextGenerator
 from chat.models.digest import weights_digest
+from chat.models.environment import environment_of
 from chat.models.estimate import Estimate, context_length, estimate
 from chat.models.folder import check_folder, weight_files
 from chat.models.headers import read_headers
@@ -122,14 +123,14 @@ def _with_torch(
         if device != "cpu":
             progress(LoadProgress("warming up", _READ))
             _warm_up(engine)
-    facts = _facts(request, revision, config, engine, context_length(config))
+    facts = _facts(request, folder, revision, config, engine)
     progress(LoadProgress("ready", 1.0))
     draft_chunk = draft_chunk_for(need.weights, device, is_offloaded=bool(placement.limits))
     return ModelGenerator(engine, facts, draft_chunk=draft_chunk)
 
 
 def _facts(
-    request: CheckpointRequest, revision: str, config: dict[str, Any], engine: "Engine", length: int
+    request: CheckpointRequest, folder: Path, revision: str, config: dict[str, Any], engine: "Engine"
 ) -> CheckpointFacts:
     return CheckpointFacts(
         name=request.name,
@@ -138,10 +139,11 @@ def _facts(
         device=str(engine.model.device),
         dtype=str(engine.model.dtype).removeprefix("torch."),
         quantization=request.quantize,
-        context_length=length,
+        context_length=context_length(config),
         image_size=engine.image_size,
         image_detail=request.image_detail,
         is_demonstration=request.is_demonstration,
+        environment=environment_of(folder),
     )
 
 

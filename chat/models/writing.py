@@ -155,6 +155,7 @@ class Writing:
             seed=self._sampler.seed,
             first_token_s=self._first_token_s,
             total_s=time.monotonic() - self._started,
+            prompt_ids=tuple(token_id for token_id, _ in self.keys),
         )
         yield self.reply
 

@@ -7,7 +7,7 @@ from chat.errors import StoreError
 from chat.generation import Score
 from chat.ranking import Ranking
 from chat.records import Choice
-from chat.store import turns
+from chat.store import provenance, turns
 from chat.store.columns import Column, facts_columns, facts_from, now, text_from, to_text
 from chat.store.pictures import image_from
 from chat.store.queries import BRANCH_CHOICES, CHOICE_IMAGES, CHOICE_LABELS
@@ -24,6 +24,7 @@ def insert(connection: sqlite3.Connection, session_id: str, choice: Choice) -> N
         "turn_id": choice.turn_id,
         "created_at": choice.created_at or now(),
         **facts_columns(choice.facts),
+        "environment_id": provenance.environment_id(connection, choice.facts.environment),
         "per_token": choice.ranking.per_token,
         "number": choice.number,
         "left_out": choice.left_out,

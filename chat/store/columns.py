@@ -2,13 +2,15 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from chat.environment import UNKNOWN_ENVIRONMENT, CheckpointFile, Environment, Library
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
+from chat.prompt_ids import PromptIds
 from chat.records import Generation, SessionSummary
 from chat.store.token_ids import StoredIds
 
@@ -65,13 +67,51 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
     }
 
 
-def generation_from(columns: Sequence[Any]) -> Generation:
-    """The generation of what `GENERATION` names; raises ValueError where its token ids are none."""
-    stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, settings = columns[:_OWN]
+def environment_column(environment: Environment) -> str:
+    """What `environments` holds of an environment."""
+    return json.dumps(asdict(environment), separators=(",", ":"))
+
+
+@lru_cache(maxsize=64)
+def _environment_from(content: str) -> Environment:
+    held = json.loads(content)
+    return Environment(
+        tuple(CheckpointFile(file["name"], file["sha256"]) for file in held["files"]),
+        tuple(Library(library["name"], library["version"]) for library in held["libraries"]),
+    )
+
+
+def prompt_columns(prompt: PromptIds | None) -> dict[str, Column]:
+    """The columns that a prompt's ids are."""
+    if prompt is None:
+        return {"prompt_shared": 0, "prompt_token_ids": None}
+    return {"prompt_shared": prompt.shared, "prompt_token_ids": json.dumps(list(prompt.token_ids))}
+
+
+def prompt_from(shared: int, token_ids: str | None, count: int | None) -> PromptIds | None:
+    """The prompt of those columns and of how many ids the second holds; raises ValueError where they are none."""
+    if token_ids is None:
+        return None
+    if count is None:
+        raise ValueError(f"no token ids: {token_ids[:40]}")
+    return PromptIds(shared, StoredIds(token_ids, count))
+
+
+def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> Generation:
+    """The generation of what `GENERATION` names; raises ValueError where its token ids are none.
+
+    Args:
+        columns: Those.
+        environments: What `environments` holds, by id.
+    """
+    stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, settings, *others = (
+        columns[:_OWN]
+    )
+    *prompt, environment_id = others
     if count is None:
         raise ValueError(f"no token ids: {token_ids[:40]}")
     return Generation(
-        facts=_facts_from(*columns[_OWN:]),
+        facts=_facts_from(*columns[_OWN:], None if environment_id is None else environments[environment_id]),
         settings=_settings_from(settings),
         stop_reason=None if stop_reason is None else StopReason(stop_reason),
         seed=seed,
@@ -80,12 +120,13 @@ def generation_from(columns: Sequence[Any]) -> Generation:
         cached_tokens=cached_tokens,
         first_token_s=first_token_s,
         total_s=total_s,
+        prompt=prompt_from(*prompt),
     )
 
 
 def facts_from(row: sqlite3.Row) -> CheckpointFacts:
     """The checkpoint of a row with those columns."""
-    return _facts_from(*(row[name] for name in _FACTS))
+    return _facts_from(*(row[name] for name in _FACTS), row["environment"])
 
 
 _FACTS: Final = (
@@ -110,6 +151,10 @@ GENERATION: Final = (
     "first_token_s",
     "total_s",
     "settings",
+    "prompt_shared",
+    "prompt_token_ids",
+    "CASE json_type(prompt_token_ids) WHEN 'array' THEN json_array_length(prompt_token_ids) END",
+    "environment_id",
     *_FACTS,
 )
 """What a turn is read with of `generations`."""
@@ -129,6 +174,7 @@ def _facts_from(
     context_length: int,
     image_size: int,
     is_demonstration: int,
+    environment: str | None,
 ) -> CheckpointFacts:
     return CheckpointFacts(
         name=text_from(checkpoint),
@@ -141,6 +187,7 @@ def _facts_from(
         image_size=image_size,
         image_detail=text_from(image_detail),
         is_demonstration=bool(is_demonstration),
+        environment=UNKNOWN_ENVIRONMENT if environment is None else _environment_from(environment),
     )
 
 

@@ -55,6 +55,11 @@ TURNS: Final = "SELECT id, parent_id, role, created_at, is_example FROM turns WH
 _OF_SESSION: Final = "IN (SELECT id FROM turns WHERE session_id = ?)"
 GENERATIONS: Final = f"SELECT turn_id, {', '.join(GENERATION)} FROM generations WHERE turn_id {_OF_SESSION}"
 """Where its replies come from."""
+ENVIRONMENTS: Final = f"""
+    SELECT id, content FROM environments
+    WHERE id IN (SELECT environment_id FROM generations WHERE turn_id {_OF_SESSION})
+"""
+"""What they were computed with."""
 PARTS: Final = f"""
     SELECT turn_id, kind, text, image_digest, image_name, width, height
     FROM parts LEFT JOIN images ON images.digest = parts.image_digest
@@ -64,11 +69,23 @@ PARTS: Final = f"""
 
 BRANCH_CHOICES: Final = f"""
     {_BRANCH}
-    SELECT choices.* FROM choices
+    SELECT choices.*, (SELECT content FROM environments WHERE id = environment_id) AS environment FROM choices
     WHERE session_id = :session AND (turn_id IS NULL OR turn_id IN (SELECT id FROM branch))
     ORDER BY choices.id
 """
 """What was ranked before the first of those turns or after one of them."""
+
+PROMPTS_ABOVE: Final = """
+    WITH RECURSIVE above (id, parent_id) AS (
+        SELECT id, parent_id FROM turns WHERE id = (SELECT parent_id FROM turns WHERE id = ?)
+        UNION ALL
+        SELECT turns.id, turns.parent_id FROM above JOIN turns ON turns.id = above.parent_id
+    )
+    SELECT token_ids, prompt_shared, prompt_token_ids,
+        CASE json_type(prompt_token_ids) WHEN 'array' THEN json_array_length(prompt_token_ids) END AS prompt_count
+    FROM above CROSS JOIN generations ON generations.turn_id = above.id
+"""
+"""Of the replies above a turn, the nearest first, their ids and those of their prompts."""
 
 CHOICE_LABELS: Final = (
     "SELECT label, log_likelihood, token_count FROM choice_labels WHERE choice_id = ? ORDER BY position"

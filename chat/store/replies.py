@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from chat.conversation import Role, Text
 from chat.errors import StoreError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
-from chat.store import turns
-from chat.store.columns import Column, generation_columns, now
+from chat.store import provenance, turns
+from chat.store.columns import Column, generation_columns, now, prompt_columns
 
 
 def open_reply(
@@ -20,7 +20,8 @@ def open_reply(
     if message is None:
         raise StoreError(f"turn {message_id} is not a message that can be replied to: write one first")
     turn_id = turns.append(connection, message["session_id"], Role.ASSISTANT, message_id, shows=shows)
-    columns = {"turn_id": turn_id, **generation_columns(facts, settings)}
+    environment_id = provenance.environment_id(connection, facts.environment)
+    columns = {"turn_id": turn_id, **generation_columns(facts, settings), "environment_id": environment_id}
     values = ", ".join(f":{name}" for name in columns)
     connection.execute(f"INSERT INTO generations ({', '.join(columns)}) VALUES ({values})", columns)
     return turn_id
@@ -43,6 +44,7 @@ def close_reply(connection: sqlite3.Connection, turn_id: int, reply: Reply) -> N
         "first_token_s": reply.first_token_s,
         "total_s": reply.total_s,
         "finished_at": now(),
+        **prompt_columns(provenance.told_prompt(connection, turn_id, reply.prompt_ids)),
     }
     _update(connection, turn_id, columns)
     _replace_text(connection, turn_id, reply.text, is_final=True)

@@ -155,6 +155,21 @@ _M005: Final = """
     )
 """
 
+_M006: Final = (
+    """
+    CREATE TABLE environments (
+        id INTEGER PRIMARY KEY,
+        -- JSON object: "files" of the checkpoint with name and sha256, "libraries" with name and version
+        content TEXT NOT NULL UNIQUE
+    )
+    """,
+    "ALTER TABLE generations ADD COLUMN environment_id INTEGER REFERENCES environments (id)",
+    # Of the ids of the nearest reply above it, its prompt's and its own, how many this prompt begins with.
+    "ALTER TABLE generations ADD COLUMN prompt_shared INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE generations ADD COLUMN prompt_token_ids TEXT /* JSON array: those that follow; null: not known */",
+    "ALTER TABLE choices ADD COLUMN environment_id INTEGER REFERENCES environments (id)",
+)
+
 
 def m001_sessions(db: "Database") -> None:
     """Every table of the first version."""
@@ -185,12 +200,19 @@ def m005_left_out(db: "Database") -> None:
     db.execute(_M005)
 
 
+def m006_provenance(db: "Database") -> None:
+    """What replies were computed with, and the ids of their prompts."""
+    for statement in _M006:
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[["Database"], None], ...] = (
     m001_sessions,
     m002_image_detail,
     m003_choices,
     m004_search,
     m005_left_out,
+    m006_provenance,
 )
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 

@@ -13,7 +13,7 @@ from chat.store import index
 from chat.store.columns import Column, generation_from, now, text_from, to_text
 from chat.store.ids import unknown
 from chat.store.pictures import image_from
-from chat.store.queries import GENERATIONS, PARTS, TURNS
+from chat.store.queries import ENVIRONMENTS, GENERATIONS, PARTS, TURNS
 
 
 def require_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
@@ -94,8 +94,9 @@ def branch(
         place = turns[place][0]
     path.reverse()
     is_wanted = set(path)
+    environments = dict(cursor.execute(ENVIRONMENTS, (session_id,)))
     generations = {
-        turn_id: generation_from(columns)
+        turn_id: generation_from(columns, environments)
         for turn_id, *columns in cursor.execute(GENERATIONS, (session_id,))
         if turn_id in is_wanted
     }

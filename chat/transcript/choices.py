@@ -62,7 +62,9 @@ class ChoiceObject:
 
     def written(self) -> dict[str, object]:
         """The choice as JSON has it."""
-        return asdict(self)
+        written = asdict(self)
+        del written["facts"]["environment"]
+        return written
 
     def choice(self, open_picture: Callable[[str], Image]) -> Choice:
         """The choice that this stands for."""

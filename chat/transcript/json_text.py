@@ -126,9 +126,15 @@ def _turn_object(stored: StoredTurn, files: Mapping[str, str]) -> dict[str, obje
         "parts": [_part_object(part, files) for part in stored.turn.parts],
     }
     if stored.generation is not None:
-        written["generation"] = {**asdict(stored.generation), "token_ids": list(stored.generation.token_ids)}
+        written["generation"] = _generation_object(stored.generation)
     if stored.is_example:
         written["is_example"] = True
+    return written
+
+
+def _generation_object(generation: Generation) -> dict[str, object]:
+    written = {**asdict(generation), "token_ids": list(generation.token_ids)}
+    del written["prompt"], written["facts"]["environment"]
     return written
 
 

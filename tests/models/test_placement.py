@@ -101,9 +101,9 @@ def test_warming_up_leaves_the_replies_as_they_are(shapes_folder: Path, monkeypa
     whole = ids(shapes_folder, [])
     build = loading._facts
 
-    def warmed(request: CheckpointRequest, revision: str, config: dict[str, Any], engine: Any, length: int) -> Any:
+    def warmed(request: CheckpointRequest, folder: Path, revision: str, config: dict[str, Any], engine: Any) -> Any:
         loading._warm_up(engine)
-        return build(request, revision, config, engine, length)
+        return build(request, folder, revision, config, engine)
 
     monkeypatch.setattr(loading, "_facts", warmed)
     assert ids(shapes_folder, []) == whole

@@ -5,9 +5,11 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from chat.conversation import Image
+from chat.environment import CheckpointFile, Environment, Library
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, Score, StopReason
 from chat.ranking import Ranking
 from chat.records import Choice
@@ -16,6 +18,9 @@ from chat.store.connection import connect
 
 FACTS = CheckpointFacts(
     "shapes", revision="abc", family="idefics2", device="cuda", image_detail="high", is_demonstration=True
+)
+COMPUTED = replace(
+    FACTS, environment=Environment((CheckpointFile("config.json", "0" * 64),), (Library("torch", "2.13.0+cpu"),))
 )
 SETTINGS = GenerationSettings(max_new_tokens=7, temperature=0.1, top_p=0.9, top_k=5, seed=2**63 - 1)
 

@@ -1,16 +1,28 @@
 """A database that an earlier version wrote is brought to the present tables, and says what it said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from chat.conversation import user_turn
 from chat.generation import CheckpointFacts
+from chat.prompt_ids import PromptIds
 from chat.records import LeftOut
 from chat.search import parse_query
 from chat.store import SqliteStore, open_store
 from chat.store.files import backups
-from tests.store.samples import FACTS, SETTINGS, choice, execute, integrity, picture, reply
+from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, execute, integrity, picture, reply
 
+UNDO_M006 = (
+    "ALTER TABLE generations DROP COLUMN environment_id",
+    "ALTER TABLE generations DROP COLUMN prompt_shared",
+    "ALTER TABLE generations DROP COLUMN prompt_token_ids",
+    "ALTER TABLE choices DROP COLUMN environment_id",
+    "DROP TABLE environments",
+    "DELETE FROM _sqlite_migrations WHERE name = 'm006_provenance'",
+    "PRAGMA user_version = 5",
+)
 UNDO_M005 = (
+    *UNDO_M006,
     "DROP TABLE left_out",
     "DELETE FROM _sqlite_migrations WHERE name = 'm005_left_out'",
     "PRAGMA user_version = 4",
@@ -44,6 +56,26 @@ UNDO_M003 = (
     "DELETE FROM _sqlite_migrations WHERE name = 'm003_choices'",
     "PRAGMA user_version = 2",
 )
+
+
+def test_replies_of_a_database_without_provenance_have_none(store: SqliteStore, path: Path) -> None:
+    session_id = store.new_session()
+    message = store.add_user_turn(session_id, user_turn("hi"))
+    store.close_reply(store.open_reply(message, FACTS, SETTINGS), replace(reply(), prompt_ids=(1, 2)))
+    store.add_choice(session_id, choice(message))
+    store.close()
+    execute(path, *UNDO_M006)
+    with open_store(path) as opened:
+        _, old = opened.turns(session_id)
+        message = opened.add_user_turn(session_id, user_turn("and?"))
+        opened.close_reply(opened.open_reply(message, COMPUTED, SETTINGS), replace(reply(), prompt_ids=(1, 2, 3)))
+        *_, recent = opened.turns(session_id)
+        assert old.generation is not None and recent.generation is not None
+        assert (old.generation.facts, old.generation.prompt) == (FACTS, None)
+        assert opened.choices(session_id)[0].facts == FACTS
+        assert (recent.generation.facts, recent.generation.prompt) == (COMPUTED, PromptIds(0, (1, 2, 3)))
+    assert integrity(path) == "ok"
+    assert len(backups(path)) == 1
 
 
 def test_a_database_that_knows_nothing_left_out_gets_room_for_it(store: SqliteStore, path: Path) -> None:

@@ -17,12 +17,14 @@ from chat.records import LeftOut
 from chat.store import SqliteStore, open_store, schema
 from chat.store.connection import APPLICATION_ID
 from chat.store.files import KEPT_BACKUPS, backups
-from tests.store.samples import FACTS, SETTINGS, choice, dump, execute, integrity, picture, reply
+from tests.store.samples import COMPUTED, SETTINGS, choice, dump, execute, integrity, picture, reply
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-TABLES = set("sessions turns parts images generations drafts choices choice_labels choice_images left_out".split())
+TABLES = set(
+    "sessions turns parts images generations environments drafts choices choice_labels choice_images left_out".split()
+)
 
 
 def m002_notes(db: "Database") -> None:
@@ -63,7 +65,7 @@ def one_exchange(store: SqliteStore, path: Path) -> str:
     """A database with something in every table; gives the session's id."""
     session_id = store.new_session()
     message = store.add_user_turn(session_id, user_turn("hi", picture()))
-    store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
+    store.close_reply(store.open_reply(message, COMPUTED, SETTINGS), reply())
     store.add_choice(session_id, choice(message, picture()))
     store.leave_out(session_id, LeftOut(frozenset({message})))
     store.save_draft(session_id, store.draft(None))

@@ -7,7 +7,7 @@ from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import choice_lines, picture_in_words, quoted, said_in_words
 from chat.records import Choice, StoredTurn
-from chat.replay import Playback
+from chat.replay.playback import Playback
 from chat.safe_text import printable
 from chat.talk.commands import Call
 from chat.talk.details import clock_in_words, details_of

@@ -15,7 +15,7 @@ from textual.widgets import Footer, Static
 
 from chat.conversation import Role
 from chat.records import StoredTurn
-from chat.replay import Moment, Playback, faster, slower
+from chat.replay.playback import Moment, Playback, faster, slower
 from chat.safe_text import printable
 from chat.talk.wording import checkpoint_in_words, time_in_words
 from chat.tui.binding import Binding

@@ -1,0 +1,57 @@
+"""What is replayed: a saved session, a file, or every file of a folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chat.cli.compose import open_session_store
+from chat.errors import TranscriptError, UnknownSessionError
+from chat.safe_text import short_line
+
+if TYPE_CHECKING:
+    from chat.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A saved conversation, and what to call it."""
+
+    name: str
+    """The session's id, or the file's name."""
+    transcript: "Transcript"
+
+
+def sources(what: str, db: Path | None) -> list[Source]:
+    """The conversations of a session, a file or a folder; of a folder those of its JSON files, by name.
+
+    Raises:
+        TranscriptError: A file cannot be read, or a folder has none.
+        UnknownSessionError: There is no such file and no such session.
+        StoreError: The store cannot be used.
+    """
+    path = Path(what)
+    if path.is_dir():
+        files = sorted(path.glob("*.json"))
+        if not files:
+            raise TranscriptError(f"{short_line(what)}: there is no saved conversation (*.json) in this folder")
+        return [_from_file(file) for file in files]
+    return [_from_file(path)] if path.exists() or path.suffix else [_from_store(what, db)]
+
+
+def _from_file(path: Path) -> Source:
+    from chat.transcript import load_transcript
+
+    return Source(path.name, load_transcript(path))
+
+
+def _from_store(what: str, db: Path | None) -> Source:
+    from chat.session_files import export_session
+
+    store = open_session_store(db, must_exist=True)
+    try:
+        session_id = store.find_session(what).id
+        return Source(session_id, export_session(store, session_id))
+    except UnknownSessionError as error:
+        raise UnknownSessionError(f"{short_line(what)} is neither a file, a folder nor a session") from error
+    finally:
+        store.close()
