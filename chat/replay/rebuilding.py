@@ -41,7 +41,7 @@ class Misfit:
 
 
 def recorded_prompts(turns: Sequence[StoredTurn]) -> dict[int, tuple[int, ...]]:
-    """The ids of the prompts that the replies of a branch were given to, as far as they are known, by the reply's place.
+    """The ids of the prompts of a branch, as far as they are known, each by the place of the reply to it.
 
     Args:
         turns: From the first.
