@@ -6,6 +6,7 @@ given words or with what was said before it was cut. Whichever of these gives th
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from chat.conversation import Role
 from chat.generation import TextGenerator
@@ -17,6 +18,9 @@ from chat.replay.verified import FirstDifference, TokenThere
 from chat.session import conversation_of
 from chat.talk.said import prompt_of
 from chat.talk.shown import shown_turns
+
+_SLACK: Final = 8
+"""Tokens that a text can have less with some letters more: those of a character's bytes, or of half a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +141,23 @@ class Rebuilding:
             missing: How many tokens that beginning has.
         """
         ids, text = self._generation.spoken_ids, self._reply.turn.text
-        texts = texts_of(self._generator, ids)
-        if "".join(texts) == text:
-            if missing <= len(ids):
-                begun = ids[:missing]
-                yield self._begun_with(base, Said("".join(texts_of(self._generator, begun)), begun), missing)
+        said = texts_of(self._generator, ids)
+        cut = Said("".join(texts_of(self._generator, ids[:missing])), ids[:missing])
+        if text.startswith(cut.text) if self._recorded is None else cut.token_ids == self._recorded[-missing:]:
+            yield self._begun_with(base, cut, missing)
+        # Words that the user gave are no part of the reply's ids.
+        if self._recorded is None:
+            yield self._begun_with(base, text.removesuffix("".join(said)).rstrip(" "), 0)
             return
-        # Words that the user gave are no part of the reply's ids; of a reply that went on behind them, some ids are.
-        for count in range(len(ids) + 1 if self._recorded else 1):
-            words = text.removesuffix("".join(texts[count:])).rstrip(" ")
-            if words and words != text:
-                yield self._begun_with(base, words if not count else Said(words, ()), count)
+        # Of a reply that was cut and went on behind such words, the ids before the cut are none of what came last.
+        tails = {"".join(said[place:]).strip(): place for place in range(len(ids), -1, -1)}
+        for end in range(1, len(text) + 1):
+            if text[end - 1] != " ":
+                count = tails.get(text[end:].strip(), 0)
+                rebuilt = self._begun_with(base, Said(text[:end], ()) if count else text[:end], count)
+                if self._generator.count_tokens(rebuilt.prompt) > self._count + _SLACK:
+                    return
+                yield rebuilt
 
     def _begun_with(self, base: Prompt, words: str | Said, count: int) -> Rebuilt:
         from chat.prompt import begun
