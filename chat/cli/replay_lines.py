@@ -110,7 +110,8 @@ class VerifiedLines:
             yield turn.note
         if turn.first_difference is not None:
             yield self._parted(turn.first_difference)
-        if turn.outcome in (Outcome.TIE, Outcome.DIFFERS) and turn.regenerated is not None:
+        is_other = turn.outcome in (Outcome.TIE, Outcome.DIFFERS) and turn.regenerated != turn.recorded
+        if is_other and turn.regenerated is not None:
             yield f"recorded  {self._marked(turn.recorded, turn.regenerated)}"
             yield f"now       {self._marked(turn.regenerated, turn.recorded)}"
 
