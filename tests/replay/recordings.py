@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 from chat.conversation import Image, assistant_turn, user_turn
 from chat.generation import Chunk, GenerationSettings, Reply, TextGenerator
@@ -73,10 +74,10 @@ class Recording:
         return (*(prompts[-1] or ()), *generations[-1].token_ids) if generations else ()
 
 
-def changed(reply: StoredTurn, **fields: object) -> StoredTurn:
+def changed(reply: StoredTurn, **fields: Any) -> StoredTurn:
     """A reply with other fields of its generation."""
     assert reply.generation is not None
-    return replace(reply, generation=replace(reply.generation, **fields))  # type: ignore[type-var]
+    return replace(reply, generation=replace(reply.generation, **fields))
 
 
 def without_prompts(turns: list[StoredTurn]) -> list[StoredTurn]:

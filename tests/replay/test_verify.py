@@ -62,7 +62,9 @@ def test_replies_can_be_chosen(talk: list[StoredTurn], shapes: TextGenerator) ->
     assert [turn.place for turn in run(talk, shapes, places={3})] == [3]
 
 
-@pytest.mark.parametrize("settings", [LIVELY, GenerationSettings(num_beams=3), replace(LIVELY, repetition_penalty=1.3)])
+@pytest.mark.parametrize(
+    "settings", [LIVELY, GenerationSettings(num_beams=2, max_new_tokens=6), replace(LIVELY, repetition_penalty=1.3)]
+)
 def test_sampling_and_beam_search_come_again(settings: GenerationSettings, shapes: TextGenerator, scene: Image) -> None:
     recording = Recording(shapes)
     recording.ask(scene, "What is in the picture?", settings=settings)
