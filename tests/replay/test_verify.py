@@ -1,8 +1,9 @@
 """Recorded replies that are run again come out as they were, or what differs is told."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -308,13 +309,30 @@ def test_it_ends_where_it_is_stopped(talk: list[StoredTurn], shapes: TextGenerat
     assert [turn.place for turn in found] == [1]
 
 
-def test_the_history_has_the_recorded_ids_though_other_weights_are_loaded(
-    talk: list[StoredTurn], shapes: TextGenerator
-) -> None:
+def test_nothing_is_told_of_a_reply_that_it_is_stopped_in(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    stop = threading.Event()
+
+    class Stopped:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(shapes, name)
+
+        def generate(self, *asked: Any) -> Iterator[Any]:
+            for piece in shapes.generate(*asked):
+                stop.set()
+                yield piece
+
+    bare = changed(talk[1], token_ids=(), prompt=None)
+    assert list(verify([talk[0], bare], cast(TextGenerator, Stopped()), stop)) == []
+
+
+def test_the_history_has_the_recorded_ids_though_other_weights_are_loaded(shapes: TextGenerator, scene: Image) -> None:
+    recording = Recording(shapes)
+    # What is drawn at random is not what its text would be encoded as.
+    recording.ask(scene, "What is in the picture?", settings=replace(LIVELY, temperature=30.0, top_k=0))
+    recording.ask("How many shapes are there?")
     facts = replace(shapes.facts, revision="earlier", dtype="bfloat16")
-    earlier = [changed(one, facts=facts) if one.generation else one for one in talk]
-    found = run(earlier, shapes)
-    assert [turn.outcome for turn in found] == [Outcome.SAME] * 3
+    found = run([changed(one, facts=facts) if one.generation else one for one in recording.turns], shapes)
+    assert [turn.outcome for turn in found] == [Outcome.SAME] * 2
     assert {(one.what, one.recorded) for turn in found for one in turn.differences} == {
         ("revision", "earlier"),
         ("dtype", "bfloat16"),
