@@ -37,7 +37,8 @@ def details_of(stored: StoredTurn) -> list[str]:
 def _generation_in_words(generation: Generation) -> list[str]:
     facts, settings = generation.facts, generation.settings
     name, runs_on = checkpoint_in_words(facts)
-    revision = f" · revision {facts.revision[:12]}" if facts.revision else ""
+    known = f"revision {facts.revision[:12]}" if facts.revision and not facts.is_remote else facts.revision
+    revision = f" · {known}" if known else ""
     prompt = f"prompt of {count_in_words(generation.prompt_tokens, 'token')}"
     if generation.cached_tokens:
         prompt += f", {generation.cached_tokens:,} of them known from before"

@@ -33,6 +33,8 @@ def why_not(reply: StoredTurn | None, generator: TextGenerator | None) -> str:
     if generator is None:
         return "No model is loaded: a reply's probabilities are the model's · /load loads it"
     given, facts = generation.facts, generator.facts
+    if facts.is_remote:
+        return "A remote server does not tell how likely the tokens of a reply were."
     if (given.name, given.revision) != (facts.name, facts.revision):
         return f"{given.short_name} gave this reply; {facts.short_name}, which is loaded, has other tokens."
     return ""
