@@ -110,8 +110,13 @@ def settings(values: dict[str, Any]) -> Any:
 
     chosen = GenerationSettings(**{name: values[name] for name in _SETTINGS})
     if values["base_url"]:
+        from dataclasses import replace
+
         from chat.remote.settings import refusal
 
+        if _source("num_beams") is ParameterSource.DEFAULT:
+            # What a task does best with is no wish of the user's, and no server has it.
+            chosen = replace(chosen, num_beams=1)
         if problem := refusal(values["api"], chosen):
             raise UsageError(problem)
     return chosen
@@ -156,11 +161,15 @@ def _on_server(values: dict[str, Any]) -> Any:
 
 def _is_given(option: str) -> bool:
     """Whether an option of the running command was given on its command line."""
-    context = click.get_current_context(silent=True)
-    return context is not None and context.get_parameter_source(option) is ParameterSource.COMMANDLINE
+    return _source(option) is ParameterSource.COMMANDLINE
 
 
 def is_of_config(option: str) -> bool:
     """Whether the running command has an option's value from the config."""
+    return _source(option) is ParameterSource.DEFAULT_MAP
+
+
+def _source(option: str) -> ParameterSource | None:
+    """Where the running command has an option's value from."""
     context = click.get_current_context(silent=True)
-    return context is not None and context.get_parameter_source(option) is ParameterSource.DEFAULT_MAP
+    return context.get_parameter_source(option) if context is not None else None

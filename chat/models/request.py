@@ -76,6 +76,8 @@ def _check_address(base_url: str) -> None:
         is_server = False
     if is_server and "@" in parts.netloc:
         raise UsageError("base-url has a name or a password in it: leave them out; IDEFICS_CHAT_API_KEY is for the key")
+    if is_server and ("?" in base_url or "#" in base_url):
+        raise UsageError("base-url has more than an address in it: it ends where its API is, such as with /v1")
     if not is_server or not _PLAIN.fullmatch(base_url):
         raise UsageError(
             f"base-url is {short_line(base_url, 80)}: give the address of a server such as http://localhost:8000/v1"

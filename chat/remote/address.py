@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from chat.errors import CheckpointError
 from chat.safe_text import short_line
@@ -26,19 +26,26 @@ class Address:
     @property
     def host(self) -> str:
         """The name of the server with its port, for people and for the record."""
-        return short_line(urlsplit(self.base_url).netloc, 80)
+        return short_line(self._parts.netloc, 80)
 
     @property
     def is_public(self) -> bool:
         """Whether it is OpenAI's own server, reached so that nobody else hears what is said."""
-        parts = urlsplit(self.base_url)
-        return parts.scheme == "https" and parts.hostname == PUBLIC_HOST
+        return self.is_secure and self._parts.hostname == PUBLIC_HOST
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether nobody on the way to the server can read what is said."""
+        return self._parts.scheme == "https"
 
     @property
     def key_travels_openly(self) -> bool:
         """Whether anybody on the way to the server can read the key."""
-        parts = urlsplit(self.base_url)
-        return bool(self.key) and parts.scheme == "http" and not _is_this_machine(parts.hostname or "")
+        return bool(self.key) and not self.is_secure and not _is_this_machine(self._parts.hostname or "")
+
+    @property
+    def _parts(self) -> SplitResult:
+        return urlsplit(self.base_url)
 
     def url(self, path: str) -> str:
         """That of something the server has."""

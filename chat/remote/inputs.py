@@ -94,7 +94,7 @@ def _check_addresses(parts: Iterable[str | None]) -> None:
     for run in runs:
         text = run.strip(" ")
         if " " not in text and _is_address(text):
-            raise _refusal(text)
+            raise _refusal(text.partition("<")[0])
 
 
 def _is_address(text: str) -> bool:

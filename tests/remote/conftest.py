@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from chat.conversation import Image
 from chat.generation import TextGenerator
+from chat.images import read_image
 from chat.remote.address import KEY_VARIABLE, PUBLIC_VARIABLE
 from chat.remote.loading import load_remote
+from tests.pictures import encoded, noise
 from tests.remote.server import Server, serving
 
 Load = Callable[..., TextGenerator]
@@ -18,6 +21,13 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own keys go nowhere."""
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     monkeypatch.delenv(PUBLIC_VARIABLE, raising=False)
+
+
+@pytest.fixture(scope="session")
+def pictures() -> tuple[Image, Image]:
+    """Two that are sent as they are."""
+    first, second = (read_image(encoded(noise(size=(20 + n, 16))), f"{n}.png") for n in (1, 2))
+    return first, second
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,13 @@
 
 import base64
 import threading
-from collections.abc import Callable
 
 import PIL.Image
 import pytest
 
 from chat.conversation import Image
 from chat.errors import CheckpointError, GenerationError
-from chat.generation import GenerationSettings, StopReason
+from chat.generation import Chunk, GenerationSettings, Reply, StopReason
 from chat.images import read_image
 from chat.prompt import Said, begun, continuation, serialize
 from tests.pictures import encoded, noise
@@ -37,9 +36,9 @@ def test_what_is_loaded_is_known_by_its_server_and_nobody_knows_its_sizes(server
 
 
 def test_a_conversation_is_sent_as_messages_with_its_pictures_where_they_stood(
-    server: Server, load: Load, scene_image: Callable[..., Image]
+    server: Server, load: Load, pictures: tuple[Image, Image]
 ) -> None:
-    first, second = scene_image(1), scene_image(2)
+    first, second = pictures
     talk = asked(first, "this", second, "or that?", system="Be brief.", before=[("Hello.", "Hi."), ("Still here?", "")])
     reply_to(load(detail="high"), talk)
     picture = [
@@ -112,7 +111,7 @@ def test_a_setting_that_the_api_does_not_know_is_refused_and_nothing_is_sent(
     generator = load()
     (name,) = settings
     with pytest.raises(GenerationError, match=rf"^{name.replace('_', '-')} is .*: leave it at \d$"):
-        reply_to(generator, asked("a"), **settings)
+        reply_to(generator, asked("a"), None, **settings)
     assert len(server.asked) == 1
 
 
@@ -159,8 +158,9 @@ def test_setting_the_event_ends_the_request_and_keeps_what_was_said(server: Serv
     said = [next(pieces), next(pieces)]
     stop.set()
     (reply,) = pieces
-    assert [piece.text for piece in said] == ["A ", "cat"]
-    assert (reply.text, reply.stop_reason) == ("A cat", StopReason.CANCELLED)  # type: ignore[union-attr]
+    assert isinstance(reply, Reply)
+    assert said == [Chunk("A ", None), Chunk("cat", None)]
+    assert (reply.text, reply.stop_reason) == ("A cat", StopReason.CANCELLED)
     assert server.hung_up.wait(5)
 
 
@@ -180,7 +180,9 @@ def test_a_reply_that_nobody_waits_for_any_more_is_left(server: Server, load: Lo
 def test_the_only_model_is_taken_where_none_is_named_and_several_are_listed(server: Server, load: Load) -> None:
     assert load().facts.name == MODEL
     server.answers["models"] = lambda handler: handler.document({"data": [{"id": name} for name in "abcdefg"]})
-    with pytest.raises(CheckpointError, match=r"has several models: give --checkpoint one of a, b, c, d, e and 2 more$"):
+    with pytest.raises(
+        CheckpointError, match=r"has several models: give --checkpoint one of a, b, c, d, e and 2 more$"
+    ):
         load()
     assert load(model="g").facts.name == "g"
     server.answers["models"] = lambda handler: handler.document({"data": []})
@@ -223,13 +225,13 @@ def test_a_batch_is_asked_one_after_the_other(server: Server, load: Load) -> Non
 
 
 def test_what_a_server_does_not_tell_is_refused_in_one_line(
-    server: Server, load: Load, scene_image: Callable[..., Image]
+    server: Server, load: Load, pictures: tuple[Image, Image]
 ) -> None:
     generator = load()
-    prompt, stop = serialize(asked(scene_image(1), "a"), generator.dialect), threading.Event()
+    prompt, stop = serialize(asked(pictures[0], "a"), generator.dialect), threading.Event()
     for ask in (
         lambda: generator.describe(prompt),
-        lambda: generator.preprocess(scene_image(1)),
+        lambda: generator.preprocess(pictures[0]),
         lambda: generator.weigh(prompt, (1, 2), stop),
         lambda: generator.score(prompt, ["a"], stop),
     ):
@@ -239,10 +241,10 @@ def test_what_a_server_does_not_tell_is_refused_in_one_line(
     assert len(server.asked) == 1
 
 
-def test_a_longer_prompt_counts_more_tokens(load: Load, scene_image: Callable[..., Image]) -> None:
+def test_a_longer_prompt_counts_more_tokens(load: Load, pictures: tuple[Image, Image]) -> None:
     generator = load()
     counts = [
         generator.count_tokens(serialize(asked(*parts), generator.dialect))
-        for parts in (("a",), ("a" * 400,), (scene_image(1), "a" * 400))
+        for parts in (("a",), ("a" * 400,), (pictures[0], "a" * 400))
     ]
     assert 0 < counts[0] < counts[1] < counts[2]
