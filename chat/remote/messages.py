@@ -7,7 +7,7 @@ from chat.conversation import Image
 from chat.errors import GenerationError
 from chat.prompt import Control, Dialect, Label, Picture, Prompt, Said, Words
 
-CHAT: Final = Dialect("")
+CHAT: Final = Dialect("", goes_on=False)
 """Turns and nothing between them: the server writes the prompt of its checkpoint itself, by its chat template."""
 
 _ROLES: Final = {"System:": "system", "User:": "user", "Assistant:": "assistant"}
