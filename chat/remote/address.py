@@ -22,6 +22,8 @@ class Address:
 
     base_url: str
     key: str = field(default="", repr=False)
+    variable: str = KEY_VARIABLE
+    """Where the key is from, or would be."""
 
     @property
     def host(self) -> str:
@@ -69,7 +71,7 @@ def address_of(base_url: str, environ: Mapping[str, str]) -> Address:
     key = environ.get(variable, "").strip()
     if not key.isascii() or not key.isprintable() or " " in key:
         raise CheckpointError(f"{variable} is no key: it has a space or a character that no key has")
-    return Address(base_url, key)
+    return Address(base_url, key, variable)
 
 
 def _is_this_machine(hostname: str) -> bool:

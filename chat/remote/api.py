@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Score, StopReason
 from chat.prompt import Dialect, Prompt
+
+_MOST_TOKENS: Final = 2**31
+_LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Api(Protocol):
 
 
 def number(found: Any, name: str) -> int:
-    """A count in an answer; 0 where it has none."""
+    """A count in an answer; 0 where it has none that can be one."""
     value = found.get(name) if isinstance(found, dict) else None
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= _MOST_TOKENS else 0
+
+
+def is_name(found: Any) -> TypeGuard[str]:
+    """Whether something in an answer can be the name of a model, and be shown as one."""
+    return isinstance(found, str) and 0 < len(found) <= _LONGEST_NAME and found.isprintable()

@@ -3,16 +3,18 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Final
 
 from chat.conversation import Image
 from chat.errors import GenerationError
-from chat.generation import ALTERNATIVES, CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
+from chat.generation import ALTERNATIVES, NO_REPLY, CheckpointFacts, Chunk, GenerationSettings, Reply, Score, StopReason
 from chat.prompt import Control, Dialect, Picture, Prompt, written
 from chat.remote.api import Api, Ending
 from chat.remote.settings import refusal
 from chat.seen import SeenPicture, SeenPrompt, WeighedToken
 
+_AT_ONCE: Final = 4
 _BYTES_OF_TOKEN: Final = 4
 _TOKENS_OF_PICTURE: Final = 256
 """About how much a token holds, and a picture takes, where the server alone could tell."""
@@ -102,12 +104,24 @@ class RemoteGenerator:
     def generate_batch(
         self, requests: Sequence[tuple[Prompt, GenerationSettings]], stop: threading.Event
     ) -> Iterator[tuple[int, Reply]]:
-        """See `TextGenerator.generate_batch`; the server is asked one thing after the other."""
-        for place, (prompt, settings) in enumerate(requests):
-            for piece in self.generate(prompt, settings, stop):
-                if isinstance(piece, Reply):
-                    yield place, piece
+        """See `TextGenerator.generate_batch`; the server is asked for all at once, and computes as many as it can."""
+        failures: list[BaseException] = []
+        with ThreadPoolExecutor(max(1, len(requests)), "question") as pool:
+            places = {pool.submit(self._whole, *request, stop): place for place, request in enumerate(requests)}
+            for asked in as_completed(places):
+                if failure := asked.exception():
+                    failures.append(failure)
+                else:
+                    yield places[asked], asked.result()
+        if failures:
+            raise failures[0]
 
     def most_at_once(self, tokens: int, images: int) -> int:
-        """One."""
-        return 1
+        """A few: nobody knows how many a server can take, and it has others to answer."""
+        return _AT_ONCE
+
+    def _whole(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Reply:
+        *_, reply = self.generate(prompt, settings, stop)
+        if not isinstance(reply, Reply):
+            raise GenerationError(NO_REPLY)
+        return reply

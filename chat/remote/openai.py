@@ -7,7 +7,7 @@ from typing import Any, Final
 from chat.errors import CheckpointError, GenerationError
 from chat.generation import REMOTE, CheckpointFacts, Chunk, GenerationSettings, Score, StopReason
 from chat.prompt import END_OF_UTTERANCE, USER_MARKER, Dialect, Prompt
-from chat.remote.api import Ending, number
+from chat.remote.api import Ending, is_name, number
 from chat.remote.families import dialect_of
 from chat.remote.messages import CHAT, messages
 from chat.remote.pictures import remembering
@@ -146,7 +146,7 @@ def load_openai(server: Server, model: str, image_detail: str, stop: threading.E
     found = listed.get("data")
     if not isinstance(found, list):
         raise no_api(server.address, "")
-    names = [one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"]]
+    names = [one["id"] for one in found if isinstance(one, dict) and is_name(one.get("id"))]
     if not model and len(names) != 1:
         raise CheckpointError(_which(server.address.host, names))
     return OpenAiApi(server, model or names[0], image_detail)

@@ -59,10 +59,12 @@ def refused(address: Address, path: str, response: httpx2.Response, body: bytes)
     host, status = address.host, response.status_code
     words = words_of(address, body)
     says = f"{host} says: {words} ({status})"
+    if status == 403 and words:
+        return GenerationError(f"{says}: check {address.variable}")
     if status in (401, 403):
         return GenerationError(_no_entry(address, status))
     if status == 404 and not words:
-        return GenerationError(f"{host} has no /{path} there (404): check --base-url, which often ends with /v1")
+        return GenerationError(f"{host} has nothing at {address.url(path)} (404): check --base-url and --api")
     if status == 404:
         return GenerationError(f"{says}: check --checkpoint and --base-url")
     if status == 429:
@@ -130,7 +132,7 @@ def error_in(document: Any) -> str | None:
 
 def _no_entry(address: Address, status: int) -> str:
     if address.key:
-        return f"{address.host} does not take the key ({status}): check {KEY_VARIABLE}"
+        return f"{address.host} does not take the key ({status}): check {address.variable}"
     return f"{address.host} wants a key ({status}): set {KEY_VARIABLE}"
 
 

@@ -1,13 +1,15 @@
 """Servers of text-generation-inference: they take the checkpoint's own prompt and tell the tokens of the reply."""
 
+import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from chat.environment import Environment, Library
 from chat.errors import CheckpointError, GenerationError
 from chat.generation import REMOTE, CheckpointFacts, Chunk, GenerationSettings, Score, StopReason
 from chat.prompt import END_OF_UTTERANCE, USER_MARKER, Dialect, Picture, Prompt, Words
-from chat.remote.api import Ending, number
+from chat.remote.api import Ending, is_name, number
 from chat.remote.families import dialect_of
 from chat.remote.inputs import inputs
 from chat.remote.marker import UntilMarker
@@ -24,7 +26,15 @@ _STOPS: Final = [END_OF_UTTERANCE, USER_MARKER]
 class TgiApi:
     """The model of a server that takes a string."""
 
-    def __init__(self, server: Server, model: str, dialect: Dialect, dtype: str) -> None:
+    def __init__(self, server: Server, model: str, dialect: Dialect, info: Mapping[str, Any]) -> None:
+        """Speak to a server.
+
+        Args:
+            server: Where it is.
+            model: What its checkpoint is called.
+            dialect: Of that checkpoint.
+            info: What it says of itself.
+        """
         self._server = server
         self._dialect = dialect
         self._url_of = remembering()
@@ -33,9 +43,10 @@ class TgiApi:
             revision=server.address.host,
             family=TGI,
             device=REMOTE,
-            dtype=dtype,
+            dtype=_text(info, "model_dtype").removeprefix("torch."),
             context_length=0,
             image_size=0,
+            environment=Environment(libraries=tuple(_libraries(info))),
         )
 
     @property
@@ -106,9 +117,12 @@ class TgiApi:
             host = self._server.address.host
             raise GenerationError(f"{host} does not tell how likely a text is: ask it without ranking")
         try:
-            return [(int(token["id"]), float(token["logprob"] or 0)) for token in tokens]
-        except (KeyError, TypeError, ValueError) as error:
+            read = [(int(token["id"]), float(token["logprob"] or 0)) for token in tokens]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise no_api(self._server.address, "") from error
+        if not all(math.isfinite(likely) for _, likely in read):
+            raise no_api(self._server.address, "")
+        return read
 
     def _token(self, event: dict[str, Any]) -> tuple[int, str, bool]:
         """The id of an event's token, its text, and whether that is a control token's name."""
@@ -139,8 +153,8 @@ def load_tgi(server: Server, model: str, stop: threading.Event) -> TgiApi | None
     info = server.document(INFO, stop)
     if info is None:
         return None
-    served, dtype, host = info.get("model_id"), info.get("model_dtype"), server.address.host
-    if not isinstance(served, str) or not served:
+    served, host = info.get("model_id"), server.address.host
+    if not is_name(served):
         raise no_api(server.address, "")
     if model and _short(model) != _short(served):
         raise CheckpointError(f"{host} has {short_line(served, 80)} and not {model}: leave out --checkpoint")
@@ -151,7 +165,7 @@ def load_tgi(server: Server, model: str, stop: threading.Event) -> TgiApi | None
             f"nobody here knows how prompts for {short_line(served, 80)} are written, only those of {known}: "
             "try --api openai"
         )
-    return TgiApi(server, model or served, dialect, dtype.removeprefix("torch.") if isinstance(dtype, str) else "")
+    return TgiApi(server, model or served, dialect, info)
 
 
 def _parameters(settings: GenerationSettings) -> dict[str, Any]:
@@ -167,6 +181,17 @@ def _parameters(settings: GenerationSettings) -> dict[str, Any]:
     if settings.top_k:
         parameters["top_k"] = settings.top_k
     return parameters
+
+
+def _text(info: Mapping[str, Any], name: str) -> str:
+    value = info.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _libraries(info: Mapping[str, Any]) -> Iterator[Library]:
+    """The server's program, where it tells its version."""
+    if version := _text(info, "version"):
+        yield Library("text-generation-inference", version)
 
 
 def _short(name: str) -> str:

@@ -30,6 +30,8 @@ class Answering(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: "Server"
+    question: Any
+    """The body of its request."""
 
     def do_GET(self) -> None:
         self._answer()
@@ -81,8 +83,8 @@ class Answering(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         content = self.rfile.read(length)
-        body = json.loads(content) if content else None
-        self.server.asked.append(Asked(self.command, self.path, dict(self.headers), body))
+        self.question = json.loads(content) if content else None
+        self.server.asked.append(Asked(self.command, self.path, dict(self.headers), self.question))
         try:
             self.server.answers[self.path.rpartition("/")[2]](self)
         except (BrokenPipeError, ConnectionResetError):
@@ -111,7 +113,9 @@ class Server(http.server.ThreadingHTTPServer):
         self.hung_up.clear()
         self.answers = {
             "models": lambda handler: handler.document({"object": "list", "data": [{"id": MODEL}]}),
-            "info": lambda handler: handler.document({"model_id": MODEL, "model_dtype": "torch.float16"}),
+            "info": lambda handler: handler.document(
+                {"model_id": MODEL, "model_dtype": "torch.float16", "version": "3.3.6"}
+            ),
             "completions": lambda handler: handler.stream(*chat_events(["A ", "cat", "."])),
             "generate_stream": lambda handler: handler.stream(*token_events([" A", " cat", "."])),
         }

@@ -215,13 +215,26 @@ def test_a_reply_cannot_be_gone_on_with_and_a_prompt_without_turns_is_none(serve
     assert len(server.asked) == 1
 
 
-def test_a_batch_is_asked_one_after_the_other(server: Server, load: Load) -> None:
+def test_a_batch_is_asked_for_all_at_once_and_one_that_fails_takes_no_other_with_it(server: Server, load: Load) -> None:
+    together = threading.Barrier(3)
+
+    def answer(handler: Answering) -> None:
+        text = handler.question["messages"][0]["content"]
+        together.wait(20)
+        if text == "b":
+            handler.document({"error": "too long"}, 400)
+        else:
+            handler.stream(*chat_events([text, text]))
+
+    server.answers["completions"] = answer
     generator = load()
-    prompts = [(serialize(asked(text), generator.dialect), GenerationSettings()) for text in ("a", "b")]
-    replies = dict(generator.generate_batch(prompts, threading.Event()))
-    assert [replies[place].text for place in (0, 1)] == ["A cat.", "A cat."]
-    assert [one.body["messages"][0]["content"] for one in server.asked[1:]] == ["a", "b"]
-    assert generator.most_at_once(1000, 2) == 1
+    prompts = [(serialize(asked(text), generator.dialect), GenerationSettings()) for text in ("a", "b", "c")]
+    replies = {}
+    with pytest.raises(GenerationError, match="too long"):
+        for place, reply in generator.generate_batch(prompts, threading.Event()):
+            replies[place] = reply.text
+    assert replies == {0: "aa", 2: "cc"}
+    assert generator.most_at_once(1000, 2) > 1
 
 
 def test_what_a_server_does_not_tell_is_refused_in_one_line(

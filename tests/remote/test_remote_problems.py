@@ -103,12 +103,13 @@ def test_loading_can_be_given_up_while_the_server_says_nothing(server: Server) -
 
 REFUSALS = [
     (401, {}, "HOST wants a key (401): set IDEFICS_CHAT_API_KEY"),
-    (404, b"", "HOST has no /chat/completions there (404): check --base-url, which often ends with /v1"),
+    (404, b"", "HOST has nothing at http://HOST/v1/chat/completions (404): check --base-url and --api"),
     (
         404,
         {"error": {"message": "The model `x` does not exist"}},
         "HOST says: The model `x` does not exist (404): check --checkpoint and --base-url",
     ),
+    (403, {"error": "not in your plan"}, "HOST says: not in your plan (403): check IDEFICS_CHAT_API_KEY"),
     (429, {"error": "slow down"}, "HOST takes no more requests for the moment (429): wait, then try again"),
     (500, b"<html>oh</html>", "HOST answers with 500 Internal Server Error: look at the server, then try again"),
     (503, {"error": {"message": "loading"}}, "HOST says: loading (503): look at the server, then try again"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chat.conversation import Image
+from chat.environment import Library
 from chat.errors import CheckpointError, GenerationError
 from chat.generation import GenerationSettings, Reply, StopReason
 from chat.prompt import Said, begun, serialize
@@ -181,6 +182,7 @@ def test_setting_the_event_ends_the_request_and_keeps_what_was_said(server: Serv
 def test_the_checkpoint_is_the_one_that_the_server_has(server: Server, load: Load) -> None:
     facts = load("tgi").facts
     assert (facts.name, facts.revision, facts.dtype, facts.device) == (MODEL, server.host, "float16", "remote")
+    assert facts.environment.libraries == (Library("text-generation-inference", "3.3.6"),)
     assert load("tgi", "mine/idefics-9b-instruct").facts.name == "mine/idefics-9b-instruct"
     with pytest.raises(CheckpointError, match=f"{server.host} has {MODEL} and not gpt-9: leave out --checkpoint"):
         load("tgi", "gpt-9")
