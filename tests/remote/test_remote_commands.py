@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from chat.checkpoints import load as load_checkpoint
 from chat.cli.app import run
 from chat.cli.compose import apart_loader, loader
 from chat.conversation import Image
@@ -197,6 +198,7 @@ def test_an_address_has_no_question_in_it() -> None:
 def test_the_ui_needs_no_process_for_a_server(server: Server) -> None:
     request = CheckpointRequest("", base_url=server.base_url)
     assert request.shown_name == server.host
+    assert load_checkpoint(base_url=server.base_url).facts.name == MODEL
     for load in (loader(request), apart_loader(request)):
         assert isinstance(load(lambda _: None, threading.Event()), RemoteGenerator)
 
