@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from chat.errors import GenerationError
 from chat.remote.address import Address
 from chat.remote.problems import no_api
 
@@ -22,36 +21,33 @@ def data_of(pieces: Iterable[bytes], address: Address) -> Iterator[bytes]:
         GenerationError: An event has no end.
     """
     data: list[bytes] = []
+    size = 0
     for line in _lines(pieces, address):
         if line:
             field, _, value = line.partition(b":")
             # All others, and lines without a field, are comments to us.
             if field == b"data":
                 data.append(value.removeprefix(b" "))
-                if sum(map(len, data)) > MOST_BYTES:
-                    raise _endless(address)
+                size += len(line)
+                if size > MOST_BYTES:
+                    raise no_api(address, "")
         elif data:
             yield b"\n".join(data)
-            data = []
+            data, size = [], 0
     if data:
         yield b"\n".join(data)
 
 
 def _lines(pieces: Iterable[bytes], address: Address) -> Iterator[bytes]:
-    rest = b""
+    rest = bytearray()
     for piece in pieces:
+        rest += piece
         # Only what is new is looked through: a line that comes byte by byte is not looked through again and again.
-        if b"\n" not in piece:
-            rest += piece
-        else:
-            *lines, rest = (rest + piece).split(b"\n")
+        if b"\n" in piece:
+            *lines, rest = rest.split(b"\n")
             for line in lines:
-                yield line.removesuffix(b"\r")
+                yield bytes(line.removesuffix(b"\r"))
         if len(rest) > MOST_BYTES:
-            raise _endless(address)
+            raise no_api(address, "")
     if rest:
-        yield rest.removesuffix(b"\r")
-
-
-def _endless(address: Address) -> GenerationError:
-    return no_api(address, "")
+        yield bytes(rest.removesuffix(b"\r"))

@@ -179,7 +179,9 @@ def test_what_is_no_answer_of_such_a_server_is_told(
 
 
 def test_a_packed_answer_is_refused(server: Server) -> None:
-    server.answers["models"] = lambda handler: handler.whole(b"\x1f\x8b", "application/json", Content_Encoding="gzip")
+    server.answers["models"] = lambda handler: handler.whole(
+        b'{"data": []}', "application/json", Content_Encoding="gzip"
+    )
     assert "does not answer as such a server does" in load_problem(server.base_url)
 
 
@@ -191,13 +193,16 @@ def test_a_server_that_lists_nothing_is_no_such_server(server: Server, api: str,
     assert "does not answer as such a server does" in load_problem(server.base_url, api)
 
 
-def test_an_answer_that_has_no_end_is_left(server: Server, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("line_end", [b"", b"\n"])
+def test_an_answer_that_has_no_end_is_left(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, line_end: bytes
+) -> None:
     monkeypatch.setattr("chat.remote.events.MOST_BYTES", 2**16)
 
     def answer(handler: Answering) -> None:
         handler.begin("text/event-stream")
         while True:
-            handler.wfile.write(b"data: " + b"x" * 2**12)
+            handler.wfile.write(b"data: " + b"x" * 2**12 + line_end)
 
     assert "does not answer as such a server does" in failing(server, load, answer)[1]
 

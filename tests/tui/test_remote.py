@@ -69,3 +69,6 @@ async def test_a_server_that_fails_is_named_and_what_it_said_is_kept(make_desk: 
         await until(pilot, lambda: not desk.screen.is_working)
         assert f"{server.host} broke off in the middle of its answer" in " ".join(desk.shown().split())
         assert desk.turns()[-1] == ("assistant", "A cat")
+        kept = desk.screen.session.turns[-1].generation
+        # What was only guessed of the prompt's length is not kept as if it had been counted.
+        assert kept is not None and kept.prompt_tokens == 0
