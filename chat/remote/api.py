@@ -1,7 +1,7 @@
 """What a kind of server must be able to do, whichever it is."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeGuard
 
@@ -36,8 +36,10 @@ class Api(Protocol):
     def dialect(self) -> Dialect:
         """How prompts for it are written."""
 
-    def said(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Iterator[Chunk | Ending]:
+    def said(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Generator[Chunk | Ending]:
         """Yield a reply piece by piece and last of all its ending, or nothing more once `stop` is set.
+
+        Whoever wants no more closes it.
 
         Raises:
             GenerationError: The server failed, or cannot do what is asked.

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from typing import Final
 
 from chat.conversation import Image
@@ -53,15 +54,16 @@ class RemoteGenerator:
         said: list[str] = []
         ids: list[int] = []
         ending = Ending(StopReason.CANCELLED)
-        for piece in self._api.said(prompt, settings, stop):
-            if isinstance(piece, Ending):
-                ending = piece
-                break
-            first_token_s = first_token_s or time.monotonic() - started
-            said.append(piece.text)
-            if piece.token_id is not None:
-                ids.append(piece.token_id)
-            yield piece
+        with closing(self._api.said(prompt, settings, stop)) as pieces:
+            for piece in pieces:
+                if isinstance(piece, Ending):
+                    ending = piece
+                    break
+                first_token_s = first_token_s or time.monotonic() - started
+                said.append(piece.text)
+                if piece.token_id is not None:
+                    ids.append(piece.token_id)
+                yield piece
         yield Reply(
             text="".join(said),
             token_ids=tuple(ids[: len(ids) - ending.unspoken]),

@@ -1,7 +1,8 @@
 """Servers of OpenAI's chat API: vLLM, llama.cpp, `transformers serve`, Ollama, OpenAI itself and many more."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 from chat.errors import CheckpointError, GenerationError
@@ -55,7 +56,7 @@ class OpenAiApi:
         """See `Api.dialect`."""
         return CHAT
 
-    def said(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Iterator[Chunk | Ending]:
+    def said(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Generator[Chunk | Ending]:
         """See `Api.said`."""
         body = self._body(prompt, settings)
         if self._tells_usage:
@@ -72,22 +73,24 @@ class OpenAiApi:
         """Cannot be told."""
         raise GenerationError("a server of the openai API does not tell how likely a text is: ask it without ranking")
 
-    def _replied(self, body: dict[str, Any], most: int, stop: threading.Event) -> Iterator[Chunk | Ending]:
+    def _replied(self, body: dict[str, Any], most: int, stop: threading.Event) -> Generator[Chunk | Ending]:
         """The pieces of a reply; the counts come after the last one, if they come."""
         reason: StopReason | None = None
         usage: Any = None
         pieces = 0
-        for event in self._server.events(Question("chat/completions", body, EVENTS), stop):
-            usage = event.get("usage") or usage
-            text, ended = self._read(event)
-            if text:
-                pieces += 1
-                yield Chunk(text, None)
-            reason = ended or reason
-            if pieces > most:
-                # It has been told how long a reply may be, and does not end.
-                reason = StopReason.MAX_NEW_TOKENS
-                break
+        question = Question("chat/completions", body, EVENTS)
+        with closing(self._server.events(question, stop)) as events:
+            for event in events:
+                usage = event.get("usage") or usage
+                text, ended = self._read(event)
+                if text:
+                    pieces += 1
+                    yield Chunk(text, None)
+                reason = ended or reason
+                if pieces > most:
+                    # It has been told how long a reply may be, and does not end.
+                    reason = StopReason.MAX_NEW_TOKENS
+                    break
         if reason is None:
             if stop.is_set():
                 return

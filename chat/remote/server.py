@@ -10,7 +10,7 @@ import functools
 import json
 import ssl
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -80,27 +80,31 @@ class Server:
             GenerationError: It cannot be reached, refuses, or answers with anything else.
         """
         content = bytearray()
-        for piece in self._pieces(question, stop):
-            content += piece
-            if len(content) > _MOST_DOCUMENT:
-                raise no_api(self.address, "")
+        with contextlib.closing(self._pieces(question, stop)) as pieces:
+            for piece in pieces:
+                content += piece
+                if len(content) > _MOST_DOCUMENT:
+                    raise no_api(self.address, "")
         if stop.is_set():
             return None
         return self._parsed(bytes(content))
 
-    def events(self, question: Question, stop: threading.Event) -> Iterator[dict[str, Any]]:
+    def events(self, question: Question, stop: threading.Event) -> Generator[dict[str, Any]]:
         """The JSON objects of its events as they come, until it has said all or `stop` is set.
+
+        Whoever wants no more closes it: the server need not go on.
 
         Raises:
             GenerationError: It cannot be reached, refuses, breaks off, or answers with anything else.
         """
-        for data in data_of(self._pieces(question, stop), self.address):
-            if data == _DONE:
-                return
-            event = self._parsed(data)
-            if (error := error_in(event)) is not None:
-                raise failed(self.address, error)
-            yield event
+        with contextlib.closing(self._pieces(question, stop)) as pieces:
+            for data in data_of(pieces, self.address):
+                if data == _DONE:
+                    return
+                event = self._parsed(data)
+                if (error := error_in(event)) is not None:
+                    raise failed(self.address, error)
+                yield event
 
     def _parsed(self, data: bytes) -> dict[str, Any]:
         try:
@@ -111,7 +115,7 @@ class Server:
             raise no_api(self.address, "")
         return document
 
-    def _pieces(self, question: Question, stop: threading.Event) -> Iterator[bytes]:
+    def _pieces(self, question: Question, stop: threading.Event) -> Generator[bytes]:
         """The answer's bytes as they come, until `stop` is set."""
         taken: SimpleQueue[bytes | Exception | None] = SimpleQueue()
         errand = _Errand(self._fetch(question, taken))
@@ -214,7 +218,9 @@ class _Errand:
                 loop, task = self._begun
                 if task is not None:
                     loop.call_soon_threadsafe(task.cancel)
-        self._thread.join(_LEAVE_S)
+        # It may be that very thread on which something forgotten is tidied up.
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_LEAVE_S)
 
     def _run(self) -> None:
         try:

@@ -2,7 +2,8 @@
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 from chat.environment import Environment, Library
@@ -59,24 +60,26 @@ class TgiApi:
         """See `Api.dialect`."""
         return self._dialect
 
-    def said(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Iterator[Chunk | Ending]:
+    def said(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Generator[Chunk | Ending]:
         """See `Api.said`."""
         body = {"inputs": inputs(prompt, self._dialect, self._url_of), "parameters": _parameters(settings)}
         text, last, reason, details, pieces = UntilMarker(), "", None, None, 0
-        for event in self._server.events(Question("generate_stream", body, EVENTS), stop):
-            token_id, last, is_special = self._token(event)
-            pieces += 1
-            yield Chunk(text.take("" if is_special else last), token_id)
-            details = event.get("details")
-            if isinstance(details, dict):
-                reason = self._reason(details.get("finish_reason"), last)
-            if text.has_marker:
-                reason = StopReason.TURN_MARKER
-            elif reason is None and pieces >= settings.max_new_tokens:
-                # It has been told how long a reply may be, and does not end.
-                reason = StopReason.MAX_NEW_TOKENS
-            if reason is not None:
-                break
+        question = Question("generate_stream", body, EVENTS)
+        with closing(self._server.events(question, stop)) as events:
+            for event in events:
+                token_id, last, is_special = self._token(event)
+                pieces += 1
+                yield Chunk(text.take("" if is_special else last), token_id)
+                details = event.get("details")
+                if isinstance(details, dict):
+                    reason = self._reason(details.get("finish_reason"), last)
+                if text.has_marker:
+                    reason = StopReason.TURN_MARKER
+                elif reason is None and pieces >= settings.max_new_tokens:
+                    # It has been told how long a reply may be, and does not end.
+                    reason = StopReason.MAX_NEW_TOKENS
+                if reason is not None:
+                    break
         if reason is None:
             if stop.is_set():
                 return
