@@ -118,6 +118,10 @@ class CheckpointFacts:
         """Whether a server has it."""
         return self.device == REMOTE
 
+    def is_of_machine(self, name: str) -> bool:
+        """Whether it is the checkpoint that this machine knows by a name; a server's may be called the same."""
+        return self.name == name and not self.is_remote
+
     @property
     def short_name(self) -> str:
         """The last part of the name."""
