@@ -254,6 +254,7 @@ def test_a_terminal_without_the_signs_gets_others(
         (["story.json"], 2, "give --verify"),
         (["--verify", "story.json", "--checkpoint", "a", "--checkpoint", "b"], 2, "--verify takes one --checkpoint"),
         (["--verify", "story.json", "--tolerance", "-1"], 2, "--tolerance"),
+        (["--verify", "story.json", "--base-url", "http://localhost:1"], 2, "leave --base-url and --api out"),
         (["--verify", "story.json", "--revision", "main"], 2, "--revision is for checkpoints of the hub"),
         (["--verify", "story.json", "--checkpoint", "no/such/folder"], 4, "no/such/folder"),
         (["--verify", "story.json", "--device", "cuda:99"], 4, "cuda:99"),
