@@ -9,10 +9,11 @@ import pytest
 
 from chat.conversation import Image, assistant_turn, user_turn
 from chat.errors import ImageError
-from chat.generation import GenerationSettings, StopReason, TextGenerator
+from chat.generation import REMOTE, GenerationSettings, StopReason, TextGenerator
 from chat.records import LeftOut, StoredTurn
 from chat.replay.verified import Outcome, VerifiedTurn
 from chat.replay.verify import verify
+from chat.scripted import ScriptedGenerator
 from tests.replay.recordings import Recording, changed, with_token, without_prompts
 
 LIVELY = GenerationSettings(temperature=8.0, top_k=50, seed=7, max_new_tokens=12)
@@ -89,7 +90,7 @@ def test_a_changed_token_is_told_with_both_probabilities(talk: list[StoredTurn],
     assert generation is not None
     place, was = 1, generation.token_ids[1]
     other = next(one for one in talk[1].generation.token_ids if one != was)  # type: ignore[union-attr]
-    first, found, last = run([*talk[:3], with_token(talk[3], place, other), *without_prompts(talk[4:])], shapes)
+    first, found, last = run([*talk[:3], with_token(talk[3], place, other), *talk[4:]], shapes)
     assert (first.outcome, found.outcome) == (Outcome.SAME, Outcome.DIFFERS)
     assert found.regenerated == talk[3].turn.text
     difference = found.first_difference
@@ -100,7 +101,7 @@ def test_a_changed_token_is_told_with_both_probabilities(talk: list[StoredTurn],
     assert difference.regenerated.rank == 1
     assert (difference.recorded.rank or 0) > 1
     assert 0 <= (difference.recorded.probability or 0) < (difference.regenerated.probability or 0) <= 1
-    # The prompt of the next one has another token too, which the text does not say.
+    # The prompt of the next one is kept as what it adds to this one, tokens that the text does not say and all.
     assert last.outcome is Outcome.SAME
 
 
@@ -144,8 +145,9 @@ def test_a_reply_that_goes_on_where_the_recorded_one_ended_differs_there(
 
 
 def test_a_text_that_is_not_that_of_its_tokens_is_a_difference(talk: list[StoredTurn], shapes: TextGenerator) -> None:
-    (found,) = run([talk[0], replace(talk[1], turn=assistant_turn("Nothing."))], shapes)
+    found, *others = run([talk[0], replace(talk[1], turn=assistant_turn("Nothing.")), *talk[2:]], shapes)
     assert (found.outcome, found.note) == (Outcome.DIFFERS, "its text is not what its tokens say")
+    assert [turn.outcome for turn in others] == [Outcome.SAME] * 2
 
 
 @pytest.mark.parametrize(
@@ -298,6 +300,16 @@ def test_a_reply_without_tokens_is_compared_by_its_text(talk: list[StoredTurn], 
     assert (found.outcome, found.first_difference) == (Outcome.DIFFERS, None)
     (found,) = run([talk[0], replace(talk[1], generation=None)], shapes)
     assert (found.outcome, found.note) == (Outcome.NOT_VERIFIABLE, "nothing tells what gave it")
+
+
+def test_a_reply_of_a_server_is_compared_by_its_text_and_none_is_asked_of_one(
+    talk: list[StoredTurn], shapes: TextGenerator
+) -> None:
+    server = replace(shapes.facts, device=REMOTE)
+    theirs = changed(talk[1], token_ids=(), prompt=None, prompt_tokens=900, facts=server)
+    assert outcomes([talk[0], theirs], shapes) == [Outcome.SAME]
+    (found,) = run(talk[:2], ScriptedGenerator([], facts=server))
+    assert (found.outcome, found.note) == (Outcome.NOT_VERIFIABLE, "no server tells the tokens of a reply")
 
 
 def test_it_ends_where_it_is_stopped(talk: list[StoredTurn], shapes: TextGenerator) -> None:
