@@ -33,7 +33,7 @@ def test_the_file_is_plain_json_beside_its_pictures(tmp_path: Path) -> None:
     assert set(contents(tmp_path)) == {"talk.json", red, blue}
     document = json.loads((tmp_path / "talk.json").read_text("utf-8"))
     assert list(document) == ["format", "version", "title", "system", "turns"]
-    assert (document["format"], document["version"]) == ("idefics-chat transcript", 1)
+    assert (document["format"], document["version"]) == ("idefics-chat transcript", 3)
     assert document["turns"][0] == {
         "role": "user",
         "created_at": WHEN,

@@ -13,7 +13,7 @@ from chat.errors import InvalidTurnError
 from chat.session_files import export_session, import_transcript
 from chat.store import open_store
 from chat.transcript import Transcript, load_transcript, save_transcript
-from tests.transcripts import CHOSEN, GREEN, TALK, refusal, write
+from tests.transcripts import CHOSEN, GREEN, refusal, write
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def test_choices_and_examples_are_read_back_as_they_were(tmp_path: Path) -> None
     assert loaded == CHOSEN
     assert loaded.choices[0].images[0].read() == GREEN.read()
     document = _document(tmp_path / "talk.json")
-    assert (document["version"], document["turns"][0]["is_example"]) == (2, True)
+    assert (document["version"], document["turns"][0]["is_example"]) == (3, True)
     assert "is_example" not in document["turns"][2]
     assert document["choices"][1] == {
         "labels": [
@@ -42,16 +42,6 @@ def test_choices_and_examples_are_read_back_as_they_were(tmp_path: Path) -> None
         "number": 4,
         "left_out": 1,
     }
-
-
-def test_a_file_that_needs_no_later_version_has_the_first(tmp_path: Path) -> None:
-    save_transcript(tmp_path / "talk.json", TALK)
-    document = _document(tmp_path / "talk.json")
-    assert document["version"] == 1
-    assert "choices" not in document
-    example = replace(TALK, turns=(replace(TALK.turns[0], is_example=True), *TALK.turns[1:]))
-    save_transcript(tmp_path / "example.json", example)
-    assert _document(tmp_path / "example.json")["version"] == 2
 
 
 def test_a_hand_written_choice_needs_little(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
@@ -60,11 +61,7 @@ def _read(kind: Any, value: object, where: str, defaults: Mapping[type, object])
         present = next(option for option in get_args(kind) if option is not NoneType)
         return None if value is None else _read(present, value, where, defaults)
     if get_origin(kind) in (tuple, Sequence):
-        if not isinstance(value, list):
-            raise TranscriptError(f"{where} is not a list")
-        return tuple(
-            _read(get_args(kind)[0], item, f"{where}[{number}]", defaults) for number, item in enumerate(value)
-        )
+        return _read_list(get_args(kind)[0], value, where, defaults)
     if is_dataclass(kind):
         return _read_dataclass(kind, value, where, defaults)
     if issubclass(kind, Enum):
@@ -72,10 +69,24 @@ def _read(kind: Any, value: object, where: str, defaults: Mapping[type, object])
     return _read_scalar(kind, value, where)
 
 
+def _read_list(kind: Any, value: object, where: str, defaults: Mapping[type, object]) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TranscriptError(f"{where} is not a list")
+    # Token ids are most of a file: they are looked at one by one only where one of them is wrong.
+    if kind is int and all(type(item) is int and -_LARGEST_INT <= item <= _LARGEST_INT for item in value):
+        return tuple(value)
+    return tuple(_read(kind, item, f"{where}[{number}]", defaults) for number, item in enumerate(value))
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _read_dataclass(kind: Any, value: object, where: str, defaults: Mapping[type, object]) -> Any:
     if not isinstance(value, dict):
         raise TranscriptError(f"{where} is not an object")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     prefix = f"{where}." if where else ""
     for key in value:
         if key not in hints:
