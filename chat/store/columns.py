@@ -67,6 +67,24 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
     }
 
 
+def kept_generation_columns(generation: Generation) -> dict[str, Column]:
+    """The columns of a reply that is kept as it was, apart from its environment."""
+    return {
+        **facts_columns(generation.facts),
+        "settings": json.dumps(asdict(generation.settings)),
+        "seed": generation.seed,
+        "token_ids": json.dumps(list(generation.token_ids)),
+        "stop_reason": generation.stop_reason,
+        "prompt_tokens": generation.prompt_tokens,
+        "cached_tokens": generation.cached_tokens,
+        "first_token_s": generation.first_token_s,
+        "total_s": generation.total_s,
+        "started_at": generation.started_at,
+        "finished_at": generation.finished_at or None,
+        **prompt_columns(generation.prompt),
+    }
+
+
 def environment_column(environment: Environment) -> str:
     """What `environments` holds of an environment."""
     return json.dumps(asdict(environment), separators=(",", ":"))
@@ -104,10 +122,8 @@ def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> 
         columns: Those.
         environments: What `environments` holds, by id.
     """
-    stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, settings, *others = (
-        columns[:_OWN]
-    )
-    *prompt, environment_id = others
+    stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, *others = columns[:_OWN]
+    settings, started_at, finished_at, *prompt, environment_id = others
     if count is None:
         raise ValueError(f"no token ids: {token_ids[:40]}")
     return Generation(
@@ -121,6 +137,8 @@ def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> 
         first_token_s=first_token_s,
         total_s=total_s,
         prompt=prompt_from(*prompt),
+        started_at=started_at,
+        finished_at=finished_at or "",
     )
 
 
@@ -151,6 +169,8 @@ GENERATION: Final = (
     "first_token_s",
     "total_s",
     "settings",
+    "started_at",
+    "finished_at",
     "prompt_shared",
     "prompt_token_ids",
     "CASE json_type(prompt_token_ids) WHEN 'array' THEN json_array_length(prompt_token_ids) END",

@@ -9,6 +9,7 @@ from chat.errors import ImageError, TranscriptError
 from chat.files import byte_size, check_free, make_folder, read_file, write_file
 from chat.images import open_image
 from chat.safe_text import short_line
+from chat.transcript.encoding import encoded
 from chat.transcript.json_text import from_json, picture_files, to_json
 from chat.transcript.pictures import bytes_of
 from chat.transcript.values import Transcript
@@ -76,16 +77,6 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
         raise TranscriptError(f"{_shown(path)}: is not JSON: it is not a text in UTF-8") from error
     except (ImageError, TranscriptError) as error:
         raise TranscriptError(f"{_shown(path)}: {short_line(str(error), 400)}") from error
-
-
-def encoded(document: str) -> bytes:
-    """The bytes of a document, whatever its texts hold."""
-    try:
-        return document.encode()
-    except UnicodeEncodeError:
-        # Halves of surrogate pairs: two that fit are one character, and one alone is written as JSON's escape for it.
-        joined = document.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
-        return joined.encode("utf-8", "backslashreplace")
 
 
 def _save_picture(folder: Path, file: str, image: Image, overwrite: bool) -> bool:
