@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from chat.conversation import assistant_turn, user_turn
-from chat.errors import InvalidTurnError
+from chat.errors import InvalidTurnError, TranscriptError
 from chat.records import StoredTurn
-from chat.transcript import Transcript
-from tests.transcripts import GENERATION, WHEN, refusal, write
+from chat.transcript import Transcript, folder, save_transcript
+from tests.transcripts import GENERATION, TALK, WHEN, refusal, write
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,7 @@ from tests.transcripts import GENERATION, WHEN, refusal, write
         (lambda d: d.update(version=0), "version is none of 1 to 3"),
         (lambda d: d.update(version="1"), "version is none of 1 to 3"),
         (lambda d: d.update(version=True), "version is none of 1 to 3"),
+        (lambda d: d["turns"][2].update(after=2) or d.update(version=2), "turns[2].after is of version 3: say so in"),
         (lambda d: d["turns"][2].update(after=3), "turn 3 follows turn 3, which does not come before it"),
         (lambda d: d["turns"][2].update(after=-1), "turn 3 follows turn -1, which does not come before it"),
         (lambda d: d["turns"][3].update(after=2), "turn 4 is the assistant's, but it is the user's turn to speak"),
@@ -51,6 +52,7 @@ from tests.transcripts import GENERATION, WHEN, refusal, write
         (lambda d: d.pop("turns"), "turns is missing"),
         (lambda d: d.update(turns={}), "turns is not a list"),
         (lambda d: d.update(title=None), "title is not a text"),
+        (lambda d: d.update(session_id="x" * 201), "session_id has more than 200 characters"),
         (lambda d: d.update(tags=[]), "unknown key tags"),
         (lambda d: d.update({"\x1b[2J": 1}), "unknown key ␛[2J"),
         (lambda d: d["turns"].insert(0, 5), "turns[0] is not an object"),
@@ -132,11 +134,26 @@ def test_a_document_cut_anywhere_is_refused(length: int, tmp_path: Path) -> None
     assert refusal(path).startswith("is not JSON: line ")
 
 
-def test_a_file_that_is_no_ordinary_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_could_fill_the_memory_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "large.json").open("wb") as file:
-        file.truncate(256 * 2**20 + 1)
-    os.mkfifo(tmp_path / "pipe")
+        file.truncate(folder.MOST_BYTES + 1)
     assert refusal(tmp_path / "large.json") == "is larger than 256.0 MiB: make a smaller copy"
+    monkeypatch.setattr(folder, "MOST_VALUES", 1_000)
+    (tmp_path / "full.json").write_bytes(b"[" + b"[]," * 500 + b"[]]")
+    assert refusal(tmp_path / "full.json") == "holds more than 1,000 values, too many for one session"
+
+
+def test_no_file_is_written_that_would_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, reason in (("MOST_VALUES", "holds more than 10 values"), ("MOST_BYTES", "would have 3.7 KiB, too many")):
+        with monkeypatch.context() as small:
+            small.setattr(folder, name, 10)
+            with pytest.raises(TranscriptError, match=reason):
+                save_transcript(tmp_path / "talk.json", TALK)
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_a_file_that_is_no_ordinary_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "pipe") == "is a pipe, a socket or a device: name an ordinary file"
     assert refusal(tmp_path / "gone.json") == "there is no such file: check the name"
     assert refusal(tmp_path) == "is a folder: name a file in it"

@@ -163,7 +163,8 @@ def trees(draw: st.DrawFn) -> tuple[PlacedTurn, ...]:
     tree: list[PlacedTurn] = []
     for number in range(1, draw(st.integers(0, 7)) + 1):
         messages = [placed.stored.id for placed in tree if placed.stored.turn.role is Role.USER]
-        if messages and draw(st.booleans()):
+        may_reply: bool = draw(st.booleans())
+        if messages and may_reply:
             turn, after = assistant_turn(draw(AWKWARD)), draw(st.sampled_from(messages))
             stored = StoredTurn(number, turn, draw(times()), draw(generations()))
         else:

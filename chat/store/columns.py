@@ -56,7 +56,7 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
     """The columns of a reply that begins."""
     return {
         **facts_columns(facts),
-        "settings": json.dumps(asdict(settings)),
+        "settings": _settings_column(settings),
         "seed": settings.seed,
         "token_ids": "[]",
         "prompt_tokens": 0,
@@ -71,7 +71,7 @@ def kept_generation_columns(generation: Generation) -> dict[str, Column]:
     """The columns of a reply that is kept as it was, apart from its environment."""
     return {
         **facts_columns(generation.facts),
-        "settings": json.dumps(asdict(generation.settings)),
+        "settings": _settings_column(generation.settings),
         "seed": generation.seed,
         "token_ids": json.dumps(list(generation.token_ids)),
         "stop_reason": generation.stop_reason,
@@ -182,6 +182,11 @@ _OWN: Final = len(GENERATION) - len(_FACTS)
 
 
 # Thousands of replies come from the same checkpoint with the same settings.
+@lru_cache(maxsize=64)
+def _settings_column(settings: GenerationSettings) -> str:
+    return json.dumps(asdict(settings))
+
+
 @lru_cache(maxsize=64)
 def _facts_from(
     checkpoint: str | bytes,

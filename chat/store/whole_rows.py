@@ -3,9 +3,10 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from chat.conversation import Image, Role, Text
-from chat.records import Choice, Generation, LeftOut
+from chat.records import Choice, LeftOut
 from chat.store import choices, left_out, pictures, provenance, titles, turns
 from chat.store.columns import Column, kept_generation_columns, now, to_text
 from chat.store.search_tables import indexed
@@ -64,6 +65,7 @@ def insert_turns(
     parts: list[tuple[Column, ...]] = []
     words: list[tuple[Column, ...]] = []
     generations: list[dict[str, Column]] = []
+    environment_id = cache(partial(provenance.environment_id, connection))
     for turn_id, placed in enumerate(tree, start=last + 1):
         stored = placed.stored
         turn_ids[stored.id] = turn_id
@@ -73,7 +75,8 @@ def insert_turns(
         is_final = stored.turn.role is Role.USER
         if stored.turn.role is Role.ASSISTANT:
             generation = stored.generation or UNKNOWN_GENERATION
-            generations.append(_generation_columns(connection, turn_id, generation))
+            columns = {"turn_id": turn_id, "environment_id": environment_id(generation.facts.environment)}
+            generations.append(columns | kept_generation_columns(generation))
             is_final = generation.stop_reason is not None
         if is_final and any(isinstance(part, Text) for part in stored.turn.parts):
             words.append((turn_id, indexed(stored.turn.text)))
@@ -117,11 +120,6 @@ def _title(transcript: Transcript) -> tuple[str, bool]:
         return title, bool(title.strip())
     reply = transcript.turns[1].turn.text if len(transcript.turns) > 1 else ""
     return titles.title_of(transcript.turns[0].turn, reply), False
-
-
-def _generation_columns(connection: sqlite3.Connection, turn_id: int, generation: Generation) -> dict[str, Column]:
-    environment_id = provenance.environment_id(connection, generation.facts.environment)
-    return {"turn_id": turn_id, **kept_generation_columns(generation), "environment_id": environment_id}
 
 
 def _insert_rows(connection: sqlite3.Connection, table: str, rows: Sequence[dict[str, Column]]) -> None:

@@ -16,6 +16,8 @@ from chat.transcript.values import Transcript
 
 MOST_BYTES: Final = 256 * 2**20
 """Of the JSON file, the pictures that it holds included."""
+MOST_VALUES: Final = 20_000_000
+"""That it holds, so that a small file cannot fill the memory."""
 
 
 def save_transcript(
@@ -43,6 +45,7 @@ def save_transcript(
     if len(document) > MOST_BYTES:
         cure = ": leave the pictures beside it" if inline else ""
         raise TranscriptError(f"{_shown(path)}: would have {byte_size(len(document))}, too many to be read back{cure}")
+    _check_values(path, document)
     if not overwrite:
         check_free(path, document, error=TranscriptError)
     missing = [
@@ -66,6 +69,7 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
     """
     path = Path(path)
     content = read_file(path, most_bytes=MOST_BYTES, error=TranscriptError)
+    _check_values(path, content)
 
     def open_picture(file: str) -> Image | None:
         place = _inside(path.parent, file)
@@ -77,6 +81,12 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
         raise TranscriptError(f"{_shown(path)}: is not JSON: it is not a text in UTF-8") from error
     except (ImageError, TranscriptError) as error:
         raise TranscriptError(f"{_shown(path)}: {short_line(str(error), 400)}") from error
+
+
+def _check_values(path: Path, document: bytes) -> None:
+    """Raise TranscriptError for a document with too many values; what separates them in a text counts, too."""
+    if sum(map(document.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise TranscriptError(f"{_shown(path)}: holds more than {MOST_VALUES:,} values, too many for one session")
 
 
 def _save_picture(folder: Path, file: str, image: Image, overwrite: bool) -> bool:

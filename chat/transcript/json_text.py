@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chat.conversation import Image
+from chat.conversation import Image, Role
 from chat.environment import Environment
 from chat.errors import InvalidTurnError, TranscriptError
 from chat.transcript.choices import ChoiceObject
@@ -26,6 +26,8 @@ VERSION: Final = 3
 FIRST_VERSION: Final = 1
 FIRST_OF_TREES: Final = 3
 """Before it, a file held one branch, and a message that never got a reply was followed by an empty one."""
+
+LONGEST_ID: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class _Document:
     def __post_init__(self) -> None:
         as_utc(self.created_at)
         as_utc(self.updated_at, "updated_at")
+        if len(self.session_id) > LONGEST_ID:
+            raise TranscriptError(f"session_id has more than {LONGEST_ID} characters")
 
 
 def document_of(transcript: Transcript, files: Mapping[str, str]) -> dict[str, object]:
@@ -172,10 +176,13 @@ def _checked(value: object) -> dict[str, object]:
 
 def _without_empty_replies(read: _Document) -> _Document:
     """A document of an earlier version, with messages that follow each other where one never got a reply."""
-    for number, (before, turn) in enumerate(zip((None, *read.turns), read.turns, strict=False), start=1):
-        expected = before.role.other if before else turn.role
+    expected = Role.USER
+    for number, turn in enumerate(read.turns, start=1):
         if turn.role is not expected:
             raise TranscriptError(f"turn {number} is the {turn.role}'s, but it is the {expected}'s turn to speak")
+        if turn.after is not None:
+            raise TranscriptError(f"turns[{number - 1}].after is of version {FIRST_OF_TREES}: say so in version")
+        expected = expected.other
     kept = [number for number, turn in enumerate(read.turns, start=1) if not turn.says_nothing]
     numbers = {number: place for place, number in enumerate(kept, start=1)}
     choices = (replace(choice, after_turn=_place_of(choice.after_turn, numbers)) for choice in read.choices)

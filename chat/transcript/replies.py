@@ -90,7 +90,7 @@ class GenerationObject:
         }
         return {
             "facts": written_facts(self.facts),
-            "settings": {name: getattr(self.settings, name) for name in _SETTINGS},
+            "settings": _written_settings(self.settings),
             "stop_reason": self.stop_reason,
             "seed": self.seed,
             "token_ids": list(self.token_ids),
@@ -112,8 +112,15 @@ class GenerationObject:
         )
 
 
+def _written_settings(settings: GenerationSettings) -> dict[str, object]:
+    """Settings as JSON has them: a number is written the same whether somebody gave it as 1 or as 1.0."""
+    return {
+        field.name: float(getattr(settings, field.name)) if field.type is float else getattr(settings, field.name)
+        for field in fields(GenerationSettings)
+    }
+
+
 _FACTS: Final = tuple(field.name for field in fields(CheckpointFacts) if field.name != "environment")
-_SETTINGS: Final = tuple(field.name for field in fields(GenerationSettings))
 _SHARED: Final = tuple(
     field.name for field in fields(Generation) if field.name not in ("facts", "started_at", "finished_at")
 )
