@@ -92,6 +92,7 @@ def test_exporting_what_was_imported_elsewhere_gives_the_same_files(
         assert import_transcript(other, load_transcript(tmp_path / "1" / "talk.json")) == session_id
         save_session(other, session_id, tmp_path / "2" / "talk.json", inline=inline)
         assert other.find_session(session_id) == store.find_session(session_id)
+        assert export_session(other, session_id) == export_session(store, session_id)
         assert [image.read() for image in export_session(other, session_id).images] == [RED.read(), BLUE.read()]
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 

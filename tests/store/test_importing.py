@@ -1,17 +1,19 @@
 """What is brought in twice is there once, and what has grown since gets what it lacks."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chat.conversation import user_turn
+from chat.conversation import assistant_turn, user_turn
 from chat.errors import InputError
-from chat.records import Imported, LeftOut
+from chat.records import Imported, LeftOut, StoredTurn
 from chat.search import parse_query
 from chat.store import SqliteStore, open_store
-from chat.transcript import Transcript
+from chat.store.connection import connect
+from chat.transcript import PlacedTurn, Transcript
 from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, dump, integrity, picture, reply
 
 
@@ -129,6 +131,27 @@ def test_the_same_said_twice_is_there_twice(store: SqliteStore, elsewhere: Sqlit
     elsewhere.close_reply(elsewhere.open_reply(message, COMPUTED, SETTINGS), reply("1."))
     assert bring(store, elsewhere.export(session_id)).added_turns == 1
     assert shape(store, session_id) == [(None, "One?"), (1, "1."), (1, "1.")]
+
+
+def test_of_turns_without_a_time_each_is_found_once(store: SqliteStore) -> None:
+    turns = [StoredTurn(1, user_turn("One?"), "", None)]
+    replies = [PlacedTurn(1, StoredTurn(number, assistant_turn("1."), "", None)) for number in (2, 3, 4)]
+    talks = [Transcript(turns=tuple(turns), others=tuple(replies[:count]), session_id="their-1") for count in (2, 2, 3)]
+    assert [imported.added_turns for imported in store.import_sessions(talks)] == [0, 0, 1]
+    (session,) = store.sessions()
+    assert shape(store, session.id) == [(None, "One?"), (1, "1."), (1, "1."), (1, "1.")]
+
+
+def test_a_reply_that_nothing_ended_is_found_though_it_is_not_in_the_index(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    session_id = begun(elsewhere)
+    turn_id = elsewhere.open_reply(elsewhere.add_user_turn(session_id, user_turn("Two?")), FACTS, SETTINGS)
+    elsewhere.save_reply(turn_id, "A blue squ", [1])
+    bring(store, elsewhere.export(session_id))
+    assert store.search(parse_query("blue squ")).count == 1
+    with closing(connect(path)) as connection:
+        assert not connection.execute("SELECT rowid FROM words WHERE words MATCH 'squ'").fetchall()
 
 
 def test_a_reply_that_was_being_written_is_not_made_twice(store: SqliteStore, elsewhere: SqliteStore) -> None:
