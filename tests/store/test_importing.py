@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from chat.conversation import assistant_turn, user_turn
-from chat.errors import InputError
+from chat.errors import InputError, StoreError
 from chat.records import Imported, LeftOut, StoredTurn
 from chat.search import parse_query
 from chat.store import SqliteStore, open_store
 from chat.store.connection import connect
 from chat.transcript import PlacedTurn, Transcript
-from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, dump, integrity, picture, reply
+from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, dump, execute, integrity, picture, reply
 
 
 @pytest.fixture
@@ -186,6 +186,16 @@ def test_an_id_that_no_session_can_have_is_not_kept(
     imported = bring(store, replace(elsewhere.export(begun(elsewhere)), session_id=name))
     assert imported.session_id != name
     assert store.find_session(imported.session_id).turn_count == 2
+
+
+def test_a_session_that_was_spoiled_by_hand_is_told_when_it_comes_again(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    transcript = elsewhere.export(begun(elsewhere))
+    bring(store, transcript)
+    execute(path, "UPDATE generations SET token_ids = '{}'")
+    with pytest.raises(StoreError, match="holds a value that is not understood"):
+        bring(store, replace(transcript, title="Another"))
 
 
 def test_where_one_conversation_cannot_be_read_none_is_kept(
