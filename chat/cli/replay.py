@@ -25,6 +25,9 @@ from chat.errors import UsageError
     multiple=True,
     help="With --verify: run them on this one; the recorded one when left out.",
 )
+@click.option(
+    "--branch", type=int, metavar="TURN", help="The branch that this turn is in; the shown one when left out."
+)
 @loading_options
 @db_option
 @json_option
@@ -33,6 +36,7 @@ def replay(
     is_verify: bool,
     tolerance: float | None,
     checkpoints: tuple[str, ...],
+    branch: int | None,
     db: Path | None,
     as_json: bool,
     **options: Any,
@@ -48,9 +52,10 @@ def replay(
         raise UsageError("give --verify, which runs the conversations again")
     if len(checkpoints) > 1:
         raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
-    from chat.cli.replay_sources import sources
+    from chat.cli.replay_sources import in_branch, sources
     from chat.cli.replay_verify import verify
     from chat.cli.replay_wishes import Wishes
 
     wishes = Wishes.of(checkpoints[0] if checkpoints else None, options)
-    verify(sources(what, db), wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)
+    found = sources(what, db) if branch is None else in_branch(sources(what, db), branch)
+    verify(found, wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,11 @@ from chat.cli import replay_lines, running
 from chat.cli.app import INTERRUPTED
 from chat.cli.app import run as run_here
 from chat.cli.replay_verify import DIFFERENT
-from chat.generation import TextGenerator
+from chat.conversation import user_turn
+from chat.generation import GenerationSettings, Reply, TextGenerator
 from chat.models.request import CheckpointRequest
+from chat.prompt import serialize
+from chat.session import RunningReply, conversation_of
 from chat.shapes.bundled import CHECKPOINT
 from chat.shapes.sample_sessions import hold
 from chat.store import open_store
@@ -168,6 +172,27 @@ def test_a_session_is_run_on_another_checkpoint_where_one_is_named(
     assert [one.name for one in loads] == ["shapes"]
 
 
+def test_another_branch_can_be_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, shapes: TextGenerator, loads: list[CheckpointRequest]
+) -> None:
+    db = tmp_path / "sessions.db"
+    with open_store(db) as store:
+        messages = (("[green-triangle]", "How many shapes are there?"), ("Is there a star?",))
+        session_id = hold(store, shapes, "Shapes", messages)
+        message = store.add_version(store.turns(session_id)[2].id, user_turn("Where is the circle?"))
+        conversation = conversation_of(store.turns(session_id), facts=shapes.facts)
+        prompt = serialize(conversation, shapes.dialect)
+        *_, reply = shapes.generate(prompt, GenerationSettings(), threading.Event())
+        RunningReply(store, message, shapes.facts, GenerationSettings()).finish(cast(Reply, reply))
+    assert replay("--verify", session_id, "--db", db, "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [turn["turn"] for turn in shown["turns"]] == [2, 6]
+    assert replay("--verify", session_id, "--db", db, "--branch", "3", "--json") == 0
+    other = json.loads(capsys.readouterr().out)
+    assert [turn["turn"] for turn in other["turns"]] == [2, 4]
+    assert shown["turns"][1]["recorded"] != other["turns"][1]["recorded"]
+
+
 def test_what_cannot_be_run_is_named_and_no_checkpoint_is_loaded_for_it(
     capsys: pytest.CaptureFixture[str], talk: Path, loads: list[CheckpointRequest]
 ) -> None:
@@ -258,6 +283,8 @@ def test_a_terminal_without_the_signs_gets_others(
         (["--verify", "story.json", "--revision", "main"], 2, "--revision is for checkpoints of the hub"),
         (["--verify", "story.json", "--checkpoint", "no/such/folder"], 4, "no/such/folder"),
         (["--verify", "story.json", "--device", "cuda:99"], 4, "cuda:99"),
+        (["--verify", "story.json", "--branch", "9"], 2, "story.json has no turn 9: give a number from 1 to 2"),
+        (["--verify", ".", "--branch", "1"], 2, "--branch names a turn of one conversation, and there are 8"),
         (["--verify", "nothing.json"], 3, "nothing.json"),
         (["--verify", "pictures"], 3, "there is no saved conversation"),
         (["--verify", "nosuch"], 3, "nosuch is neither a file, a folder nor a session"),
