@@ -57,5 +57,7 @@ def replay(
     from chat.cli.replay_wishes import Wishes
 
     wishes = Wishes.of(checkpoints[0] if checkpoints else None, options)
-    found = sources(what, db) if branch is None else in_branch(sources(what, db), branch)
+    found = sources(what, db, missing_ok=True)
+    if branch is not None:
+        found = in_branch(found, branch)
     verify(found, wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)

@@ -214,6 +214,22 @@ def test_what_cannot_be_run_is_named_and_no_checkpoint_is_loaded_for_it(
     assert [turn["outcome"] for turn in report["turns"]] == ["not_verifiable", "same", "same"]
 
 
+def test_replies_about_a_picture_that_is_gone_are_named(
+    capsys: pytest.CaptureFixture[str],
+    talk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    load_shapes: Callable[[], TextGenerator],
+) -> None:
+    for path in (talk.parent / "pictures").glob("red-circle-*"):
+        path.unlink()
+    # What was seen of a picture before needs no bytes.
+    monkeypatch.setattr(running, "loader", lambda _request: lambda _progress, _stop: load_shapes())
+    assert replay("--verify", talk.parent) == DIFFERENT
+    printed = capsys.readouterr().out
+    assert printed.count("is missing") == 3
+    assert "4 replies in 2 conversations: 1 the same, 3 not verifiable" in printed
+
+
 def test_every_checkpoint_is_loaded_once_and_as_it_was(talk: Path, loads: list[CheckpointRequest]) -> None:
     def other(turn: int, **fields: str) -> None:
         facts = json.loads(talk.read_text())["turns"][turn - 1]["generation"]["facts"]
