@@ -48,6 +48,8 @@ def replay(
     checkpoint as it was loaded then, unless options say otherwise. What else differs (files of the checkpoint, versions
     of libraries, dtype, device) is named first. The exit code is 1 where a reply differs or cannot be run.
     """
+    if tolerance is not None and not is_verify:
+        raise UsageError("--tolerance says what counts as the same: give --verify, too")
     if not is_verify:
         raise UsageError("give --verify, which runs the conversations again")
     if len(checkpoints) > 1:

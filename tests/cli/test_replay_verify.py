@@ -154,6 +154,8 @@ def test_other_weights_are_told_before_the_replies_they_change(
     assert lines[0].endswith(f"{folder.name} on cpu, float32")
     assert [line.split()[:2] for line in lines[1:3]] == [["≠", "revision"], ["≠", "file"]]
     assert lines[3:5] == ["", f"{session_id}  Shapes"]
+    assert lines[5].startswith("  ≠  2  [green-triangle.png] How many shapes are there?")
+    assert lines[-1] == "1 reply: different"
 
 
 def test_a_session_is_run_on_another_checkpoint_where_one_is_named(
@@ -293,6 +295,7 @@ def test_a_terminal_without_the_signs_gets_others(
     ("arguments", "code", "words"),
     [
         (["story.json"], 2, "give --verify"),
+        (["story.json", "--tolerance", "1"], 2, "--tolerance says what counts as the same: give --verify, too"),
         (["--verify", "story.json", "--checkpoint", "a", "--checkpoint", "b"], 2, "--verify takes one --checkpoint"),
         (["--verify", "story.json", "--tolerance", "-1"], 2, "--tolerance"),
         (["--verify", "story.json", "--base-url", "http://localhost:1"], 2, "leave --base-url and --api out"),
