@@ -229,6 +229,7 @@ def test_the_project_s_own_files_are_told_by_what_they_hold(tmp_path: Path) -> N
         ([user("a"), assistant([shown(RED)])], "messages[1]: an assistant's turn is one text"),
         ([{"role": "\x1b[2J", "content": "a"}], "messages[0]: ␛[2J is none of system, developer, user, human"),
         ([{"content": "a"}], "messages[0]: None is none of system"),
+        ([{"role": ["user"], "content": "a"}], "messages[0]: ['user'] is none of system"),
         ([user(None)], "messages[0] has no content: neither a text nor a list of parts"),
         ([user({"type": "text", "text": 5}, "a")], "messages[0].content[0] has no text"),
         ([user({"type": "input_audio"}, "a")], "messages[0].content[0] is of a kind that is not kept, input_audio"),

@@ -69,7 +69,8 @@ def _errors(path: Path) -> Iterator[None]:
     except TranscriptError as error:
         words = str(error)
         raise TranscriptError(words if words.startswith(_shown(path)) else f"{_shown(path)}: {words}") from error
-    except sqlite3.Error as error:
+    # The words of an error may quote what a damaged file holds, and that need be no text.
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         reason = printable(str(error), multiline=False)
         raise TranscriptError(f"{_shown(path)}: cannot be read as logs of llm ({reason}): copy it again") from error
 

@@ -26,37 +26,7 @@ _NO_WORDS: Final = "[no words]"
 _OPTIONS: Final = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "max_tokens": "max_new_tokens"}
 
 
-class Logs:
-    """A database of logs: rows of the tables that it really has."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        # Views and virtual tables could compute anything; llm has no such among what is read here.
-        rows = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
-        )
-        names = [name for (name,) in rows.fetchall()]
-        # A table's `rowid` is listed nowhere.
-        self._columns = {
-            name: {"rowid", *(row[1] for row in connection.execute(f'PRAGMA table_info("{name}")'))}
-            for name in _known(names)
-        }
-
-    def has(self, *tables: str) -> bool:
-        """Whether all these tables are there."""
-        return all(table in self._columns for table in tables)
-
-    def rows(self, table: str, columns: Sequence[str], where: str, *values: object) -> list[dict[str, Any]]:
-        """Rows by column; nothing where the table is missing, and None for columns that it has not."""
-        if not self.has(table):
-            return []
-        there = [column for column in columns if column in self._columns[table]]
-        names = ", ".join(f'"{column}"' for column in there)
-        found = self._connection.execute(f'SELECT {names} FROM "{table}" {where}', values).fetchall()
-        return [dict.fromkeys(columns) | dict(zip(there, row, strict=True)) for row in found]
-
-
-TABLES: Final = (
+_TABLES: Final = (
     "conversations",
     "responses",
     "attachments",
@@ -72,8 +42,41 @@ TABLES: Final = (
 )
 
 
-def _known(names: Iterable[str]) -> list[str]:
-    return [name for name in names if name in TABLES]
+class Logs:
+    """A database of logs: rows of the tables that it really has."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        # Views and virtual tables could compute anything; llm has no such among what is read here.
+        rows = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+        )
+        names = {name for (name,) in rows.fetchall()}
+        # A table's `rowid` is listed nowhere.
+        self._columns = {
+            name: {"rowid", *(row[1] for row in connection.execute(f'PRAGMA table_info("{name}")'))}
+            for name in names.intersection(_TABLES)
+        }
+
+    def has(self, *tables: str) -> bool:
+        """Whether all these tables are there."""
+        return all(table in self._columns for table in tables)
+
+    def rows(self, table: str, columns: Sequence[str], where: str, *values: object) -> list[dict[str, Any]]:
+        """Rows by column; nothing where the table is missing, and None for columns that it has not."""
+        if not self.has(table):
+            return []
+        there = [column for column in columns if column in self._columns[table]]
+        names = ", ".join(f'"{column}"' for column in there)
+        found = self._connection.execute(f'SELECT {names} FROM "{table}" {where}', values).fetchall()
+        return [dict.fromkeys(columns) | dict(zip(there, row, strict=True)) for row in found]
+
+    def row(self, table: str, columns: Sequence[str], where: str, value: object) -> dict[str, Any]:
+        """The one row; raises TranscriptError where there is none, as in a damaged file."""
+        found = self.rows(table, columns, where, value)
+        if not found:
+            raise TranscriptError(f"a row of {table} is missing")
+        return found[0]
 
 
 def text_in(row: dict[str, Any], column: str) -> str:

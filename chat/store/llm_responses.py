@@ -35,7 +35,7 @@ def _read(logs: Logs, conversation: str, rows: Sequence[int], with_results: Cont
     columns = ("id", "prompt", "system", "response", *Call.COLUMNS)
     messages: list[Message] = []
     for number in rows:
-        (row,) = logs.rows("responses", columns, "WHERE rowid = ?", number)
+        row = logs.row("responses", columns, "WHERE rowid = ?", number)
         messages += _exchange(logs, row, attachments, with_results)
     named = logs.rows("conversations", ("name",), "WHERE id = ?", conversation)
     title = text_in(named[0], "name") if named else ""

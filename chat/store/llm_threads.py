@@ -27,7 +27,7 @@ def has_threads(logs: Logs) -> bool:
 
 def read_thread(logs: Logs, thread: str) -> Incoming:
     """One of them, with a list of what of it is not kept."""
-    (row,) = logs.rows("threads", ("name", "tip_message_hash"), "WHERE id = ?", thread)
+    row = logs.row("threads", ("name", "tip_message_hash"), "WHERE id = ?", thread)
     columns = ("parent_message_hash", "tip_message_hash", *Call.COLUMNS)
     calls = [Call(call) for call in logs.rows("turns", columns, "WHERE thread_id = ? ORDER BY rowid", thread)]
     attachments = Attachments(logs)

@@ -120,13 +120,12 @@ def _messages(entries: Sequence[object], key: str, pictures: _Pictures, sources:
         if not isinstance(entry, dict):
             raise TranscriptError(f"{place} is not an object")
         named = entry.get("role", entry.get("from"))
-        if named in _TOOLS or (
-            entry.get("content") is None and (entry.get("tool_calls") or entry.get("function_call"))
-        ):
+        role = named if isinstance(named, str) else ""
+        if role in _TOOLS or (entry.get("content") is None and (entry.get("tool_calls") or entry.get("function_call"))):
             sources.leave_out(place, "the use of a tool is not kept")
             after_tool = True
             continue
-        speaker = _SPEAKERS.get(named) if isinstance(named, str) else None
+        speaker = _SPEAKERS.get(role)
         if speaker is None:
             raise TranscriptError(f"{place}: {short_line(str(named), 40)} is none of {', '.join(_SPEAKERS)}")
         content = entry.get("content", entry.get("value"))

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -293,8 +293,16 @@ def test_a_value_that_is_too_long_is_refused(older: LogsFile, monkeypatch: pytes
     assert refusal(older.path).startswith("cannot be read as logs of llm (string or blob too big)")
 
 
-def test_a_damaged_database_is_refused(older: LogsFile) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: content.replace(b"CREATE TABLE", b"CREATE \xffABLE"),
+        lambda content: content[:100] + bytes(len(content) - 100),
+    ],
+    ids=["cut", "spoiled", "emptied"],
+)
+def test_a_damaged_database_is_refused(damage: Callable[[bytes], bytes], older: LogsFile) -> None:
     older.close()
-    content = older.path.read_bytes()
-    older.path.write_bytes(content[: len(content) // 2])
+    older.path.write_bytes(damage(older.path.read_bytes()))
     assert refusal(older.path).startswith("cannot be read as logs of llm (")
