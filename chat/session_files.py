@@ -11,6 +11,7 @@ from chat.session import SessionStore
 from chat.transcript import Transcript
 from chat.transcript.pictures import PICTURE_FOLDER
 from chat.transcript.saving import Form, form_of, save_as
+from chat.transcript.telling import images_of
 
 
 def export_session(store: SessionStore, session_id: str) -> Transcript:
@@ -53,7 +54,8 @@ def save_session(
         raise TranscriptError(f"{short_line(str(path.parent))}: there is no such folder: make it first")
     form = form or form_of(path)
     missing = save_as(path, transcript, form, overwrite=overwrite, inline=inline)
-    has_beside = form.has_pictures_beside and len(transcript.images) > len(missing) and not inline
+    written = transcript.images if form is Form.JSON else images_of(transcript)
+    has_beside = form.has_pictures_beside and len(written) > len(missing) and not inline
     pictures = f", its pictures in {path.parent / PICTURE_FOLDER}" if has_beside else ""
     return f"saved {transcript.session_id} as {path}{pictures}{missing_in_words(missing)}"
 
