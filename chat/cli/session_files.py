@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 200
 """Sessions that are looked up at once."""
+_AT_ONCE: Final = 16
+"""Files that are written at once."""
 
 
 @click.command("export")
@@ -141,12 +144,19 @@ def _export_apart(store: SessionStore, ids: Sequence[str], saving: _Saving) -> N
     make_folder(folder, error=TranscriptError)
     saved: list[dict[str, object]] = []
     missing: dict[str, Image] = {}
-    for session_id in ids:
-        transcript = export_session(store, session_id)
-        path = folder / file_name(transcript.title, session_id, form)
-        gone = save_as(path, transcript, form, overwrite=overwrite, inline=inline)
-        missing |= {image.digest: image for image in gone}
-        saved.append({"session": session_id, "file": str(path)})
+
+    def save(transcript: "Transcript") -> tuple[Path, tuple[Image, ...]]:
+        path = folder / file_name(transcript.title, transcript.session_id, form)
+        return path, save_as(path, transcript, form, overwrite=overwrite, inline=inline)
+
+    # Each file is waited for until it is on the disk, which several can be at once.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            transcripts = [export_session(store, session_id) for session_id in some]
+            for session_id, (path, gone) in zip(some, pool.map(save, transcripts), strict=True):
+                missing |= {image.digest: image for image in gone}
+                saved.append({"session": session_id, "file": str(path)})
     words = f"saved {_count(len(ids), 'session')} in {folder}{missing_in_words([*missing.values()])}"
     _done({"sessions": saved}, as_json, words)
 
