@@ -163,7 +163,7 @@ class _Run:
         self._recorded.append(message)
         self._own.append(message)
         settings = self._settings(reply)
-        turn = self._begun(ComparedTurn(position, message, _said(reply), settings))
+        turn = self._begun(ComparedTurn(position, message, reply_given(reply), settings))
         try:
             answer = yield from self._answer(turn)
         except ChatError as error:
@@ -236,7 +236,7 @@ class _Run:
         return serialize(conversation, self._generator.dialect)
 
 
-def _said(reply: StoredTurn | None) -> StoredTurn | None:
+def reply_given(reply: StoredTurn | None) -> StoredTurn | None:
     """A reply, unless none was given: a model that failed before its first word has said nothing."""
     if reply is None or reply.turn.text:
         return reply

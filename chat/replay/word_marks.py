@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
-_WORDS: Final = re.compile(r"\s+|\w+|[^\w\s]")
-_MOST_WORDS: Final = 4000
+_SINGLE: Final = "\u3040-\u30ff\u3400-\u9fff"
+"""Characters of scripts that put no spaces between words: each stands for itself."""
+_WORDS: Final = re.compile(rf"\s+|[{_SINGLE}]|[^\W{_SINGLE}]+|[^\w\s]")
+_MOST_WORDS: Final = 2000
 """That are looked through one by one; the middles of longer texts are marked as a whole."""
 
 
