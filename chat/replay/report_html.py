@@ -10,7 +10,7 @@ from chat.replay.candidates import CandidateResult, ComparedRecording
 from chat.replay.compare import ComparedTurn, History, Recording, reply_given
 from chat.replay.figures import reply_of
 from chat.replay.report import Report, answer_to
-from chat.replay.report_markup import count, head, line, number, plain
+from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, head, line, number, plain
 from chat.replay.report_pictures import data_url
 from chat.replay.report_tables import environments, summary
 from chat.replay.word_marks import Piece, marked
@@ -20,9 +20,11 @@ _HISTORIES: Final = {
     History.FED_FORWARD: "every answer follows the model's own answers before it",
 }
 _LEGEND: Final = (
-    "○ same, ≠ differs, ✕ failed. Marked in an answer are words that the recorded reply does not say in that place; "
-    "marked in a recorded reply, words that one of the answers, at least, does not say."
+    f"{SAME} same, {DIFFERS} differs, {FAILED} failed. Marked in an answer are words that the recorded reply does not "
+    "say in that place; marked in a recorded reply, words that one of the answers, at least, does not say."
 )
+_KINDS: Final = {True: ("same", SAME), False: ("differs", DIFFERS), None: ("", "")}
+"""By whether an answer is the recorded reply."""
 
 Answers = Sequence[tuple[CandidateResult, ComparedRecording]]
 
@@ -97,7 +99,7 @@ def _figure(place: int, image: Image) -> str:
     try:
         return f'<figure><img alt="{words}" src="{data_url(image)}"><figcaption>{words}</figcaption></figure>\n'
     except ChatError as error:
-        return f'<p class="missing">✕ picture {words} is missing: {line(str(error))}</p>\n'
+        return f'<p class="missing">{FAILED} picture {words} is missing: {line(str(error))}</p>\n'
 
 
 def _columns(position: int, recorded: StoredTurn | None, answers: Answers) -> Iterator[str]:
@@ -115,17 +117,17 @@ def _columns(position: int, recorded: StoredTurn | None, answers: Answers) -> It
 
 def _named_recorded(recorded: StoredTurn) -> str:
     name = recorded.generation.facts.short_name if recorded.generation is not None else ""
-    return line(f"recorded · {name}" if name else "recorded")
+    return line(_joined("recorded", name))
 
 
 def _answer(label: str, turn: ComparedTurn) -> Iterator[str]:
     if turn.reply is None:
-        yield f'<div class="answer failed">\n<h3><span class="sign">✕</span>{line(label)} failed</h3>\n'
+        yield f'<div class="answer failed">\n<h3><span class="sign">{FAILED}</span>{line(label)} · failed</h3>\n'
         yield f"{_plain(turn.problem)}\n</div>\n"
         return
-    kind, sign = {True: ("same", "○"), False: ("differs", "≠"), None: ("", "")}[turn.is_same]
+    kind, sign = _KINDS[turn.is_same]
     recorded = [turn.recorded.turn.text] if turn.recorded is not None else []
-    yield f'<div class="answer {kind}">\n<h3><span class="sign">{sign}</span>{line(f"{label} {kind}")}</h3>\n'
+    yield f'<div class="answer {kind}">\n<h3><span class="sign">{sign}</span>{line(_joined(label, kind))}</h3>\n'
     yield f"{plain(marked(turn.reply.text, recorded))}\n{_origin(_turn_in_words(turn))}</div>\n"
 
 
@@ -160,8 +162,12 @@ def _turn_in_words(turn: ComparedTurn) -> list[str]:
     ]
 
 
+def _joined(*words: str) -> str:
+    return " · ".join(word for word in words if word)
+
+
 def _origin(words: Sequence[str]) -> str:
-    return f'<p class="origin">{line(" · ".join(words))}</p>\n' if words else ""
+    return f'<p class="origin">{line(_joined(*words))}</p>\n' if words else ""
 
 
 def _plain(text: str) -> str:

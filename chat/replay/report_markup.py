@@ -10,6 +10,9 @@ from chat.safe_text import printable
 
 _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What a browser is told to hold to, whatever else might be in the page."""
+SAME: Final = "="
+DIFFERS: Final = "≠"
+FAILED: Final = "✕"
 UNKNOWN: Final = "–"
 """Stands for a number that nobody knows."""
 
@@ -41,16 +44,24 @@ def _escaped(pieces: Iterable[Piece]) -> Iterable[Piece]:
     return (Piece(escape(printable(piece.text)), piece.is_marked) for piece in pieces)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column names what its rows tell of; cells are markup, and the others are numbers."""
-    first, *others = map(line, columns)
-    heads = f"<th>{first}</th>" + "".join(f'<th class="number">{one}</th>' for one in others)
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "numbers") -> str:
+    """A table whose first column names what its rows tell of.
+
+    Args:
+        columns: What stands above them.
+        rows: Their cells, as markup.
+        kind: What the cells hold: `numbers` or `words`.
+    """
+    heads = "".join(f'<th scope="col">{line(one)}</th>' for one in columns)
     body = "".join(_row(row) for row in rows)
-    return f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n'
+    return (
+        f'<div class="wide" tabindex="0"><table class="{kind}">\n<thead><tr>{heads}</tr></thead>\n'
+        f"<tbody>\n{body}</tbody>\n</table></div>\n"
+    )
 
 
 def _row(row: Sequence[str]) -> str:
-    cells = "".join(f'<td class="number">{cell}</td>' for cell in row[1:])
+    cells = "".join(f"<td>{cell}</td>" for cell in row[1:])
     return f'<tr><th scope="row" dir="auto">{row[0]}</th>{cells}</tr>\n'
 
 
@@ -63,7 +74,7 @@ def definitions(pairs: Iterable[tuple[str, str]]) -> str:
 def number(value: float | None, places: int, unit: str = "") -> str:
     """A number in words, or a dash for one that nobody knows."""
     # What is rounded to nothing is not shown as less than nothing.
-    return UNKNOWN if value is None else f"{round(value, places) + 0.0:.{places}f}{unit}"
+    return UNKNOWN if value is None else f"{round(value, places) + 0.0:,.{places}f}{unit}"
 
 
 def count(amount: int, noun: str) -> str:

@@ -1,13 +1,13 @@
 """What stands before the answers in an HTML report: the figures, what they mean, and what each model ran on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from chat.generation import CheckpointFacts
 from chat.replay.candidates import CandidateResult
 from chat.replay.figures import Figures, recorded_speed
 from chat.replay.report import SIMILARITY, Report, differs_from_recorded, recorded_facts
-from chat.replay.report_markup import UNKNOWN, definitions, line, number, table
+from chat.replay.report_markup import DIFFERS, FAILED, UNKNOWN, definitions, line, number, table
 
 _COLUMNS: Final = ("Model", "Answers", "Same", "Similarity", "Tokens/s", "First token", "Log-prob/token", "/character")
 _MEANINGS: Final = (
@@ -31,7 +31,7 @@ def summary(report: Report) -> Iterator[str]:
     yield table(_COLUMNS, [_recorded_row(report), *(_row(result) for result in report.results)])
     for result in report.results:
         if result.problem:
-            yield f'<p class="missing">✕ {line(result.label)}: {line(result.problem)}</p>\n'
+            yield f'<p class="missing">{FAILED} {line(result.label)}: {line(result.problem)}</p>\n'
         elif unscored := Figures.of(result.turns).unscored:
             yield f'<p class="about">{line(result.label)}, log-prob: {line(unscored)}</p>\n'
     yield definitions(_MEANINGS)
@@ -61,28 +61,40 @@ def _row(result: CandidateResult) -> Sequence[str]:
 
 
 def environments(report: Report) -> Iterator[str]:
-    """What the recorded replies came from, and every candidate, with what is another than it was."""
-    yield '<section aria-label="Environments">\n<h2>What each ran on</h2>\n'
-    for facts in recorded_facts(report.recordings):
-        yield f"<h3>recorded</h3>\n{definitions(_facts(facts))}"
+    """What the recorded replies came from, and every candidate; what is another than it was has a sign."""
+    columns = [("recorded", _told(facts), frozenset[str]()) for facts in recorded_facts(report.recordings)]
     for result in report.results:
         if result.facts is not None:
-            changed = [
-                (f"≠ {one.what}", f"{one.recorded} → {one.present}")
-                for one in differs_from_recorded(report.recordings, result.facts)
-            ]
-            unchanged = [("○ recorded", "the same as far as it was recorded")]
-            loaded = ("loaded in", number(result.load_s, 1, " s"))
-            yield f"<h3>{line(result.label)}</h3>\n"
-            yield definitions([*_facts(result.facts), loaded, *(changed or unchanged)])
-    yield "</section>\n"
+            changed = frozenset(one.what for one in differs_from_recorded(report.recordings, result.facts))
+            told = {**_told(result.facts), "loaded in": number(result.load_s, 1, " s")}
+            columns.append((result.label, told, changed))
+    names = dict.fromkeys(name for _, told, changed in columns for name in told if _is_told(name, columns))
+    rows = [[line(name), *(_cell(told.get(name), name in changed) for _, told, changed in columns)] for name in names]
+    yield '<section aria-label="Environments">\n<h2>What each ran on</h2>\n'
+    yield table(["", *(label for label, _, _ in columns)], rows, kind="words")
+    yield f'<p class="about">{DIFFERS} another than when it was recorded, as far as that is known.</p>\n</section>\n'
 
 
-def _facts(facts: CheckpointFacts) -> Iterator[tuple[str, str]]:
-    yield "checkpoint", facts.name
-    if facts.revision:
-        yield "revision", facts.revision
-    yield "precision", facts.dtype if facts.quantization == "none" else f"{facts.quantization}, {facts.dtype}"
-    yield "device", facts.device
-    if facts.environment.libraries:
-        yield "libraries", ", ".join(f"{one.name} {one.version}" for one in facts.environment.libraries)
+def _is_told(name: str, columns: Sequence[tuple[str, Mapping[str, str], frozenset[str]]]) -> bool:
+    """Whether a row stands in the table: files are many, and stand there only where one is another."""
+    return not name.startswith("file ") or any(name in changed for _, _, changed in columns)
+
+
+def _cell(value: str | None, has_changed: bool) -> str:
+    words = UNKNOWN if value is None else line(value)
+    return f"<strong>{DIFFERS} {words}</strong>" if has_changed else words
+
+
+def _told(facts: CheckpointFacts) -> dict[str, str]:
+    """What is known of a checkpoint in use, by the names that differences have."""
+    known = {
+        "checkpoint": facts.name,
+        "revision": facts.revision,
+        "dtype": facts.dtype,
+        "quantization": facts.quantization,
+        "device": facts.device,
+        "image detail": facts.image_detail,
+        **{f"file {one.name}": one.sha256[:12] for one in facts.environment.files},
+        **{one.name: one.version for one in facts.environment.libraries},
+    }
+    return {name: value for name, value in known.items() if value}
