@@ -53,6 +53,11 @@ class CandidateResult:
     """In the order asked; fewer where it was stopped."""
 
     @property
+    def named_problem(self) -> str:
+        """Why it was not loaded, with what it is called."""
+        return self.problem if self.problem.startswith(self.label) else f"{self.label}: {self.problem}"
+
+    @property
     def turns(self) -> tuple[ComparedTurn, ...]:
         """Those of all recordings."""
         return tuple(turn for one in self.recordings for turn in one.turns)

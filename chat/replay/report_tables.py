@@ -31,7 +31,7 @@ def summary(report: Report) -> Iterator[str]:
     yield table(_COLUMNS, [_recorded_row(report), *(_row(result) for result in report.results)])
     for result in report.results:
         if result.problem:
-            yield f'<p class="missing">{FAILED} {line(result.label)}: {line(result.problem)}</p>\n'
+            yield f'<p class="missing">{FAILED} {line(result.named_problem)}</p>\n'
         elif unscored := Figures.of(result.turns).unscored:
             yield f'<p class="about">{line(result.label)}, log-prob: {line(unscored)}</p>\n'
     yield definitions(_MEANINGS)
