@@ -37,10 +37,11 @@ session_options = _all(
     click.option("--continue", "continue_latest", is_flag=True, help="Go on with the session used last."),
 )
 
-checkpoint_options = _all(
-    click.option(
-        "--checkpoint", metavar="NAME_OR_FOLDER", default=BUNDLED, show_default=True, help="What to talk with."
-    ),
+checkpoint_option = click.option(
+    "--checkpoint", metavar="NAME_OR_FOLDER", default=BUNDLED, show_default=True, help="What to talk with."
+)
+
+loading_options = _all(
     click.option("--revision", metavar="COMMIT", help="Branch, tag or commit of a hub checkpoint."),
     click.option(
         "--dtype", type=click.Choice(["auto", "float32", "float16", "bfloat16"]), default="auto", help="Of the weights."
@@ -64,6 +65,9 @@ checkpoint_options = _all(
     ),
 )
 """Options of every command that loads a checkpoint; `checkpoint_request` reads their values."""
+
+checkpoint_options = _all(checkpoint_option, loading_options)
+"""The same with the one that names it."""
 
 model_options = _all(
     checkpoint_options,
