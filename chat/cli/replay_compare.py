@@ -74,6 +74,8 @@ def compare(
             results += [step] if isinstance(step, CandidateResult) else []
         progress.end()
     _refuse_nothing(results)
+    if stop.is_set() and not results:
+        sys.exit(INTERRUPTED)
     report = Report(recordings, results, history, overrides, is_whole=not stop.is_set())
     _tell(report, file, as_json)
     if stop.is_set():

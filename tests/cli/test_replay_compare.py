@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chat.cli.app import run as run_here
 from chat.cli.candidate_options import named_requests
 from chat.cli.replay_compare import compare
 from chat.cli.replay_sources import Source
@@ -19,7 +20,7 @@ from chat.generation import Chunk, GenerationSettings, Loader, LoadProgress, Rep
 from chat.models.request import CheckpointRequest
 from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
-from chat.transcript import Transcript
+from chat.transcript import Transcript, save_transcript
 from tests.replay.talks import talk
 
 TALK = talk("What is it?", "A cat.", "Where?", "On the mat.")
@@ -27,12 +28,17 @@ SOURCE = Source(TALK.name, Transcript(TALK.title, TALK.system, tuple(TALK.turns)
 COMPARE = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def interrupt() -> None:
+    """As ctrl-C does."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 class Interrupted(ScriptedGenerator):
     """Somebody presses ctrl-C while the second answer is said."""
 
     def generate(self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event) -> Iterator[Chunk | Reply]:
         if self.prompts:
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt()
         return super().generate(prompt, settings, stop)
 
 
@@ -40,10 +46,15 @@ class Interrupted(ScriptedGenerator):
 def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> COMPARE:
     """Compares models that are given by name, and tells what was printed and the exit code."""
 
-    def run(models: Mapping[str, TextGenerator | ChatError], **options: Any) -> "subprocess.CompletedProcess[str]":
+    def run(
+        models: Mapping[str, TextGenerator | ChatError], loading: Callable[[], None] = lambda: None, **options: Any
+    ) -> "subprocess.CompletedProcess[str]":
         def loader(request: CheckpointRequest) -> Loader:
             def load(progress: Callable[[LoadProgress], None], stop: threading.Event) -> TextGenerator:
                 model = models[request.name]
+                loading()
+                if stop.is_set():
+                    raise CheckpointError("cancelled")
                 if isinstance(model, ChatError):
                     raise model
                 return model
@@ -152,6 +163,12 @@ def test_what_was_compared_before_ctrl_c_is_told_and_written(program: COMPARE, t
     assert [(one["label"], one["figures"]["turns"]) for one in document["candidates"]] == [("one", 1)]
 
 
+def test_nothing_is_told_where_ctrl_c_came_before_anything_was_compared(program: COMPARE, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = program({"one": cats(), "another": cats()}, interrupt, report_to=report)
+    assert (done.returncode, done.stdout, report.exists()) == (130, "", False)
+
+
 def test_settings_are_checked_before_anything_is_loaded(program: COMPARE) -> None:
     model = cats()
     done = program({"one": model}, overrides={"temperature": -1})
@@ -190,3 +207,51 @@ def test_a_checkpoint_may_say_how_it_is_loaded() -> None:
 def test_a_wrong_option_is_named(words: str, error: str) -> None:
     with pytest.raises(UsageError, match=error):
         named_requests([words], {})
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Runs `replay` on a file; gives what is to be compared, and how."""
+    save_transcript(tmp_path / "talk.json", SOURCE.transcript)
+    found: dict[str, Any] = {}
+
+    def note(sources: list[Source], checkpoints: tuple[str, ...], **options: Any) -> None:
+        found.update(options, sources=[source.name for source in sources], checkpoints=checkpoints)
+
+    monkeypatch.setattr("chat.cli.replay_compare.compare", note)
+
+    def run(*arguments: str) -> dict[str, Any]:
+        assert run_here(["replay", str(tmp_path / "talk.json"), *arguments]) == 0
+        return found
+
+    yield run
+
+
+def test_options_hold_where_they_are_given(asked: Callable[..., dict[str, Any]], own_home: Path) -> None:
+    config = own_home / ".config" / "idefics-chat" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('temperature = 0.5\ndtype = "float16"\ncheckpoint = "other"\n')
+    told = asked("--checkpoint", "one", "--checkpoint", "two,dtype=float32", "--device", "cpu", "--top-k", "0")
+    assert told == {
+        "sources": ["talk.json"],
+        "checkpoints": ("one", "two,dtype=float32"),
+        "loading": {"device": "cpu"},
+        "overrides": {"top_k": 0},
+        "feeds_forward": False,
+        "report_to": None,
+        "overwrite": False,
+        "as_json": False,
+    }
+    told = asked("--checkpoint", "one", "--feed-forward", "--report", "a.html", "--overwrite", "--json")
+    assert (told["feeds_forward"], told["report_to"], told["overwrite"], told["as_json"]) == (
+        True,
+        Path("a.html"),
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize("options", [["--verify", "--checkpoint", "one", "--seed", "3"], ["--feed-forward"]])
+def test_what_is_for_comparing_is_refused_elsewhere(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["replay", str(Path(__file__)), *options]) == UsageError.exit_code
+    assert "is for comparing" in capsys.readouterr().err
