@@ -12,6 +12,7 @@ from chat.safe_text import short_line
 
 OPTIONS: Final = ("revision", "dtype", "quantize", "device", "image-detail", "base-url", "api")
 """What may stand after the name."""
+_OF_SERVERS: Final = ("base_url", "api")
 _LONGEST_LABEL: Final = 80
 
 
@@ -40,9 +41,26 @@ def named_requests(written: Sequence[str], options: Mapping[str, Any]) -> list[N
     for words, label in zip(written, labels, strict=True):
         seen[label] += 1
         name, own = _parsed(words)
-        asked = request(name, **{**options, **own})
+        asked = request(name, **_chosen(words, {**options, **own}, own))
         found.append(NamedRequest(f"{label} ({seen[label]})" if counts[label] > 1 else label, asked))
     return found
+
+
+def _chosen(words: str, chosen: dict[str, Any], own: Mapping[str, str]) -> dict[str, Any]:
+    """The options that mean something to a checkpoint: a server has loaded its own."""
+    if not chosen.get("base_url"):
+        if "api" in own:
+            raise UsageError(
+                f"--checkpoint {short_line(words, 60)}: api says what is spoken to a server: give base-url"
+            )
+        return {name: value for name, value in chosen.items() if name not in _OF_SERVERS}
+    for name in own:
+        if name not in (*_OF_SERVERS, "image_detail"):
+            raise UsageError(
+                f"--checkpoint {short_line(words, 60)}: {name} is for checkpoints of this machine: leave it out, "
+                "the server decides"
+            )
+    return {name: value for name, value in chosen.items() if name in (*_OF_SERVERS, "image_detail")}
 
 
 def _parsed(words: str) -> tuple[str, dict[str, str]]:

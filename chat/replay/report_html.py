@@ -136,7 +136,7 @@ def _recorded_in_words(recorded: StoredTurn) -> list[str]:
     if reply is None:
         return [] if recorded.generation is None else ["interrupted"]
     return [
-        count(len(reply.token_ids), "token"),
+        count(reply.new_tokens, "token"),
         *([f"{number(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
         *([f"ended by {reply.stop_reason.replace('_', ' ')}"] if reply.stop_reason.is_cut else []),
     ]
@@ -153,7 +153,7 @@ def _turn_in_words(turn: ComparedTurn) -> list[str]:
     ]
     return [
         *([f"similarity {number(turn.similarity, 3)}"] if turn.similarity is not None else []),
-        count(len(reply.token_ids), "token"),
+        count(reply.new_tokens, "token"),
         *([f"{number(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
         *([f"recorded reply {number(turn.score.per_token, 3)}/token"] if turn.score is not None else []),
         *([f"ended by {reply.stop_reason.replace('_', ' ')}"] if reply.stop_reason.is_cut else []),

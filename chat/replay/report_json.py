@@ -105,7 +105,7 @@ def _reply(reply: Reply | None) -> dict[str, Any]:
     if reply is None:
         return dict.fromkeys(("new_tokens", "prompt_tokens", "tokens_per_s", "first_token_s", "total_s", "stop_reason"))
     return {
-        "new_tokens": len(reply.token_ids),
+        "new_tokens": reply.new_tokens,
         "prompt_tokens": reply.prompt_tokens,
         "tokens_per_s": round(reply.tokens_per_s, 4) or None,
         "first_token_s": round(reply.first_token_s, 4),

@@ -19,8 +19,10 @@ from chat.errors import ChatError, CheckpointError, InputError, UsageError
 from chat.generation import Chunk, GenerationSettings, Loader, LoadProgress, Reply, TextGenerator
 from chat.models.request import CheckpointRequest
 from chat.prompt import Prompt
+from chat.remote.address import KEY_VARIABLE
 from chat.scripted import ScriptedGenerator
 from chat.transcript import Transcript, save_transcript
+from tests.remote.server import chat_events, serving
 from tests.replay.talks import talk
 
 TALK = talk("What is it?", "A cat.", "Where?", "On the mat.")
@@ -195,6 +197,39 @@ def test_a_checkpoint_may_say_how_it_is_loaded() -> None:
     assert found[0].request.is_demonstration
 
 
+def test_a_server_takes_no_option_that_says_how_to_load() -> None:
+    written = ["m,base-url=http://127.0.0.1:1/v1,api=tgi", "shapes,base-url=http://127.0.0.1:2", "here,base-url="]
+    found = [one.request for one in named_requests(written, {"dtype": "bfloat16", "base_url": "http://127.0.0.1:3"})]
+    assert [(one.name, one.base_url, one.api, one.dtype) for one in found] == [
+        ("m", "http://127.0.0.1:1/v1", "tgi", "auto"),
+        ("", "http://127.0.0.1:2", "openai", "auto"),
+        ("here", "", "openai", "bfloat16"),
+    ]
+
+
+def test_a_model_on_a_server_is_compared(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    save_transcript(tmp_path / "talk.json", SOURCE.transcript)
+    with serving() as server:
+        answers = [chat_events(["A ", "cat", "."]), chat_events(["On ", "it."])]
+        server.answers["completions"] = lambda handler: handler.stream(*answers.pop(0))
+        checkpoint = f"shapes,base-url={server.base_url}"
+        assert run_here(["replay", str(tmp_path / "talk.json"), "--checkpoint", checkpoint, "--json"]) == 0
+        shown = [message["content"] for message in server.question["messages"]]
+    (candidate,) = json.loads(capsys.readouterr().out)["candidates"]
+    turns = candidate["recordings"][0]["turns"]
+    assert [(turn["text"], turn["same"], turn["new_tokens"]) for turn in turns] == [
+        ("A cat.", True, 3),
+        ("On it.", False, 2),
+    ]
+    assert candidate["checkpoint"]["device"] == "remote"
+    assert candidate["figures"]["mean_log_probability"] is None
+    assert "server" in candidate["figures"]["unscored"]
+    assert "A cat." in str(shown)
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
@@ -202,6 +237,9 @@ def test_a_checkpoint_may_say_how_it_is_loaded() -> None:
         ("shapes,dtype=float16,8bit", "'8bit' is no option"),
         ("shapes,quantize=3bit", "choose one of none, 8bit, 4bit"),
         (",dtype=float16", "has no name"),
+        ("shapes,api=tgi", "give base-url"),
+        ("m,base-url=http://127.0.0.1:1/v1,dtype=float16", "dtype is for checkpoints of this machine"),
+        ("m,base-url=nowhere", "base-url is nowhere"),
     ],
 )
 def test_a_wrong_option_is_named(words: str, error: str) -> None:
