@@ -7,9 +7,9 @@ from typing import Final
 import click
 
 from chat.cli.running import terminal_columns
-from chat.records import StoredTurn, exchanges_of
+from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult, ComparedRecording
-from chat.replay.compare import ComparedTurn, Recording, reply_given
+from chat.replay.compare import ComparedTurn, Recording
 from chat.replay.figures import Figures, Speed, recorded_speed
 from chat.replay.report import Report, answer_to
 from chat.replay.word_marks import marked
@@ -50,16 +50,13 @@ class ComparedLines:
     def _exchanges(
         self, recording: Recording, answers: Sequence[tuple[CandidateResult, ComparedRecording]]
     ) -> Iterator[str]:
-        position = 1
-        for message, reply in exchanges_of(recording.turns):
-            turns = [(result.label, answer_to(compared, position)) for result, compared in answers]
-            yield f"{position:>3}  {_asked(message)}"
-            if (given := reply_given(reply)) is not None:
-                yield self._row("", _RECORDED, "", given.turn.text)
-            for label, turn in turns:
-                if turn is not None:
-                    yield self._answer(label, turn)
-            position += 1 if reply is None else 2
+        for exchange in recording.exchanges:
+            yield f"{exchange.position:>3}  {_asked(exchange.message)}"
+            if exchange.reply is not None:
+                yield self._row("", _RECORDED, "", exchange.reply.turn.text)
+            for result, compared in answers:
+                if (turn := answer_to(compared, exchange.position)) is not None:
+                    yield self._answer(result.label, turn)
 
     def _answer(self, label: str, turn: ComparedTurn) -> str:
         if turn.reply is None:

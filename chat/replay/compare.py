@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from chat.context import overflow
 from chat.conversation import Conversation, Role, assistant_turn
@@ -55,9 +55,36 @@ class Recording:
     title: str = ""
 
     @property
+    def exchanges(self) -> list["RecordedExchange"]:
+        """The messages that there are to answer, each with the reply it got."""
+        found: list[RecordedExchange] = []
+        position = 1
+        for message, reply in exchanges_of(self.turns):
+            found.append(RecordedExchange(position, message, reply))
+            position += 1 if reply is None else 2
+        return found
+
+    @property
     def exchange_count(self) -> int:
         """How many messages there are to answer."""
-        return sum(stored.turn.role is Role.USER for stored in self.turns)
+        return len(self.exchanges)
+
+
+class RecordedExchange(NamedTuple):
+    """A recorded message and the turn that answers it."""
+
+    position: int
+    """Of the message among the branch's turns, from 1."""
+    message: StoredTurn
+    answer: StoredTurn | None
+
+    @property
+    def reply(self) -> StoredTurn | None:
+        """What the message was answered with; None too where a model failed before it had said a word."""
+        if self.answer is None or self.answer.turn.text:
+            return self.answer
+        reason = self.answer.generation.stop_reason if self.answer.generation is not None else None
+        return self.answer if reason is not None and reason is not StopReason.ERROR else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +158,10 @@ def compared_turns(
         shown: Gives what the model is shown of turns that end with a message.
     """
     run = _Run(generator, recording, history, overrides or {}, shown, stop)
-    position = 1
-    for message, recorded in exchanges_of(recording.turns):
-        yield from run.exchange(position, message, recorded)
+    for exchange in recording.exchanges:
+        yield from run.exchange(exchange)
         if stop.is_set():
             return
-        position += 1 if recorded is None else 2
 
 
 class _Run:
@@ -156,14 +181,13 @@ class _Run:
         self._recorded: list[StoredTurn] = []
         self._own: list[StoredTurn] = []
 
-    def exchange(
-        self, position: int, message: StoredTurn, reply: StoredTurn | None
-    ) -> Iterator[AnswerPiece | ComparedTurn]:
+    def exchange(self, exchange: RecordedExchange) -> Iterator[AnswerPiece | ComparedTurn]:
         """Answer a message, and take it and its reply into the history."""
+        message = exchange.message
         self._recorded.append(message)
         self._own.append(message)
-        settings = self._settings(reply)
-        turn = self._begun(ComparedTurn(position, message, reply_given(reply), settings))
+        settings = self._settings(exchange.answer)
+        turn = self._begun(ComparedTurn(exchange.position, message, exchange.reply, settings))
         try:
             answer = yield from self._answer(turn)
         except ChatError as error:
@@ -176,7 +200,7 @@ class _Run:
             yield turn
         generation = Generation.of(answer, self._generator.facts, settings)
         self._own.append(replace(message, turn=assistant_turn(answer.text), generation=generation))
-        self._recorded += [reply] if reply is not None else []
+        self._recorded += [exchange.answer] if exchange.answer is not None else []
 
     def _settings(self, reply: StoredTurn | None) -> GenerationSettings:
         generation = reply.generation if reply is not None else None
@@ -234,14 +258,6 @@ class _Run:
 
     def _prompt(self, conversation: Conversation) -> Prompt:
         return serialize(conversation, self._generator.dialect)
-
-
-def reply_given(reply: StoredTurn | None) -> StoredTurn | None:
-    """A reply, unless none was given: a model that failed before its first word has said nothing."""
-    if reply is None or reply.turn.text:
-        return reply
-    reason = reply.generation.stop_reason if reply.generation is not None else None
-    return reply if reason is not None and reason is not StopReason.ERROR else None
 
 
 def _message_count(turns: Iterable[StoredTurn]) -> int:

@@ -5,9 +5,9 @@ from typing import Final
 
 from chat.conversation import Image
 from chat.errors import ChatError
-from chat.records import StoredTurn, exchanges_of
+from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult, ComparedRecording
-from chat.replay.compare import ComparedTurn, History, Recording, reply_given
+from chat.replay.compare import ComparedTurn, History, Recording
 from chat.replay.figures import reply_of
 from chat.replay.report import Report, answer_to
 from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, head, line, number, plain
@@ -72,14 +72,13 @@ def _about(report: Report, written_at: str) -> str:
 def _exchanges(recording: Recording, answers: Answers) -> Iterator[str]:
     if recording.system:
         yield f'<section class="exchange">\n<h3>System</h3>\n{_plain(recording.system)}\n</section>\n'
-    position = first_picture = 1
-    for message, reply in exchanges_of(recording.turns):
+    first_picture = 1
+    for exchange in recording.exchanges:
         yield '<section class="exchange">\n'
-        yield from _message(message, first_picture)
-        yield from _columns(position, reply_given(reply), answers)
+        yield from _message(exchange.message, first_picture)
+        yield from _columns(exchange.position, exchange.reply, answers)
         yield "</section>\n"
-        position += 1 if reply is None else 2
-        first_picture += len(message.turn.images)
+        first_picture += len(exchange.message.turn.images)
 
 
 def _message(message: StoredTurn, number_of_first: int) -> Iterator[str]:

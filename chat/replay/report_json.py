@@ -5,9 +5,9 @@ from typing import Any
 
 from chat.conversation import Image
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
-from chat.records import StoredTurn, exchanges_of
+from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult, ComparedRecording
-from chat.replay.compare import ComparedTurn, Recording, reply_given
+from chat.replay.compare import ComparedTurn, Recording
 from chat.replay.figures import Figures, Speed, recorded_speed, reply_of
 from chat.replay.report import SIMILARITY, Report, differs_from_recorded, recorded_facts
 
@@ -30,17 +30,17 @@ def comparison_document(report: Report) -> dict[str, Any]:
 
 
 def _recording(recording: Recording) -> dict[str, Any]:
-    turns: list[dict[str, Any]] = []
-    position = 1
-    for message, reply in exchanges_of(recording.turns):
-        turns.append(
-            {
-                "turn": position,
-                "message": {"text": message.turn.text, "images": [_image(image) for image in message.turn.images]},
-                "recorded": None if (given := reply_given(reply)) is None else _recorded(given),
-            }
-        )
-        position += 1 if reply is None else 2
+    turns = [
+        {
+            "turn": exchange.position,
+            "message": {
+                "text": exchange.message.turn.text,
+                "images": [_image(image) for image in exchange.message.turn.images],
+            },
+            "recorded": None if exchange.reply is None else _recorded(exchange.reply),
+        }
+        for exchange in recording.exchanges
+    ]
     return {"name": recording.name, "title": recording.title, "system": recording.system, "turns": turns}
 
 

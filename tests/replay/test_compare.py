@@ -223,6 +223,9 @@ def test_an_answer_that_is_cut_short_by_stopping_is_no_turn() -> None:
     assert [turn.reply.text for turn in turns if turn.reply] == ["One two."]
 
 
-def test_a_recording_counts_its_messages() -> None:
-    assert SEVERAL.exchange_count == 2
-    assert talk("a", "b", "c").exchange_count == 2
+def test_positions_are_those_of_the_turns_also_behind_a_message_without_an_answer() -> None:
+    first, second, third = talk("a", "b", "c").turns
+    recording = Recording("talk", [first, first, second, third])
+    assert [exchange.position for exchange in recording.exchanges] == [1, 2, 4]
+    found = compared(ScriptedGenerator(["x", "b", "z"]), recording)
+    assert [(turn.position, turn.is_same) for turn in found] == [(1, None), (2, True), (4, None)]
