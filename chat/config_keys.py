@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from chat.generation import GenerationSettings
-from chat.models.request import DTYPES, IMAGE_DETAILS, QUANTIZATIONS
+from chat.models.request import APIS, DTYPES, IMAGE_DETAILS, QUANTIZATIONS
 
 SETTINGS: Final = tuple(GenerationSettings.__dataclass_fields__)
 """Keys whose values `GenerationSettings` judges."""
-REQUEST: Final = ("revision", "dtype", "quantize", "device", "image_detail")
+REQUEST: Final = ("revision", "dtype", "quantize", "device", "image_detail", "base_url", "api")
 """Keys whose values `CheckpointRequest` judges."""
 KEYS_TABLE: Final = "keys"
 """The name of the table that gives actions other keys."""
@@ -59,6 +59,8 @@ KEYS: Final = (
     ConfigKey("quantize", str, "quantize the weights to save memory", QUANTIZATIONS[0], QUANTIZATIONS),
     ConfigKey("device", str, "`auto`, `cpu`, `cuda`, `cuda:N`, `mps` or `xpu`", "auto"),
     ConfigKey("image_detail", str, "how closely pictures are seen", IMAGE_DETAILS[0], IMAGE_DETAILS),
+    ConfigKey("base_url", str, "a server that has the checkpoint", example="http://localhost:8000/v1"),
+    ConfigKey("api", str, "what is spoken to that server", APIS[0], APIS),
     ConfigKey("max_new_tokens", int, "the longest reply, in tokens", _DEFAULTS.max_new_tokens),
     ConfigKey("temperature", float, "0 takes the likeliest; above 0, sampled", _DEFAULTS.temperature),
     ConfigKey("top_p", float, "sample from this share of likelihood", _DEFAULTS.top_p),

@@ -69,10 +69,12 @@ def overflow(
     Args:
         conversation: Its last turn is the user's.
         count: Gives how many tokens a conversation takes.
-        context_length: Tokens that there is room for, prompt and reply together.
+        context_length: Tokens that there is room for, prompt and reply together; 0 where only a server knows.
         max_new_tokens: The most that the reply may have.
         tokens: How many the conversation takes, where that is known.
     """
+    if not context_length:
+        return None
     room = reply_room(context_length, max_new_tokens)
     most = context_length - room
     taken = count(conversation) if tokens is None else tokens

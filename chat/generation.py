@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ALTERNATIVES: Final = 3
 """Likeliest tokens that are told for each token of a reply, unless more are asked for."""
 MOST_NEW_TOKENS: Final = 100_000
+REMOTE: Final = "remote"
+"""The device of a checkpoint that a server has."""
 NO_REPLY: Final = "the model ended without a reply: try again"
 """Told where a generator does not end with a `Reply`, as it promises."""
 
@@ -96,20 +98,29 @@ class CheckpointFacts:
     name: str
     """As the user gave it: `shapes`, a hub name or a folder."""
     revision: str | None = None
-    """Commit of a hub checkpoint where known, a digest of the weights for one from a folder."""
+    """Commit of a hub checkpoint where known, a digest of the weights for one from a folder, the host of a server."""
     family: str = "idefics"
     device: str = "cpu"
     dtype: str = "float32"
     quantization: str = "none"
     context_length: int = 2048
-    """Tokens the checkpoint was made for, prompt and reply together."""
+    """Tokens the checkpoint was made for, prompt and reply together; 0 where only a server knows."""
     image_size: int = 224
-    """Side of the square that a picture is squashed to, in pixels."""
+    """Side of the square that a picture is squashed to, in pixels; 0 where only a server knows."""
     image_detail: str = "low"
     """`low` where a picture is seen as a whole alone, `high` where it is seen in parts as well."""
     is_demonstration: bool = False
     """Whether this is the bundled checkpoint, which knows coloured shapes and nothing else."""
     environment: Environment = UNKNOWN_ENVIRONMENT
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a server has it."""
+        return self.device == REMOTE
+
+    def is_of_machine(self, name: str) -> bool:
+        """Whether it is the checkpoint that this machine knows by a name; a server's may be called the same."""
+        return self.name == name and not self.is_remote
 
     @property
     def short_name(self) -> str:
@@ -136,6 +147,8 @@ class Reply:
     """Seconds from the call to the end."""
     prompt_ids: tuple[int, ...] = ()
     """Of the prompt it was given to; empty where nobody tells."""
+    told_tokens: int = 0
+    """How many tokens a server says that the reply has, where it does not tell their ids."""
 
     @property
     def spoken_ids(self) -> tuple[int, ...]:
@@ -143,10 +156,15 @@ class Reply:
         return self.token_ids[:-1] if self.stop_reason.has_closing_token else self.token_ids
 
     @property
+    def new_tokens(self) -> int:
+        """How many tokens it has, as far as that is known."""
+        return len(self.token_ids) or self.told_tokens
+
+    @property
     def tokens_per_s(self) -> float:
         """Tokens per second after the first; 0 for a reply of one token or none."""
         seconds = self.total_s - self.first_token_s
-        return (len(self.token_ids) - 1) / seconds if seconds > 0 and len(self.token_ids) > 1 else 0.0
+        return (self.new_tokens - 1) / seconds if seconds > 0 and self.new_tokens > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

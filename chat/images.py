@@ -156,6 +156,18 @@ def orientation(data: bytes) -> int:
     return asked if isinstance(asked, int) and 1 <= asked <= 8 else 1
 
 
+def looks_alike_everywhere(data: bytes) -> bool:
+    """Whether whoever decodes a picture's file, and knows nothing of our ways, gets what `decode` gives."""
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            is_plain = picture.mode in ("RGB", "L") and not picture.has_transparency_data
+            return is_plain and getattr(picture, "n_frames", 1) == 1 and _orientation(picture) in (None, 1)
+    except _DECODER_ERRORS:
+        return False
+
+
 def to_rgb(picture: "PIL.Image.Image") -> "PIL.Image.Image":
     """A picture of any mode in RGB: what is transparent laid on white, deeper greys brought to 8 bits."""
     import PIL.Image

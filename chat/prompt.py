@@ -94,6 +94,8 @@ class Dialect:
     """Whether a system text is a closed turn of its own, or stands bare before the first turn."""
     strips_texts: bool = False
     """Whether the spaces around a user's text are left out, as the reference processor of IDEFICS does."""
+    goes_on: bool = True
+    """Whether a reply can be gone on with from the middle of it."""
     looks_at_newest: bool = False
     """Whether a text looks at the newest picture before it alone, and not at every picture before it."""
 

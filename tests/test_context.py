@@ -59,6 +59,10 @@ def test_a_reply_has_room_for_a_sixteenth_or_for_all_it_may_have(
     assert (result.reply_room, result.exchanges) == (room, 0)
 
 
+def test_nothing_has_to_go_where_only_a_server_knows_what_fits() -> None:
+    assert found(talk(*[user_turn("one two three four five")] * 3), 0) is None
+
+
 def test_a_picture_that_is_shown_again_does_not_go(scene_image: MakeImage) -> None:
     a, b, c = (scene_image(seed) for seed in (1, 2, 3))
     conversation = talk(user_turn(a, b, a, "x"), user_turn(c, "y"), user_turn(b, "z"))

@@ -32,6 +32,7 @@ def imported_by(module: str) -> set[str]:
         "chat.plain.run",
         "chat.prompt",
         "chat.records",
+        "chat.remote.loading",
         "chat.safe_text",
         "chat.session",
     ],

@@ -96,7 +96,7 @@ def _report(answer: Answer) -> dict[str, Any]:
         "stop_reason": str(answer.reply.stop_reason),
         "seed": answer.reply.seed,
         "prompt_tokens": answer.reply.prompt_tokens,
-        "new_tokens": len(answer.reply.token_ids),
+        "new_tokens": answer.reply.new_tokens,
     }
 
 

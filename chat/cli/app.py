@@ -28,6 +28,7 @@ COMMANDS: Final = {
         "chat.cli.sessions",
         "List, search, pin, show, rename, delete, restore, export and import saved sessions.",
     ),
+    "replay": ("chat.cli.replay", "Play saved conversations back, or run them again and tell what differs."),
     "prompt": ("chat.cli.prompt", "Show what the model sees of a saved session, token by token."),
     "config": ("chat.cli.config", "Tell which settings are in force and where each comes from."),
     "doctor": ("chat.cli.doctor", "Tell what this machine can run, and what a checkpoint would take of it."),

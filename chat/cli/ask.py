@@ -220,7 +220,7 @@ class _Exchange:
             "usage": {
                 "prompt_tokens": reply.prompt_tokens,
                 "cached_tokens": reply.cached_tokens,
-                "new_tokens": len(reply.token_ids),
+                "new_tokens": reply.new_tokens,
             },
             "timing": {
                 "load_s": round(self.load_s, 4),

@@ -83,6 +83,8 @@ def bench(random_size: str | None, turns: int, repeats: int, threads: int | None
 @contextlib.contextmanager
 def _request(random_size: str | None, options: dict[str, Any]) -> Iterator[Any]:
     """What to load; a random checkpoint lies in a folder that is gone afterwards."""
+    if options["base_url"]:
+        raise UsageError("--base-url names a server, and what is measured is this machine: leave it out")
     source = click.get_current_context().get_parameter_source("checkpoint")
     is_named = source not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
     if random_size is not None and is_named:

@@ -57,7 +57,7 @@ class MachineCatalogue:
 
         # What is free may be another amount by now.
         self.__dict__.pop("_devices", None)
-        here = list(dict.fromkeys([BUNDLED, *([loaded.name] if loaded else []), *cached_names()]))
+        here = list(dict.fromkeys([BUNDLED, *_of_this_machine(loaded), *cached_names()]))
         known = [self._well_known(name, int(size * 1e9)) for name, size in WELL_KNOWN if name not in here]
         return [*(self._examined_or_problem(name, loaded) for name in here), *known]
 
@@ -129,6 +129,11 @@ def _described(name: str, *, asks_hub: bool) -> "tuple[dict[str, Any], dict[str,
         place = Place.CACHED if is_cached(asked) else Place.REMOTE
     config, tensors, commit = described(asked, asks_hub=asks_hub)
     return config, tensors, Place.FOLDER if place is Place.REMOTE and commit is None else place
+
+
+def _of_this_machine(loaded: CheckpointFacts | None) -> list[str]:
+    """The name of what is loaded, unless a server has it."""
+    return [loaded.name] if loaded and not loaded.is_remote else []
 
 
 def _precision(choice: "Choice") -> str:

@@ -60,7 +60,7 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
     app = ChatApp(
         open_store=lambda: open_session_store(options["db"], wait_s=WAIT_S),
         load=apart_loader(request),
-        checkpoint=request.name,
+        checkpoint=request.shown_name,
         is_demonstration=request.is_demonstration,
         settings=chosen,
         session_id=options["session_id"],

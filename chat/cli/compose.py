@@ -58,13 +58,18 @@ def _require(db: Path) -> None:
 
 def check_request(request: CheckpointRequest) -> None:
     """Raise what is wrong with the checkpoint that can be told before anything is loaded or stored."""
-    from chat.models.loading import check_request
+    from chat.checkpoints import check
 
-    check_request(request)
+    check(request)
 
 
 def apart_loader(request: CheckpointRequest) -> Loader:
-    """What loads this checkpoint in a process of its own, so that its work keeps nobody from their keys."""
+    """What loads this checkpoint in a process of its own, so that its work keeps nobody from their keys.
+
+    A server is such a process already.
+    """
+    if request.base_url:
+        return loader(request)
 
     def load(progress: Callable[[LoadProgress], None], stop: threading.Event) -> TextGenerator:
         from chat.apart.generator import load_apart
@@ -85,8 +90,8 @@ def loader(request: CheckpointRequest) -> Loader:
     """What loads this checkpoint; importing torch is left to the call."""
 
     def load(progress: Callable[[LoadProgress], None], stop: threading.Event) -> TextGenerator:
-        from chat.models.loading import load_generator
+        from chat.checkpoints import load_requested
 
-        return load_generator(request, progress, stop)
+        return load_requested(request, progress, stop)
 
     return load

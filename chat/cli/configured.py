@@ -9,8 +9,15 @@ from chat.config import Config, load_config
 
 _TELL_THEMSELVES: Final = ("chat", "config")
 """Commands that show what is wrong with the config in their own way."""
-_NOT_SET: Final[Mapping[str, tuple[str, ...]]] = {"doctor": ("checkpoint", "revision")}
-"""Options that ask for something and set nothing: `doctor` looks at a checkpoint, also on the hub, if it is named."""
+_NOT_SET: Final[Mapping[str, tuple[str, ...]]] = {
+    "doctor": ("checkpoint", "revision"),
+    "bench": ("base_url", "api"),
+}
+"""Options that the config does not set.
+
+Those of `doctor` ask for something: it looks at a checkpoint, also on the hub, if it is named. `bench` measures this
+machine.
+"""
 
 
 def configure(context: click.Context, name: str, command: click.Command) -> None:

@@ -37,10 +37,11 @@ session_options = _all(
     click.option("--continue", "continue_latest", is_flag=True, help="Go on with the session used last."),
 )
 
-checkpoint_options = _all(
-    click.option(
-        "--checkpoint", metavar="NAME_OR_FOLDER", default=BUNDLED, show_default=True, help="What to talk with."
-    ),
+checkpoint_option = click.option(
+    "--checkpoint", metavar="NAME_OR_FOLDER", default=BUNDLED, show_default=True, help="What to talk with."
+)
+
+loading_options = _all(
     click.option("--revision", metavar="COMMIT", help="Branch, tag or commit of a hub checkpoint."),
     click.option(
         "--dtype", type=click.Choice(["auto", "float32", "float16", "bfloat16"]), default="auto", help="Of the weights."
@@ -62,8 +63,19 @@ checkpoint_options = _all(
         help="How closely pictures are seen: low takes 64 to 169 tokens each, high 320 (Idefics2) to 2,900; "
         "IDEFICS has one size.",
     ),
+    click.option("--base-url", metavar="URL", help="A server that has the checkpoint; --checkpoint is its name there."),
+    click.option(
+        "--api",
+        type=click.Choice(["openai", "tgi"]),
+        default="openai",
+        show_default=True,
+        help="What is spoken to it: OpenAI's chat completions, or text-generation-inference.",
+    ),
 )
 """Options of every command that loads a checkpoint; `checkpoint_request` reads their values."""
+
+checkpoint_options = _all(checkpoint_option, loading_options)
+"""The same with the one that names it."""
 
 model_options = _all(
     checkpoint_options,
@@ -78,7 +90,9 @@ model_options = _all(
 """Options of every command that generates; `checkpoint_request` and `settings` read their values."""
 
 _SETTINGS: Final = ("max_new_tokens", "temperature", "top_p", "top_k", "num_beams", "repetition_penalty", "seed")
-_REQUEST: Final = ("revision", "dtype", "quantize", "device", "image_detail")
+_LOADING: Final = ("revision", "dtype", "quantize", "device")
+"""How a checkpoint is loaded, which a server has done."""
+_REQUEST: Final = (*_LOADING, "image_detail")
 
 
 def check_session_options(session_id: str | None, continue_latest: bool) -> None:
@@ -90,24 +104,76 @@ def check_session_options(session_id: str | None, continue_latest: bool) -> None
 
 
 def settings(values: dict[str, Any]) -> Any:
-    """The `GenerationSettings` among a command's option values."""
+    """The `GenerationSettings` among a command's option values.
+
+    Raises:
+        UsageError: One of them is wrong, or the server that is named knows nothing of it.
+    """
+    from chat.errors import UsageError
     from chat.generation import GenerationSettings
 
-    return GenerationSettings(**{name: values[name] for name in _SETTINGS})
+    chosen = GenerationSettings(**{name: values[name] for name in _SETTINGS})
+    if values["base_url"]:
+        from dataclasses import replace
+
+        from chat.remote.settings import refusal
+
+        if _source("num_beams") is ParameterSource.DEFAULT:
+            # What a task does best with is no wish of the user's, and no server has it.
+            chosen = replace(chosen, num_beams=1)
+        if problem := refusal(values["api"], chosen):
+            raise UsageError(problem)
+    return chosen
 
 
 def checkpoint_request(values: dict[str, Any]) -> Any:
     """The `CheckpointRequest` among a command's option values.
 
-    A revision that the config sets is that of the config's checkpoint, and means nothing for another one.
+    A revision that the config sets is that of the config's checkpoint, and means nothing for another one; nor does its
+    checkpoint for a server that is not the config's.
+
+    Raises:
+        UsageError: One of them is wrong, or a server is told how to load.
     """
+    if values.get("base_url"):
+        return _on_server(values)
+    if _is_given("api"):
+        from chat.errors import UsageError
+
+        raise UsageError("--api says what is spoken to a server: give --base-url, too")
     asked = {option: values[option] for option in _REQUEST}
     if is_of_config("revision") and not is_of_config("checkpoint"):
         asked["revision"] = None
     return request(values["checkpoint"], **asked)
 
 
+def _on_server(values: dict[str, Any]) -> Any:
+    from chat.errors import UsageError
+
+    for option in (*_LOADING, *(["image_detail"] if values["api"] == "tgi" else [])):
+        if _is_given(option):
+            name = f"--{option.replace('_', '-')}"
+            raise UsageError(f"{name} is for checkpoints of this machine: leave it out, the server decides")
+    is_named = not (is_of_config("checkpoint") and not is_of_config("base_url"))
+    return request(
+        values["checkpoint"] if is_named else BUNDLED,
+        base_url=values["base_url"],
+        api=values["api"],
+        image_detail=values["image_detail"],
+    )
+
+
+def _is_given(option: str) -> bool:
+    """Whether an option of the running command was given on its command line."""
+    return _source(option) is ParameterSource.COMMANDLINE
+
+
 def is_of_config(option: str) -> bool:
     """Whether the running command has an option's value from the config."""
+    return _source(option) is ParameterSource.DEFAULT_MAP
+
+
+def _source(option: str) -> ParameterSource | None:
+    """Where the running command has an option's value from."""
     context = click.get_current_context(silent=True)
-    return context is not None and context.get_parameter_source(option) is ParameterSource.DEFAULT_MAP
+    return context.get_parameter_source(option) if context is not None else None

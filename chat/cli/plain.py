@@ -37,7 +37,7 @@ def talk_line_by_line(
         code = PlainChat(
             open_store=lambda: open_session_store(options["db"]),
             load=apart_loader(request),
-            checkpoint=request.name,
+            checkpoint=request.shown_name,
             is_demonstration=request.is_demonstration,
             settings=chosen,
             environment=os.environ,

@@ -88,7 +88,7 @@ def loaded(request: Any, stop: threading.Event) -> TextGenerator:
             return
         share = f" {progress.fraction:.0%}" if progress.fraction is not None else ""
         size = f" of {byte_size(progress.total_bytes)}" if progress.total_bytes else ""
-        line = f"{request.name}: {progress.stage}{size}{share}"
+        line = f"{request.shown_name}: {progress.stage}{size}{share}"
         if is_seen and line != shown:
             shown = line
             rewrite_line(line)

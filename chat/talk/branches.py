@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from chat.conversation import Role
 from chat.drafts import Draft
 from chat.errors import UsageError
-from chat.generation import MOST_NEW_TOKENS, CheckpointFacts, GenerationSettings, StopReason
+from chat.generation import MOST_NEW_TOKENS, CheckpointFacts, GenerationSettings, StopReason, TextGenerator
 from chat.records import StoredTurn
 from chat.session import ids_for
 from chat.talk.wording import ending_in_words
@@ -130,6 +130,15 @@ def more(turns: Sequence[StoredTurn], place: int) -> AskedMore:
             f"/regenerate {number} asks for another one"
         )
     return AskedMore(f"/continue {number}", path=tuple(turns[: place + 1]), said=said)
+
+
+def check_goes_on(generator: TextGenerator | None) -> None:
+    """Raise UsageError where what is loaded cannot go on in the middle of a reply."""
+    if generator is not None and not generator.dialect.goes_on:
+        raise UsageError(
+            f"{generator.facts.short_name} is on a server that cannot go on in the middle of a reply: "
+            "/regenerate asks for another one"
+        )
 
 
 def _reply_at(turns: Sequence[StoredTurn], place: int) -> StoredTurn | None:

@@ -37,8 +37,11 @@ def details_of(stored: StoredTurn) -> list[str]:
 def _generation_in_words(generation: Generation) -> list[str]:
     facts, settings = generation.facts, generation.settings
     name, runs_on = checkpoint_in_words(facts)
-    revision = f" · revision {facts.revision[:12]}" if facts.revision else ""
+    known = f"revision {facts.revision[:12]}" if facts.revision and not facts.is_remote else facts.revision
+    revision = f" · {known}" if known else ""
     prompt = f"prompt of {count_in_words(generation.prompt_tokens, 'token')}"
+    if facts.is_remote and not generation.prompt_tokens:
+        prompt = "a prompt whose tokens the server did not tell"
     if generation.cached_tokens:
         prompt += f", {generation.cached_tokens:,} of them known from before"
     others = [
@@ -55,9 +58,9 @@ def _generation_in_words(generation: Generation) -> list[str]:
 
 
 def _speed_in_words(generation: Generation) -> str:
-    count = len(generation.token_ids)
-    parts = [count_in_words(count, "token")]
-    if count and generation.total_s:
+    count, is_told = len(generation.token_ids), not generation.facts.is_remote
+    parts = [count_in_words(count, "token")] if count or is_told else ["tokens that the server did not tell"]
+    if (count or not is_told) and generation.total_s:
         parts += [f"{generation.total_s:.1f} s", f"the first after {generation.first_token_s:.2f} s"]
     seconds = generation.total_s - generation.first_token_s
     if count > 1 and seconds > 0:

@@ -105,7 +105,9 @@ class OpenSession(TreeSession):
         words = words_of(draft, facts)
         kept = settings if isinstance(words, str) else as_kept(settings, len(words.token_ids))
         is_further = isinstance(draft, AskedReply)
-        self._reply = KeptReply(stored.id, facts, kept, prompt_tokens=prompt_tokens, words=words, shows=is_further)
+        # Where only a server could count them, nobody has.
+        counted = prompt_tokens if facts.context_length else 0
+        self._reply = KeptReply(stored.id, facts, kept, prompt_tokens=counted, words=words, shows=is_further)
         self._unsaved.append(self._reply)
         self.has_undone_nothing()
         if isinstance(draft, AskedBranch):

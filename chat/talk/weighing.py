@@ -28,6 +28,8 @@ def why_not(reply: StoredTurn | None, generator: TextGenerator | None) -> str:
     generation = reply.generation if reply else None
     if generation is None:
         return "There is no reply to list the tokens of."
+    if generation.facts.is_remote or (generator is not None and generator.facts.is_remote):
+        return "A remote server does not tell how likely the tokens of a reply were."
     if not generation.token_ids:
         return "This reply has no tokens."
     if generator is None:

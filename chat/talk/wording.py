@@ -134,7 +134,7 @@ def basis_in_words(choice: "Choice") -> str:
 def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:
     """A checkpoint's short name and what it runs on: `idefics-9b`, `cuda · bf16`."""
     precision = facts.quantization if facts.quantization != "none" else _DTYPES.get(facts.dtype, facts.dtype)
-    return facts.short_name, f"{facts.device} · {precision}"
+    return facts.short_name, " · ".join(filter(None, (facts.device, precision)))
 
 
 def short_name(checkpoint: str) -> str:

@@ -123,7 +123,7 @@ class _Batches:
             self._settle(place, error)
             return
         room = self._generator.facts.context_length
-        if tokens < room:
+        if tokens < room or not room:
             self._waiting.append(_Waiting(place, prompt, settings, tokens))
         else:
             words = f"the prompt takes {tokens:,} tokens and the checkpoint has room for {room:,}, the reply included"
@@ -155,9 +155,9 @@ class _Batches:
         if self._is_given:
             return self._limit
         room = self._generator.facts.context_length
-        tokens = max(min(waiting.tokens + waiting.settings.max_new_tokens, room) for waiting in batch)
+        wanted = max(waiting.tokens + waiting.settings.max_new_tokens for waiting in batch)
         images = max(len(waiting.prompt.images) for waiting in batch)
-        return max(1, min(self._limit, self._generator.most_at_once(tokens, images)))
+        return max(1, min(self._limit, self._generator.most_at_once(min(wanted, room) if room else wanted, images)))
 
     def _reply(self, batch: list[_Waiting]) -> Iterator[Reply | ChatError]:
         """Compute a batch; yield what is ready with it. What memory does not suffice for goes on waiting."""

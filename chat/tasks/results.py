@@ -55,7 +55,7 @@ def reply_line(job: Job, images: Sequence[Image], reply: Reply, text: str, facts
     values = {
         "reply": text,
         "stop_reason": str(reply.stop_reason),
-        "usage": {"prompt_tokens": reply.prompt_tokens, "new_tokens": len(reply.token_ids)},
+        "usage": {"prompt_tokens": reply.prompt_tokens, "new_tokens": reply.new_tokens},
     }
     return json_line(_beginning(job.id, images) | values | {"checkpoint": facts.name, "run": run})
 

@@ -121,3 +121,10 @@ def test_it_loads_in_the_precision_that_was_chosen(catalogue: MachineCatalogue, 
         assert (generator.facts.dtype, generator.facts.name) == ("bfloat16", str(shapes_folder))
     finally:
         generator.close()  # type: ignore[attr-defined]
+
+
+def test_what_a_server_has_is_none_of_this_machine(catalogue: MachineCatalogue) -> None:
+    assert [offer.name for offer in catalogue.offers(CheckpointFacts("gpt-9", device="remote"))][:2] == [
+        "shapes",
+        WELL_KNOWN[0][0],
+    ]

@@ -21,6 +21,12 @@ def test_checkpoints_are_listed_with_what_each_takes(talk: Talk) -> None:
     ]
 
 
+def test_one_that_a_server_has_is_not_the_one_of_this_machine(talk: Talk) -> None:
+    remote = ScriptedGenerator([], facts=replace(FACTS, name="org/other", device="remote"))
+    lines = talk("/load", "/checkpoint", generator=remote, catalogue=lambda: Shelf(other())).out.splitlines()
+    assert [line.rpartition(", ")[2] for line in lines if line.startswith("org/other, ")] == ["in cache"]
+
+
 def test_another_checkpoint_answers_after_it_was_told_what_it_takes(talk: Talk, store: SqliteStore) -> None:
     old, shelf = Losable("One."), Shelf(other())
     old.free()

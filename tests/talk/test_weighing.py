@@ -6,12 +6,21 @@ from dataclasses import replace
 import pytest
 
 from chat.conversation import assistant_turn, user_turn
-from chat.generation import GenerationSettings, Reply, StopReason
+from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
 from chat.records import Generation, LeftOut, StoredTurn
 from chat.scripted import ScriptedGenerator
 from chat.talk.said import SaidSession, prompt_of
-from chat.talk.weighing import weigh
+from chat.talk.weighing import weigh, why_not
 from tests.store.samples import picture
+
+
+def test_what_a_server_said_is_not_weighed_wherever_it_is_asked() -> None:
+    here, remote = CheckpointFacts("a"), CheckpointFacts("a", device="remote")
+    said = Reply("No.", (7,), StopReason.END_OF_UTTERANCE, 3, 0, None, 0, 0)
+    for given, loaded in ((here, remote), (remote, here), (remote, None)):
+        reply = StoredTurn(4, assistant_turn("No."), "", Generation.of(said, given, GenerationSettings()))
+        generator = ScriptedGenerator([], facts=loaded) if loaded else None
+        assert "A remote server does not tell" in why_not(reply, generator)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,16 @@ def test_plain_decoding_has_neither_seed_nor_settings() -> None:
     assert lines[-1] == "settings: the defaults"
 
 
+def test_what_a_server_did_not_tell_is_said_to_be_untold() -> None:
+    facts = CheckpointFacts("org/idefics-9b", revision="models.example.org:8000", device="remote", dtype="")
+    remote = replace(GENERATION, facts=facts, token_ids=(), prompt_tokens=0, cached_tokens=0)
+    assert details_of(_reply(remote))[1:4] == [
+        "tokens that the server did not tell · 2.2 s · the first after 0.25 s · seed 7",
+        "a prompt whose tokens the server did not tell",
+        "idefics-9b · remote · models.example.org:8000",
+    ]
+
+
 @pytest.mark.parametrize("reason", [*StopReason, None])
 def test_every_way_to_end_is_told_in_words(reason: StopReason | None) -> None:
     first = details_of(_reply(replace(GENERATION, stop_reason=reason)))[0]

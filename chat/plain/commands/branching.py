@@ -6,7 +6,7 @@ from chat.drafts import Draft
 from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.talk.branch_tree import Row, rows_of
-from chat.talk.branches import AskedEdit, again_as_typed, message_at, more, version_in_words
+from chat.talk.branches import AskedEdit, again_as_typed, check_goes_on, message_at, more, version_in_words
 from chat.talk.commands import Call
 from chat.talk.marks import renumbered
 from chat.talk.tree_words import turn_in_words
@@ -22,6 +22,7 @@ class BranchingCommands(CommandGroup):
     def command_continue(self, call: Call) -> None:
         """Go on with a reply that was cut."""
         number = _number(call)
+        check_goes_on(self.talk.model.generator)
         turns = self.talk.session.turns
         self.talk.send(more(turns, message_at(turns, number)))
 

@@ -65,7 +65,7 @@ class CheckpointCommands(CommandGroup):
         machine, offers = model.wait(model.begin(lambda _, __: (catalogue.machine(), catalogue.offers(loaded))))
         self.say(f"This machine: {machine.replace(' · ', ', ')}.")
         for offer in offers:
-            is_loaded = loaded is not None and loaded.name == offer.name
+            is_loaded = loaded is not None and loaded.is_of_machine(offer.name)
             self.say(", ".join(_parts(offer, offer.way(AUTO), is_loaded=is_loaded)))
         self.say("/checkpoint NAME loads one; 4bit, 8bit, bf16, fp16 or fp32 behind the name is its precision.")
 

@@ -73,7 +73,12 @@ class SeeingCommands(CommandGroup):
         generator = self.talk.model.ready()
         conversation = self._shown(generator)
         tokens = self.talk.count(conversation) if conversation.turns else 0
-        self.say(f"{tokens:,} of {generator.facts.context_length:,} tokens of the context are used.")
+        if generator.facts.context_length:
+            self.say(f"{tokens:,} of {generator.facts.context_length:,} tokens of the context are used.")
+        else:
+            self.say(
+                "A remote server does not tell how many tokens the conversation takes, nor how many it has room for."
+            )
 
     def command_tokens(self, _: Call) -> None:
         """List the last reply's tokens, each with its probability and the likeliest in its place."""

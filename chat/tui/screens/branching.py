@@ -193,8 +193,9 @@ class BranchingScreen(EditingScreen):
         await self.enqueue(asked)
 
     async def _go_on_from(self, place: int) -> None:
-        from chat.talk.branches import more
+        from chat.talk.branches import check_goes_on, more
 
+        check_goes_on(self._generator)
         asked = more(self.session.turns, place)
         await self.enqueue(asked)
 

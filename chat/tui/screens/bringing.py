@@ -67,11 +67,11 @@ class BringingScreen(TaskScreen):
         self.app.push_screen(AttachScreen(self._seen_in_words), attach)
 
     def _seen_in_words(self, image: Image) -> str:
-        """What the model sees of a picture and what that costs; nothing without a model. On another thread."""
+        """What the model sees of a picture and what that costs; nothing where nobody can tell. On another thread."""
         from chat.talk.said import prompt_of
 
         generator = self._generator
-        if generator is None:
+        if generator is None or not generator.facts.image_size:
             return ""
         without, side = user_turn("a"), generator.facts.image_size
         tokens, alone = (

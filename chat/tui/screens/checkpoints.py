@@ -214,7 +214,7 @@ class CheckpointsScreen(Dialog[Chosen | None]):
 
     def _cells(self, offer: Offer, name_cells: int) -> list[Content]:
         way = offer.way(self._precision)
-        is_loaded = self._loaded is not None and self._loaded.name == offer.name
+        is_loaded = self._loaded is not None and self._loaded.is_of_machine(offer.name)
         known = way or offer.guess
         sign, style = _SIGNS[Fit.NO if offer.problem else known.fit if known else Fit.UNKNOWN]
         fits = "cannot load" if offer.problem else known.fit_in_words if known else "not known"

@@ -233,9 +233,9 @@ class ModelScreen(KeepingScreen):
                 elapsed = time.monotonic() - self._first_token_at
                 since = tokens - self._first_tokens
                 speed = (f"{since / elapsed:.0f}/s",) if since and elapsed > 0.2 else ()
-                return Status(
-                    State.WRITING, (count_in_words(tokens, "token"), *speed, *queued), key="esc", key_word="stop"
-                )
+                # A server need not tell them.
+                said = (count_in_words(tokens, "token"),) if tokens else ()
+                return Status(State.WRITING, (*said, *speed, *queued), key="esc", key_word="stop")
             case State.CHOOSING:
                 seconds = int(time.monotonic() - self._started)
                 return Status(

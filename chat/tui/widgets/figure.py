@@ -68,7 +68,7 @@ class Receipt(Static):
         ]
         if self._is_left_out:
             lines.append(Content.styled(f"{GLYPHS.cut} {LEFT_OUT}", "$text-warning"))
-        elif self._image_size is not None:
+        elif self._image_size:
             lines.append(Content.styled(f"model sees {self._image_size}×{self._image_size}", "$quiet"))
         lines.append(Content.styled(f"sha {image.digest[:8]}", "$quiet"))
         if self._problem:

@@ -1,0 +1,79 @@
+"""`idefics-chat replay`: saved conversations once more: played back, run again, or asked of other checkpoints."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chat.cli.options import db_option, json_option, loading_options
+from chat.cli.replay_options import LOADING, SETTINGS, compare_options, given, refuse_comparing
+from chat.errors import UsageError
+
+
+@click.command()
+@click.argument("what", metavar="SESSION_OR_FILE_OR_FOLDER")
+@click.option("--verify", "is_verify", is_flag=True, help="Run the recorded prompts again, and tell what differs.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="With --verify: a token counts as the same where its log-probability is within X of the chosen one's.",
+)
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    metavar="NAME_OR_FOLDER",
+    multiple=True,
+    help="Ask this one the recorded messages and compare; give several, each with options of its own after commas: "
+    "NAME,quantize=4bit. With --verify: run the recorded replies on this one.",
+)
+@compare_options
+@loading_options
+@db_option
+@json_option
+def replay(
+    what: str,
+    is_verify: bool,
+    tolerance: float | None,
+    checkpoints: tuple[str, ...],
+    db: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Run saved conversations again, turn by turn, and tell where a reply differs from the recorded one.
+
+    A session is named by its id, a file by its path; of a folder every saved conversation (*.json) is taken. Each reply
+    is asked for with the recorded prompt, settings and seed, behind the recorded replies before it, on the recorded
+    checkpoint as it was loaded then, unless options say otherwise. What else differs (files of the checkpoint, versions
+    of libraries, dtype, device) is named first. The exit code is 1 where a reply differs or cannot be run.
+
+    With --checkpoint and without --verify, the recorded messages and pictures are asked of other checkpoints, one after
+    the other, and their answers stand beside the recorded replies, with how alike they are, how fast they came, and how
+    likely each checkpoint finds the recorded ones. Loading options hold for all that do not say otherwise.
+    """
+    from chat.cli.replay_sources import sources
+
+    if checkpoints and not is_verify:
+        from chat.cli.replay_compare import compare
+
+        compare(
+            sources(what, db),
+            checkpoints,
+            loading=given(options, LOADING),
+            overrides=given(options, SETTINGS),
+            feeds_forward=options["feed_forward"],
+            report_to=options["report"],
+            overwrite=options["overwrite"],
+            as_json=as_json,
+        )
+        return
+    refuse_comparing(options)
+    if not is_verify:
+        raise UsageError("give --verify, which runs the conversations again, or --checkpoint, which compares")
+    if len(checkpoints) > 1:
+        raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
+    from chat.cli.replay_verify import verify
+    from chat.cli.replay_wishes import Wishes
+
+    wishes = Wishes.of(checkpoints[0] if checkpoints else None, options)
+    verify(sources(what, db), wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)

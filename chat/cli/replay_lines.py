@@ -1,0 +1,175 @@
+"""What came of running saved conversations again, in lines for a person."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from chat.cli.replay_sources import Source
+from chat.cli.running import terminal_columns
+from chat.generation import CheckpointFacts
+from chat.replay.differences import Difference, differences
+from chat.replay.verified import FirstDifference, Outcome, TokenThere, VerifiedTurn
+from chat.replay.word_marks import marked
+from chat.safe_text import printable, short_line
+
+COLUMNS: Final = 100
+"""Of the output where it goes to no terminal."""
+_LEAST: Final = 40
+"""Columns that are used in any case."""
+_INDENT: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """What stands in the place of words."""
+
+    differs: str = "≠"
+    tie: str = "≈"
+    becomes: str = "→"
+    opening: str = "«"
+    closing: str = "»"
+
+    def of(self, outcome: Outcome) -> str:
+        """The sign that a reply's line begins with."""
+        return {
+            Outcome.SAME: "=",
+            Outcome.TIE: self.tie,
+            Outcome.DIFFERS: self.differs,
+            Outcome.PROMPT_DIFFERS: self.differs,
+            Outcome.NOT_VERIFIABLE: "?",
+            Outcome.NOTHING: "-",
+        }[outcome]
+
+
+_ASCII: Final = _Signs("!=", "~", "->", "[[", "]]")
+_WORDS: Final = {
+    Outcome.SAME: "the same",
+    Outcome.TIE: "the same but for a near tie",
+    Outcome.DIFFERS: "other",
+    Outcome.PROMPT_DIFFERS: "with another prompt",
+    Outcome.NOT_VERIFIABLE: "not verifiable",
+    Outcome.NOTHING: "without a token to verify",
+}
+"""Of how many replies something is told."""
+
+
+class VerifiedLines:
+    """Prints lines as they are known."""
+
+    def __init__(self) -> None:
+        self._signs = _signs()
+        self._columns = max(_LEAST, terminal_columns(sys.stdout) or COLUMNS)
+        self._has_printed = False
+
+    def differences(self, present: CheckpointFacts, recorded: Sequence[CheckpointFacts]) -> None:
+        """What was loaded, and in what it differs from what gave the replies that are run on it.
+
+        Args:
+            present: What was loaded.
+            recorded: What gave each of the replies.
+        """
+        counts = Counter(one for facts in recorded for one in differences(facts, present))
+        width = max((len(one.what) for one in counts), default=0)
+        how = [present.device, present.dtype, *([present.quantization] if present.quantization != "none" else [])]
+        self._begin(f"{short_line(present.name, 60)} on {', '.join(how)}")
+        for difference, count in counts.items():
+            self._print(self._difference(difference, width, count if count < len(recorded) else 0))
+
+    def _difference(self, difference: Difference, width: int, count: int) -> str:
+        changed = f"{difference.recorded} {self._signs.becomes} {difference.present}"
+        some = f" ({count} of the replies)" if count else ""
+        return f"  {self._signs.differs:<2} {difference.what:<{width}}  {changed}{some}"
+
+    def conversation(self, source: Source, turns: Sequence[VerifiedTurn]) -> None:
+        """What came of a conversation's replies."""
+        title = source.transcript.title
+        self._begin(f"{short_line(source.name, 60)}{f'  {title}' if title else ''}")
+        width = max((len(str(turn.reply.id)) for turn in turns), default=1)
+        for turn in turns:
+            sign, number = self._signs.of(turn.outcome), f"{turn.reply.id:>{width}}"
+            self._print(f"  {sign:<2} {number}  {_asked(source, turn)}")
+            for line in self._details(turn):
+                self._print(f"{'':{_INDENT}}{line}")
+
+    def sum_up(self, turns: Sequence[VerifiedTurn], conversations: int) -> None:
+        """What all of it comes to, in one line."""
+        counts = Counter(turn.outcome for turn in turns)
+        of = f" in {conversations:,} conversations" if conversations > 1 else ""
+        replies = "1 reply" if len(turns) == 1 else f"{len(turns):,} replies"
+        told = [f"{counts[outcome]:,} {words}" for outcome, words in _WORDS.items() if counts[outcome]]
+        if len(counts) == 1 and len(turns) > 1:
+            told = [f"all {_WORDS[outcome]}" for outcome in counts]
+        self._begin(f"{replies}{of}: {', '.join(told) or 'nothing to verify'}")
+
+    def _details(self, turn: VerifiedTurn) -> Iterator[str]:
+        if turn.note:
+            yield turn.note
+        if turn.first_difference is not None:
+            yield self._parted(turn.first_difference)
+        is_other = turn.outcome in (Outcome.TIE, Outcome.DIFFERS) and turn.regenerated != turn.recorded
+        if is_other and turn.regenerated is not None:
+            yield f"recorded  {self._marked(turn.recorded, turn.regenerated)}"
+            yield f"now       {self._marked(turn.regenerated, turn.recorded)}"
+
+    def _parted(self, found: FirstDifference) -> str:
+        recorded, regenerated = _token(found.recorded), _token(found.regenerated)
+        return f"token {found.token:,}: {recorded} {self._signs.becomes} {regenerated}"
+
+    def _marked(self, text: str, other: str) -> str:
+        """A text in a line, what the other says otherwise marked, and of a long one the part around the first mark."""
+        pieces = (
+            f"{self._signs.opening}{piece.text}{self._signs.closing}" if piece.is_marked else piece.text
+            for piece in marked(text, [other])
+        )
+        line = " ".join("".join(pieces).split())
+        room = self._columns - _INDENT - len("recorded  ")
+        start = max(0, min(line.find(self._signs.opening) - room // 3, len(line) - room))
+        if start:
+            line = f"…{line[start + 1 :]}"
+        return line if len(line) <= room else f"{line[: room - 1]}…"
+
+    def _begin(self, heading: str) -> None:
+        """Print the first of some lines that belong together."""
+        if self._has_printed:
+            click.echo()
+        self._has_printed = True
+        self._print(heading)
+
+    def _print(self, line: str) -> None:
+        click.echo(short_line(line, self._columns))
+
+
+def _token(token: TokenThere | None) -> str:
+    """A token in words."""
+    if token is None:
+        return "the end"
+    if not token.text:
+        return f"id {token.token_id}, which is not there"
+    text = f'"{printable(token.text, multiline=False)}"'
+    if token.probability is None or token.rank is None:
+        return text
+    return f"{text} ({100 * token.probability:.3g} %, rank {token.rank:,})"
+
+
+def _asked(source: Source, turn: VerifiedTurn) -> str:
+    """The message that a reply is to, in a line."""
+    if not turn.place:
+        return ""
+    message = source.transcript.turns[turn.place - 1].turn
+    return " ".join([*(f"[{image.name}]" for image in message.images), *message.text.split()])
+
+
+def _signs() -> _Signs:
+    """Those that stdout can show."""
+    signs = _Signs()
+    try:
+        "".join([signs.differs, signs.tie, signs.becomes, signs.opening, signs.closing]).encode(
+            getattr(sys.stdout, "encoding", None) or "ascii"
+        )
+    except (UnicodeEncodeError, LookupError):
+        return _ASCII
+    return signs

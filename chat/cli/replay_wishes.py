@@ -1,0 +1,96 @@
+"""Which checkpoint a recorded reply is run on: the one that gave it, loaded as it was, but for what options say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
+
+import click
+from click.core import ParameterSource
+
+from chat.checkpoints import request
+from chat.errors import CheckpointError, UsageError
+from chat.generation import CheckpointFacts
+from chat.models.request import DTYPES, IMAGE_DETAILS, QUANTIZATIONS, CheckpointRequest
+from chat.safe_text import short_line
+
+_OPTIONS: Final = ("revision", "dtype", "quantize", "device", "image_detail")
+_HERE_ALWAYS: Final = "cpu"
+"""The device that every machine has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was asked for on the command line; the rest is as it was recorded."""
+
+    checkpoint: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Fields of `CheckpointRequest`."""
+
+    @classmethod
+    def of(cls, checkpoint: str | None, options: Mapping[str, Any]) -> Self:
+        """The wishes among a command's options. What the config sets is meant for talking, and is none."""
+        context = click.get_current_context()
+        given = (name for name in _OPTIONS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+        return cls(checkpoint, {name: options[name] for name in given})
+
+    def why_not(self, recorded: CheckpointFacts) -> str:
+        """Why a reply cannot be run without another wish, in words; empty where it can."""
+        if self.checkpoint is not None:
+            return ""
+        if not recorded.name:
+            return "it is not known which checkpoint gave it: --checkpoint names one to run it on"
+        if not _is_device(recorded.device):
+            name, device = short_line(recorded.name, 60), short_line(recorded.device, 20)
+            return f"{name} gave it, on no device of this machine ({device}): --checkpoint names one to run it on"
+        return ""
+
+    def request(self, recorded: CheckpointFacts) -> CheckpointRequest:
+        """What asks for the checkpoint to run a reply on, which `why_not` says nothing against.
+
+        Args:
+            recorded: What gave the reply.
+
+        Raises:
+            CheckpointError: There is no such checkpoint.
+            UsageError: A wish cannot be met.
+        """
+        asked = request(self.checkpoint or recorded.name, **{**_loaded_as(recorded), **self.options})
+        if self.checkpoint is not None:
+            return asked
+        from chat.models.hub import folder_here
+
+        try:
+            is_of_hub = folder_here(asked) is None
+        except CheckpointError as error:
+            raise CheckpointError(f"{error} (it gave a reply; --checkpoint names another one to run it on)") from error
+        # A digest of its weights is all the revision that a folder has.
+        return replace(asked, revision=recorded.revision) if is_of_hub and not asked.revision else asked
+
+
+def _loaded_as(recorded: CheckpointFacts) -> dict[str, str]:
+    """How a checkpoint is loaded as it was, as far as that is known and can be had here."""
+    if not recorded.name:
+        return {}
+    return {
+        "dtype": recorded.dtype if recorded.dtype in DTYPES else DTYPES[0],
+        "quantize": recorded.quantization if recorded.quantization in QUANTIZATIONS else QUANTIZATIONS[0],
+        "image_detail": recorded.image_detail if recorded.image_detail in IMAGE_DETAILS else IMAGE_DETAILS[0],
+        "device": recorded.device if _is_here(recorded.device) else "auto",
+    }
+
+
+def _is_device(name: str) -> bool:
+    """Whether a device can be asked for by this name."""
+    try:
+        request(device=name)
+    except UsageError:
+        return False
+    return True
+
+
+def _is_here(device: str) -> bool:
+    if device == _HERE_ALWAYS:
+        return True
+    from chat.models.devices import devices_here
+
+    return device in devices_here()

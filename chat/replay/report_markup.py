@@ -1,0 +1,82 @@
+"""What an HTML report is written with: every text that is not ours is made printable and escaped here."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from chat.replay.word_marks import Piece
+from chat.safe_text import printable
+
+_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""What a browser is told to hold to, whatever else might be in the page."""
+SAME: Final = "="
+DIFFERS: Final = "≠"
+FAILED: Final = "✕"
+UNKNOWN: Final = "–"
+"""Stands for a number that nobody knows."""
+
+
+def head(title: str) -> str:
+    """The beginning of a page, up to its content."""
+    style = files("chat.replay").joinpath("report.css").read_text("utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
+        f"<title>{line(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+    )
+
+
+def line(text: str) -> str:
+    """A text as one line of markup."""
+    return escape(printable(text, multiline=False))
+
+
+def plain(pieces: Iterable[Piece]) -> str:
+    """A text as it was written, its lines and spaces included, with its marked pieces."""
+    shown = (f"<mark>{text}</mark>" if is_marked else text for text, is_marked in _escaped(pieces))
+    return f'<p class="text" dir="auto">{"".join(shown)}</p>'
+
+
+def _escaped(pieces: Iterable[Piece]) -> Iterable[Piece]:
+    return (Piece(escape(printable(piece.text)), piece.is_marked) for piece in pieces)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "numbers") -> str:
+    """A table whose first column names what its rows tell of.
+
+    Args:
+        columns: What stands above them.
+        rows: Their cells, as markup.
+        kind: What the cells hold: `numbers` or `words`.
+    """
+    heads = "".join(f'<th scope="col">{line(one)}</th>' for one in columns)
+    body = "".join(_row(row) for row in rows)
+    return (
+        f'<div class="wide" tabindex="0"><table class="{kind}">\n<thead><tr>{heads}</tr></thead>\n'
+        f"<tbody>\n{body}</tbody>\n</table></div>\n"
+    )
+
+
+def _row(row: Sequence[str]) -> str:
+    cells = "".join(f"<td>{cell}</td>" for cell in row[1:])
+    return f'<tr><th scope="row" dir="auto">{row[0]}</th>{cells}</tr>\n'
+
+
+def definitions(pairs: Iterable[tuple[str, str]]) -> str:
+    """Terms with what they mean."""
+    entries = "".join(f"<dt>{line(term)}</dt><dd>{line(meaning)}</dd>\n" for term, meaning in pairs)
+    return f"<dl>\n{entries}</dl>\n"
+
+
+def number(value: float | None, places: int, unit: str = "") -> str:
+    """A number in words, or a dash for one that nobody knows."""
+    # What is rounded to nothing is not shown as less than nothing.
+    return UNKNOWN if value is None else f"{round(value, places) + 0.0:,.{places}f}{unit}"
+
+
+def count(amount: int, noun: str) -> str:
+    """So many of something, in words."""
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"

@@ -1,0 +1,281 @@
+"""`idefics-chat replay --verify` as a person or a script runs it."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from chat.cli import replay_lines, running
+from chat.cli.app import INTERRUPTED
+from chat.cli.app import run as run_here
+from chat.cli.replay_verify import DIFFERENT
+from chat.generation import TextGenerator
+from chat.models.request import CheckpointRequest
+from chat.shapes.bundled import CHECKPOINT
+from chat.shapes.sample_sessions import hold
+from chat.store import open_store
+
+SAMPLES = Path(__file__).parents[2] / "sample_sessions"
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch, shapes: TextGenerator) -> list[CheckpointRequest]:
+    """What is asked for; the bundled checkpoint comes for each of it, without being loaded again."""
+    asked: list[CheckpointRequest] = []
+
+    def loader(request: CheckpointRequest) -> Callable[..., TextGenerator]:
+        asked.append(request)
+        return lambda _progress, _stop: shapes
+
+    monkeypatch.setattr(running, "loader", loader)
+    return asked
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Path:
+    """A saved conversation of three exchanges, whose file may be changed, with a shorter one beside it."""
+    shutil.copytree(SAMPLES, tmp_path / "talks", ignore=lambda _, names: [n for n in names if n.endswith(".json")])
+    shutil.copy(SAMPLES / "story.json", tmp_path / "talks")
+    document = json.loads((SAMPLES / "several-turns.json").read_text())
+    path = tmp_path / "talks" / "several-turns.json"
+    path.write_text(json.dumps({**document, "turns": document["turns"][:6]}))
+    return path
+
+
+def replay(*arguments: str | Path) -> int:
+    try:
+        return run_here(["replay", *map(str, arguments)])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def change(path: Path, turn: int, **fields: Any) -> None:
+    document = json.loads(path.read_text())
+    document["turns"][turn - 1]["generation"].update(fields)
+    path.write_text(json.dumps(document))
+
+
+def test_the_sample_sessions_come_again_on_a_fresh_machine(
+    capsys: pytest.CaptureFixture[str], loads: list[CheckpointRequest]
+) -> None:
+    assert replay("--verify", SAMPLES, "--json") == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    report = json.loads(printed.out)
+    assert report["same"] is True
+    assert [session["name"] for session in report["sessions"]] == sorted(path.name for path in SAMPLES.glob("*.json"))
+    turns = [turn for session in report["sessions"] for turn in session["turns"]]
+    assert len(turns) == 24
+    assert all(turn["outcome"] == "same" and turn["recorded"] == turn["regenerated"] for turn in turns)
+    assert len(loads) == 1
+    assert (loads[0].dtype, loads[0].device, loads[0].quantize, loads[0].revision) == ("float32", "cpu", "none", None)
+
+
+def test_a_token_that_differs_is_told_and_is_the_exit_code(
+    capsys: pytest.CaptureFixture[str], talk: Path, loads: list[CheckpointRequest]
+) -> None:
+    ids = json.loads(talk.read_text())["turns"][3]["generation"]["token_ids"]
+    change(talk, 4, token_ids=[*ids[:2], ids[0], *ids[3:]])
+    assert replay("--verify", talk, "--json") == DIFFERENT
+    report = json.loads(capsys.readouterr().out)
+    assert report["same"] is False
+    assert [turn["turn"] for turn in report["turns"] if not turn["same"]] == [4]
+    found = report["turns"][1]
+    difference = found["first_difference"]
+    assert (difference["of"], difference["token"]) == ("reply", 2)
+    assert difference["recorded"]["token_id"] == ids[0]
+    assert difference["regenerated"]["token_id"] == ids[2]
+    assert difference["recorded"]["rank"] > difference["regenerated"]["rank"] == 1
+    assert difference["recorded"]["probability"] < difference["regenerated"]["probability"]
+    gap = difference["regenerated"]["log_probability"] - difference["recorded"]["log_probability"]
+
+    assert replay("--verify", talk, "--tolerance", gap + 0.1) == 0
+    assert "the same but for a near tie" in capsys.readouterr().out
+    assert replay("--verify", talk) == DIFFERENT
+    lines = capsys.readouterr().out.splitlines()
+    place = next(place for place, line in enumerate(lines) if line.startswith("  ≠  4  What colour is the star?"))
+    assert lines[place + 1].startswith("        token 2: ")
+    assert "rank 1)" in lines[place + 1]
+    assert lines[-1] == "3 replies: 2 the same, 1 other"
+
+
+class Called:
+    """A generator that says it is another one."""
+
+    def __init__(self, generator: TextGenerator, name: str) -> None:
+        self._generator = generator
+        self.facts = replace(generator.facts, name=name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._generator, name)
+
+
+@pytest.fixture
+def changed_checkpoint(tmp_path: Path, shapes: TextGenerator) -> tuple[Path, str]:
+    """A checkpoint whose weights changed since a session was held with it; and that session's id."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(CHECKPOINT, folder)
+    with open_store(tmp_path / "sessions.db") as store:
+        session_id = hold(
+            store,
+            cast(TextGenerator, Called(shapes, str(folder))),
+            "Shapes",
+            (("[green-triangle]", "How many shapes are there?"),),
+        )
+        generation = store.turns(session_id)[1].generation
+    assert generation is not None
+    first, second = generation.token_ids[:2]
+    tensors = load_file(folder / "model.safetensors")
+    # One word is said in the place of the other.
+    weights = tensors["lm_head.weight"]
+    weights[[first, second]] = weights[[second, first]]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder, session_id
+
+
+def test_other_weights_are_told_before_the_replies_they_change(
+    capsys: pytest.CaptureFixture[str], changed_checkpoint: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, session_id = changed_checkpoint
+    assert replay("--verify", session_id, "--db", tmp_path / "sessions.db") == DIFFERENT
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(f"{folder.name} on cpu, float32")
+    assert [line.split()[:2] for line in lines[1:3]] == [["≠", "revision"], ["≠", "file"]]
+    assert lines[3:5] == ["", f"{session_id}  Shapes"]
+
+
+def test_a_session_is_run_on_another_checkpoint_where_one_is_named(
+    capsys: pytest.CaptureFixture[str],
+    changed_checkpoint: tuple[Path, str],
+    tmp_path: Path,
+    loads: list[CheckpointRequest],
+) -> None:
+    _, session_id = changed_checkpoint
+    db = tmp_path / "sessions.db"
+    assert replay("--verify", session_id, "--checkpoint", "shapes", "--db", db, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [one["what"] for one in report["differences"]] == ["checkpoint"]
+    assert [turn["same"] for turn in report["turns"]] == [True]
+    assert report["name"] == session_id
+    assert [one.name for one in loads] == ["shapes"]
+
+
+def test_what_cannot_be_run_is_named_and_no_checkpoint_is_loaded_for_it(
+    capsys: pytest.CaptureFixture[str], talk: Path, loads: list[CheckpointRequest]
+) -> None:
+    document = json.loads(talk.read_text())
+    first, second, third = (turn for turn in document["turns"] if turn["role"] == "assistant")
+    del first["generation"]
+    second["generation"]["facts"]["name"] = ""
+    third["generation"]["facts"]["device"] = "a server"
+    talk.write_text(json.dumps(document))
+    assert replay("--verify", talk) == DIFFERENT
+    printed = capsys.readouterr().out
+    assert "nothing tells what gave it" in printed
+    assert "it is not known which checkpoint gave it: --checkpoint names one" in printed
+    assert "shapes gave it, on no device of this machine (a server)" in printed
+    assert "3 replies: all not verifiable" in printed
+    assert loads == []
+    assert replay("--verify", talk, "--checkpoint", "shapes", "--json") == DIFFERENT
+    report = json.loads(capsys.readouterr().out)
+    assert [turn["outcome"] for turn in report["turns"]] == ["not_verifiable", "same", "same"]
+
+
+def test_every_checkpoint_is_loaded_once_and_as_it_was(talk: Path, loads: list[CheckpointRequest]) -> None:
+    def other(turn: int, **fields: str) -> None:
+        facts = json.loads(talk.read_text())["turns"][turn - 1]["generation"]["facts"]
+        change(talk, turn, facts={**facts, **fields})
+
+    other(2, dtype="bfloat16")
+    other(4, name="some/checkpoint", revision="abc", quantization="8bit", device="cuda:7")
+    other(6, dtype="bfloat16")
+    assert replay("--verify", talk.parent, "--dtype", "float16") in (0, DIFFERENT)
+    assert [(one.name, one.revision, one.dtype, one.quantize, one.device) for one in loads] == [
+        ("shapes", None, "float16", "none", "cpu"),
+        ("some/checkpoint", "abc", "float16", "8bit", "auto"),
+    ]
+    loads.clear()
+    assert replay("--verify", talk) in (0, DIFFERENT)
+    assert [(one.name, one.dtype) for one in loads] == [
+        ("shapes", "bfloat16"),
+        ("some/checkpoint", "float32"),
+    ]
+
+
+def test_the_config_changes_nothing_of_what_was_recorded(
+    talk: Path, loads: list[CheckpointRequest], own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(own_home))
+    config = own_home / "idefics-chat" / "config.toml"
+    config.parent.mkdir()
+    config.write_text('checkpoint = "an/other"\ndtype = "float16"\nquantize = "4bit"\nrevision = "main"\n')
+    assert replay("--verify", talk.parent / "story.json") == 0
+    assert [(one.name, one.dtype, one.quantize) for one in loads] == [("shapes", "float32", "none")]
+
+
+def test_a_stop_by_the_user_ends_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shapes: TextGenerator
+) -> None:
+    class Interrupted:
+        def __getattr__(self, name: str) -> Any:
+            if name == "generate":
+                os.kill(os.getpid(), signal.SIGINT)
+            return getattr(shapes, name)
+
+    monkeypatch.setattr(running, "loader", lambda _request: lambda _progress, _stop: Interrupted())
+    assert replay("--verify", SAMPLES) == INTERRUPTED
+    assert "replies" not in capsys.readouterr().out
+
+
+def test_a_terminal_without_the_signs_gets_others(
+    capsys: pytest.CaptureFixture[str], talk: Path, loads: list[CheckpointRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = json.loads(talk.read_text())["turns"][3]["generation"]["token_ids"]
+    change(talk, 4, token_ids=[ids[1], *ids[1:]])
+    monkeypatch.setattr(replay_lines, "_signs", lambda: replay_lines._ASCII)
+    assert replay("--verify", talk) == DIFFERENT
+    printed = capsys.readouterr().out
+    assert "  != 4  What colour is the star?" in printed
+    assert " -> " in printed
+    assert printed.isascii()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["story.json"], 2, "give --verify"),
+        (["--verify", "story.json", "--checkpoint", "a", "--checkpoint", "b"], 2, "--verify takes one --checkpoint"),
+        (["--verify", "story.json", "--tolerance", "-1"], 2, "--tolerance"),
+        (["--verify", "story.json", "--revision", "main"], 2, "--revision is for checkpoints of the hub"),
+        (["--verify", "story.json", "--checkpoint", "no/such/folder"], 4, "no/such/folder"),
+        (["--verify", "story.json", "--device", "cuda:99"], 4, "cuda:99"),
+        (["--verify", "nothing.json"], 3, "nothing.json"),
+        (["--verify", "pictures"], 3, "there is no saved conversation"),
+        (["--verify", "nosuch"], 3, "nosuch is neither a file, a folder nor a session"),
+    ],
+)
+def test_bad_input_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, words: str
+) -> None:
+    monkeypatch.chdir(SAMPLES)
+    assert replay(*arguments) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert words in printed.err.splitlines()[-1]
+
+
+def test_a_recorded_checkpoint_that_is_not_here_is_named(capsys: pytest.CaptureFixture[str], talk: Path) -> None:
+    facts = json.loads(talk.read_text())["turns"][3]["generation"]["facts"]
+    change(talk, 4, facts={**facts, "name": "./elsewhere"})
+    assert replay("--verify", talk) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "./elsewhere is no folder" in line
+    assert line.endswith("(it gave a reply; --checkpoint names another one to run it on)")

@@ -1,0 +1,321 @@
+"""Recorded replies that are run again come out as they were, or what differs is told."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chat.conversation import Image, assistant_turn, user_turn
+from chat.errors import ImageError
+from chat.generation import GenerationSettings, StopReason, TextGenerator
+from chat.records import LeftOut, StoredTurn
+from chat.replay.verified import Outcome, VerifiedTurn
+from chat.replay.verify import verify
+from tests.replay.recordings import Recording, changed, with_token, without_prompts
+
+LIVELY = GenerationSettings(temperature=8.0, top_k=50, seed=7, max_new_tokens=12)
+
+
+@pytest.fixture(scope="module")
+def talk(shapes: TextGenerator, scene: Image) -> list[StoredTurn]:
+    """Three exchanges about a picture."""
+    recording = Recording(shapes)
+    for parts in ((scene, "What is in the picture?"), ("How many shapes are there?",), ("Is there a star?",)):
+        recording.ask(*parts)
+    return recording.turns
+
+
+@pytest.fixture(scope="module")
+def scene() -> Image:
+    import random
+
+    from chat.shapes.evaluate import picture_of
+    from chat.shapes.scenes import random_scene
+
+    return picture_of(random_scene(random.Random(3), 2), "scene.png")
+
+
+def run(turns: list[StoredTurn], generator: TextGenerator, **options: object) -> list[VerifiedTurn]:
+    return list(verify(turns, generator, threading.Event(), **options))  # type: ignore[arg-type]
+
+
+def outcomes(turns: list[StoredTurn], generator: TextGenerator, **options: object) -> list[Outcome]:
+    return [turn.outcome for turn in run(turns, generator, **options)]
+
+
+def test_what_was_recorded_comes_again(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    found = run(talk, shapes)
+    assert [(turn.place, turn.outcome, turn.regenerated) for turn in found] == [
+        (place, Outcome.SAME, talk[place].turn.text) for place in (1, 3, 5)
+    ]
+    assert all(turn.first_difference is None and not turn.note and not turn.differences for turn in found)
+
+
+def test_prompts_whose_ids_were_not_kept_are_found_by_their_length(
+    talk: list[StoredTurn], shapes: TextGenerator
+) -> None:
+    assert outcomes(without_prompts(talk), shapes) == [Outcome.SAME] * 3
+
+
+def test_replies_can_be_chosen(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    assert [turn.place for turn in run(talk, shapes, places={3})] == [3]
+
+
+@pytest.mark.parametrize(
+    "settings", [LIVELY, GenerationSettings(num_beams=2, max_new_tokens=6), replace(LIVELY, repetition_penalty=1.3)]
+)
+def test_sampling_and_beam_search_come_again(settings: GenerationSettings, shapes: TextGenerator, scene: Image) -> None:
+    recording = Recording(shapes)
+    recording.ask(scene, "What is in the picture?", settings=settings)
+    assert outcomes(recording.turns, shapes) == [Outcome.SAME]
+
+
+def test_another_seed_is_another_reply(shapes: TextGenerator, scene: Image) -> None:
+    recording = Recording(shapes)
+    reply = recording.ask(scene, "What is in the picture?", settings=LIVELY)
+    (found,) = run([recording.turns[0], changed(reply, seed=8)], shapes)
+    assert found.outcome is Outcome.DIFFERS
+    (found,) = run([recording.turns[0], changed(reply, seed=None)], shapes)
+    assert (found.outcome, found.note) == (
+        Outcome.NOT_VERIFIABLE,
+        "it was sampled with a seed that is not known",
+    )
+
+
+def test_a_changed_token_is_told_with_both_probabilities(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    generation = talk[3].generation
+    assert generation is not None
+    place, was = 1, generation.token_ids[1]
+    other = next(one for one in talk[1].generation.token_ids if one != was)  # type: ignore[union-attr]
+    first, found, last = run([*talk[:3], with_token(talk[3], place, other), *without_prompts(talk[4:])], shapes)
+    assert (first.outcome, found.outcome) == (Outcome.SAME, Outcome.DIFFERS)
+    assert found.regenerated == talk[3].turn.text
+    difference = found.first_difference
+    assert difference is not None
+    assert difference.recorded is not None
+    assert difference.regenerated is not None
+    assert (difference.token, difference.recorded.token_id, difference.regenerated.token_id) == (place, other, was)
+    assert difference.regenerated.rank == 1
+    assert (difference.recorded.rank or 0) > 1
+    assert 0 <= (difference.recorded.probability or 0) < (difference.regenerated.probability or 0) <= 1
+    # The prompt of the next one has another token too, which the text does not say.
+    assert last.outcome is Outcome.SAME
+
+
+def test_a_token_that_was_nearly_as_likely_is_no_difference_within_the_tolerance(
+    talk: list[StoredTurn], shapes: TextGenerator
+) -> None:
+    generation = talk[1].generation
+    assert generation is not None
+    (found,) = run([talk[0], with_token(talk[1], 2, generation.token_ids[0])], shapes)
+    assert found.outcome is Outcome.DIFFERS
+    assert found.first_difference is not None
+    gap = found.first_difference.gap
+    assert gap is not None
+    near = [talk[0], with_token(talk[1], 2, generation.token_ids[0])]
+    assert outcomes(near, shapes, tolerance=gap * 1.01) == [Outcome.TIE]
+    assert outcomes(near, shapes, tolerance=gap * 0.99) == [Outcome.DIFFERS]
+
+
+def test_an_id_that_the_checkpoint_does_not_have_is_a_difference(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    (found,) = run([talk[0], with_token(talk[1], 0, 999_999)], shapes, tolerance=100.0)
+    assert found.outcome is Outcome.DIFFERS
+    assert found.first_difference is not None
+    assert found.first_difference.recorded is not None
+    recorded = found.first_difference.recorded
+    assert (recorded.token_id, recorded.text, recorded.rank, recorded.probability) == (999_999, "", None, None)
+
+
+def test_a_reply_that_goes_on_where_the_recorded_one_ended_differs_there(
+    talk: list[StoredTurn], shapes: TextGenerator
+) -> None:
+    generation = talk[1].generation
+    assert generation is not None
+    short = changed(talk[1], token_ids=tuple(generation.token_ids)[:-1])
+    (found,) = run([talk[0], short], shapes)
+    assert found.outcome is Outcome.DIFFERS
+    assert found.first_difference is not None
+    assert found.first_difference.token == len(generation.token_ids) - 1
+    assert found.first_difference.recorded is None
+    assert found.first_difference.regenerated is not None
+    assert found.first_difference.regenerated.text == "<end_of_utterance>"
+
+
+def test_a_text_that_is_not_that_of_its_tokens_is_a_difference(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    (found,) = run([talk[0], replace(talk[1], turn=assistant_turn("Nothing."))], shapes)
+    assert (found.outcome, found.note) == (Outcome.DIFFERS, "its text is not what its tokens say")
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (StopReason.CANCELLED, "it was stopped"),
+        (StopReason.ERROR, "an error ended it"),
+        (None, "it was interrupted"),
+    ],
+)
+def test_a_reply_that_was_broken_off_is_verified_as_far_as_it_goes(
+    reason: StopReason | None, words: str, shapes: TextGenerator, scene: Image
+) -> None:
+    recording = Recording(shapes)
+    reply = recording.ask(scene, "What is in the picture?", stop_after=3)
+    assert reply.generation is not None
+    assert (len(reply.generation.token_ids), reply.generation.stop_reason) == (3, StopReason.CANCELLED)
+    broken = changed(reply, stop_reason=reason)
+    (found,) = run([recording.turns[0], broken], shapes)
+    assert (found.outcome, found.note) == (Outcome.SAME, f"{words}: verified as far as it goes")
+    (found,) = run([recording.turns[0], with_token(broken, 1, 5)], shapes)
+    assert found.outcome is Outcome.DIFFERS
+
+
+def test_there_is_nothing_to_verify_in_a_reply_without_a_word(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    silent = replace(changed(talk[1], token_ids=(), stop_reason=StopReason.CANCELLED), turn=assistant_turn(""))
+    never_came = StoredTurn(4, assistant_turn(""), "", None)
+    assert outcomes([talk[0], silent, talk[2], never_came], shapes) == [Outcome.NOTHING]
+
+
+def test_a_beam_search_that_was_broken_off_cannot_come_again(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    broken = changed(talk[1], settings=GenerationSettings(num_beams=3), stop_reason=StopReason.CANCELLED)
+    (found,) = run([talk[0], broken], shapes)
+    assert found.outcome is Outcome.NOTHING
+    assert "beam search" in found.note
+
+
+@pytest.mark.parametrize("left_out", [LeftOut(frozenset({1})), LeftOut(pictures=frozenset({(1, 0)}))])
+@pytest.mark.parametrize("knows_prompts", [True, False])
+def test_the_prompt_is_without_what_was_left_out(
+    left_out: LeftOut, knows_prompts: bool, shapes: TextGenerator, scene: Image
+) -> None:
+    recording = Recording(shapes, system="Be brief.")
+    recording.ask(scene, "What is in the picture?")
+    recording.ask("How many shapes are there?", left_out=left_out)
+    turns = recording.turns if knows_prompts else without_prompts(recording.turns)
+    assert outcomes(turns, shapes, system="Be brief.", left_out=left_out) == [Outcome.SAME] * 2
+
+
+def test_what_was_left_out_at_the_time_is_found_out(shapes: TextGenerator, scene: Image) -> None:
+    recording = Recording(shapes)
+    recording.ask(scene, "What is in the picture?")
+    recording.ask("Hello!")
+    recording.ask("How many shapes are there?", left_out=LeftOut(frozenset({1})))
+    recording.ask("Is there a star?", left_out=LeftOut(frozenset({1, 3})))
+    assert outcomes(recording.turns, shapes) == [Outcome.SAME] * 4
+
+
+@pytest.mark.parametrize("knows_prompts", [True, False])
+def test_a_reply_that_was_begun_with_words_comes_again(
+    knows_prompts: bool, shapes: TextGenerator, scene: Image
+) -> None:
+    recording = Recording(shapes)
+    reply = recording.ask(scene, "What is in the picture?", words="I can see")
+    assert reply.turn.text.startswith("I can see ")
+    turns = recording.turns if knows_prompts else without_prompts(recording.turns)
+    (found,) = run(turns, shapes)
+    assert (found.outcome, found.regenerated) == (Outcome.SAME, reply.turn.text)
+    (found,) = run([recording.turns[0], with_token(reply, 1, 5)], shapes)
+    assert found.outcome is Outcome.DIFFERS
+    assert found.first_difference is not None
+    assert found.first_difference.token == 1
+
+
+@pytest.mark.parametrize("knows_prompts", [True, False])
+def test_a_reply_that_went_on_where_it_was_cut_comes_again(
+    knows_prompts: bool, shapes: TextGenerator, scene: Image
+) -> None:
+    recording = Recording(shapes)
+    recording.ask(scene, "What is in the picture?", stop_after=3)
+    reply = recording.go_on()
+    assert reply.generation is not None
+    turns = recording.turns if knows_prompts else without_prompts(recording.turns)
+    (found,) = run(turns, shapes)
+    assert (found.outcome, found.regenerated) == (Outcome.SAME, reply.turn.text)
+    (found,) = run([recording.turns[0], with_token(reply, 5, 5)], shapes)
+    assert found.outcome is Outcome.DIFFERS
+    assert found.first_difference is not None
+    assert found.first_difference.token == 5
+
+
+def test_a_reply_that_was_begun_with_words_and_went_on_comes_again(shapes: TextGenerator, scene: Image) -> None:
+    recording = Recording(shapes)
+    recording.ask(scene, "What is in the picture?", words="I can see", stop_after=2)
+    reply = recording.go_on()
+    (found,) = run(recording.turns, shapes)
+    assert (found.outcome, found.regenerated) == (Outcome.SAME, reply.turn.text)
+
+
+def test_a_reply_that_went_on_with_no_word_has_nothing_to_verify(shapes: TextGenerator, scene: Image) -> None:
+    recording = Recording(shapes)
+    recording.ask(scene, "What is in the picture?", stop_after=3)
+    reply = recording.go_on(stop_after=1)
+    assert reply.generation is not None
+    none_new = changed(reply, token_ids=tuple(reply.generation.token_ids)[:3])
+    none_new = replace(none_new, turn=assistant_turn(shapes_text(none_new, shapes)))
+    assert outcomes([recording.turns[0], none_new], shapes) == [Outcome.NOTHING]
+
+
+def shapes_text(reply: StoredTurn, shapes: TextGenerator) -> str:
+    from chat.replay.tokens import texts_of
+
+    assert reply.generation is not None
+    return "".join(texts_of(shapes, tuple(reply.generation.token_ids)))
+
+
+def test_a_message_that_was_changed_makes_another_prompt(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    changed_message = replace(talk[2], turn=user_turn("How many circles are there?"))
+    first, found, _ = run([*talk[:2], changed_message, *talk[3:]], shapes)
+    assert first.outcome is Outcome.SAME
+    assert (found.outcome, found.regenerated) == (Outcome.PROMPT_DIFFERS, None)
+    difference = found.first_difference
+    assert difference is not None
+    assert difference.recorded is not None
+    assert difference.regenerated is not None
+    assert (difference.recorded.text.strip(), difference.regenerated.text.strip()) == ("shapes", "circle")
+    assert found.note == f"its prompt differs from token {difference.token} on"
+    found = run(without_prompts([*talk[:2], changed_message, talk[3]]), shapes)[1]
+    assert found.outcome is Outcome.PROMPT_DIFFERS
+    assert found.first_difference is None
+    assert "its prompt had" in found.note
+
+
+def test_a_picture_whose_bytes_are_gone_is_named(
+    talk: list[StoredTurn], load_shapes: Callable[[], TextGenerator], scene: Image
+) -> None:
+    def read() -> bytes:
+        raise ImageError("scene.png: its bytes are gone")
+
+    gone = Image("0" * 64, scene.width, scene.height, "scene.png", read)
+    (found,) = run([replace(talk[0], turn=user_turn(gone, "What is in the picture?")), talk[1]], load_shapes())
+    assert (found.outcome, found.note) == (Outcome.NOT_VERIFIABLE, "scene.png: its bytes are gone")
+
+
+def test_a_reply_without_tokens_is_compared_by_its_text(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    bare = changed(talk[1], token_ids=(), prompt=None, prompt_tokens=0)
+    (found,) = run([talk[0], bare], shapes)
+    assert (found.outcome, found.note) == (Outcome.SAME, "by its text: the tokens are not known")
+    (found,) = run([talk[0], replace(bare, turn=assistant_turn("Nothing."))], shapes)
+    assert (found.outcome, found.first_difference) == (Outcome.DIFFERS, None)
+    (found,) = run([talk[0], replace(talk[1], generation=None)], shapes)
+    assert (found.outcome, found.note) == (Outcome.NOT_VERIFIABLE, "nothing tells what gave it")
+
+
+def test_it_ends_where_it_is_stopped(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    stop = threading.Event()
+    found = []
+    for turn in verify(talk, shapes, stop):
+        found.append(turn)
+        stop.set()
+    assert [turn.place for turn in found] == [1]
+
+
+def test_the_history_has_the_recorded_ids_though_other_weights_are_loaded(
+    talk: list[StoredTurn], shapes: TextGenerator
+) -> None:
+    facts = replace(shapes.facts, revision="earlier", dtype="bfloat16")
+    earlier = [changed(one, facts=facts) if one.generation else one for one in talk]
+    found = run(earlier, shapes)
+    assert [turn.outcome for turn in found] == [Outcome.SAME] * 3
+    assert {(one.what, one.recorded) for turn in found for one in turn.differences} == {
+        ("revision", "earlier"),
+        ("dtype", "bfloat16"),
+    }
