@@ -1,7 +1,7 @@
 """What a store keeps and gives back: frozen values, without a word on how they are kept."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from chat.conversation import Image, Role, Turn
@@ -46,6 +46,20 @@ class SessionHit:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a conversation that was brought in."""
+
+    session_id: str
+    """Of the session that holds it."""
+    is_new: bool
+    """False where it was there already: then nothing was made twice."""
+    added_turns: int = 0
+    """How many turns an earlier import of it has been given."""
+    was_deleted: bool = False
+    """Whether the session had been deleted, and was brought back."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundSessions:
     """A page of the sessions that were found."""
 
@@ -74,6 +88,10 @@ class Generation:
     total_s: float
     prompt: PromptIds | None = None
     """None where the prompt's ids are not known."""
+    started_at: str = field(default="", compare=False)
+    """ISO 8601, UTC; empty where it is not known."""
+    finished_at: str = field(default="", compare=False)
+    """ISO 8601, UTC; empty where it is not known, and where nothing ended the reply."""
 
     @classmethod
     def of(cls, reply: Reply, facts: CheckpointFacts, settings: GenerationSettings) -> Self:

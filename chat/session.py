@@ -12,6 +12,7 @@ from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
 from chat.drafts import Draft
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.records import Choice, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn
+from chat.whole_sessions import WholeSessions
 
 # Imported with the first prompt: the first frame of the UI does without.
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ SAVE_EVERY_S: Final = 0.5
 """Seconds between two commits of a reply that is being streamed; half of what is promised."""
 
 
-class SessionStore(Protocol):
+class SessionStore(WholeSessions, Protocol):
     """Keeps sessions. Belongs to the thread that opened it. Every call is committed when it returns."""
 
     def open_again(self) -> "SessionStore":

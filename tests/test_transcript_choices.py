@@ -13,7 +13,7 @@ from chat.errors import InvalidTurnError
 from chat.session_files import export_session, import_transcript
 from chat.store import open_store
 from chat.transcript import Transcript, load_transcript, save_transcript
-from tests.transcripts import CHOSEN, GREEN, TALK, refusal, write
+from tests.transcripts import CHOSEN, GREEN, refusal, write
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def test_choices_and_examples_are_read_back_as_they_were(tmp_path: Path) -> None
     assert loaded == CHOSEN
     assert loaded.choices[0].images[0].read() == GREEN.read()
     document = _document(tmp_path / "talk.json")
-    assert (document["version"], document["turns"][0]["is_example"]) == (2, True)
+    assert (document["version"], document["turns"][0]["is_example"]) == (3, True)
     assert "is_example" not in document["turns"][2]
     assert document["choices"][1] == {
         "labels": [
@@ -42,16 +42,6 @@ def test_choices_and_examples_are_read_back_as_they_were(tmp_path: Path) -> None
         "number": 4,
         "left_out": 1,
     }
-
-
-def test_a_file_that_needs_no_later_version_has_the_first(tmp_path: Path) -> None:
-    save_transcript(tmp_path / "talk.json", TALK)
-    document = _document(tmp_path / "talk.json")
-    assert document["version"] == 1
-    assert "choices" not in document
-    example = replace(TALK, turns=(replace(TALK.turns[0], is_example=True), *TALK.turns[1:]))
-    save_transcript(tmp_path / "example.json", example)
-    assert _document(tmp_path / "example.json")["version"] == 2
 
 
 def test_a_hand_written_choice_needs_little(tmp_path: Path) -> None:
@@ -121,9 +111,20 @@ def test_a_choice_after_a_message_without_a_reply_stays_there(tmp_path: Path) ->
         store.add_choice(session_id, replace(CHOSEN.choices[1], turn_id=first))
         store.add_user_turn(session_id, user_turn("Two"))
         exported = export_session(store, session_id)
-        assert [stored.turn.text for stored in exported.turns] == ["One", "", "Two"]
+        assert [stored.turn.text for stored in exported.turns] == ["One", "Two"]
         assert exported.choices[0].turn_id == 1
-        again = export_session(store, import_transcript(store, exported))
+        again = export_session(store, store.add_session(exported))
         assert again.choices == exported.choices
-        late = replace(exported, choices=(replace(exported.choices[0], turn_id=2),))
-        assert export_session(store, import_transcript(store, late)).choices[0].turn_id == 1
+
+
+def test_earlier_versions_had_an_empty_reply_where_there_was_none(tmp_path: Path) -> None:
+    path = write(tmp_path, lambda _: None, CHOSEN)
+    document = _document(path)
+    without = {"role": "assistant", "created_at": "", "parts": []}
+    document.update(version=2, turns=[document["turns"][0], without, *document["turns"][2:]])
+    document["choices"].append(document["choices"][1] | {"after_turn": 2})
+    path.write_text(json.dumps(document))
+    loaded = load_transcript(path)
+    assert [stored.turn for stored in loaded.turns] == [stored.turn for stored in CHOSEN.turns if stored.id != 2]
+    assert [stored.id for stored in loaded.turns] == [1, 2, 3, 4]
+    assert [choice.turn_id for choice in loaded.choices] == [None, 3, 1]

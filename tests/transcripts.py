@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,18 @@ import pytest
 from hypothesis import strategies as st
 
 from chat.conversation import Image, Part, Role, Text, Turn, assistant_turn, user_turn
+from chat.environment import UNKNOWN_ENVIRONMENT, CheckpointFile, Environment, Library
 from chat.errors import TranscriptError
 from chat.generation import CheckpointFacts, GenerationSettings, Score, StopReason
 from chat.images import read_image
+from chat.prompt_ids import PromptIds
 from chat.ranking import Ranking
-from chat.records import Choice, Generation, StoredTurn
-from chat.transcript import UNKNOWN_GENERATION, Transcript, load_transcript, save_transcript
+from chat.records import Choice, Generation, LeftOut, StoredTurn
+from chat.transcript import UNKNOWN_GENERATION, PlacedTurn, Transcript, load_transcript, save_transcript
+from chat.transcript.values import divided
+
+EXAMPLES = int(os.environ.get("IDEFICS_CHAT_EXAMPLES", "25"))
+"""How many sessions are made up for each rule."""
 
 WHEN = "2026-11-21T02:30:00.000000+00:00"
 
@@ -104,11 +112,31 @@ def pictures() -> st.SearchStrategy[Image]:
     return st.sampled_from([RED, BLUE])
 
 
+# Few, since a document tells each once.
+ENVIRONMENTS = [
+    UNKNOWN_ENVIRONMENT,
+    Environment((CheckpointFile("config.json", "0" * 64),), (Library("torch", "2.13.0+cpu"),)),
+    Environment(libraries=(Library("\x1b[2J", "▁"),)),
+]
+
+
+def times() -> st.SearchStrategy[str]:
+    """Moments, or that nobody knows."""
+    moments = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))
+    return st.just("") | moments.map(lambda moment: moment.isoformat(timespec="microseconds"))
+
+
+def facts() -> st.SearchStrategy[CheckpointFacts]:
+    """Of any checkpoint."""
+    return st.builds(CheckpointFacts, AWKWARD, st.none() | AWKWARD, environment=st.sampled_from(ENVIRONMENTS))
+
+
 def generations() -> st.SearchStrategy[Generation]:
     """How a reply came about, with any numbers that are allowed."""
+    ids = st.lists(st.integers(0, 2**31), max_size=5).map(tuple)
     return st.builds(
         Generation,
-        facts=st.builds(CheckpointFacts, AWKWARD, st.none() | AWKWARD),
+        facts=facts(),
         settings=st.builds(
             GenerationSettings,
             st.integers(1, 999),
@@ -118,25 +146,56 @@ def generations() -> st.SearchStrategy[Generation]:
         ),
         stop_reason=st.none() | st.sampled_from(StopReason),
         seed=st.none() | st.integers(0, 2**63 - 1),
-        token_ids=st.lists(st.integers(0, 2**31), max_size=5).map(tuple),
+        token_ids=ids,
         prompt_tokens=st.integers(0, 10**6),
         cached_tokens=st.integers(0, 10**6),
         first_token_s=st.floats(0, 1e6),
         total_s=st.floats(0, 1e6),
+        prompt=st.none() | st.builds(PromptIds, st.integers(0, 9), ids),
+        started_at=times(),
+        finished_at=times(),
     )
 
 
 @st.composite
-def transcripts(draw: st.DrawFn) -> Transcript:
-    """Conversations of up to five turns."""
-    turns: list[StoredTurn] = []
-    for number in range(1, draw(st.integers(0, 5)) + 1):
-        if number % 2:
-            turns.append(StoredTurn(number, draw(user_turns()), WHEN, None, draw(st.booleans())))
+def trees(draw: st.DrawFn) -> tuple[PlacedTurn, ...]:
+    """Up to seven turns, each after any that it may follow."""
+    tree: list[PlacedTurn] = []
+    for number in range(1, draw(st.integers(0, 7)) + 1):
+        messages = [placed.stored.id for placed in tree if placed.stored.turn.role is Role.USER]
+        may_reply: bool = draw(st.booleans())
+        if messages and may_reply:
+            turn, after = assistant_turn(draw(AWKWARD)), draw(st.sampled_from(messages))
+            stored = StoredTurn(number, turn, draw(times()), draw(generations()))
         else:
-            turns.append(StoredTurn(number, assistant_turn(draw(AWKWARD)), WHEN, draw(generations())))
+            after = draw(st.integers(0, number - 1))
+            stored = StoredTurn(number, draw(user_turns()), draw(times()), None, draw(st.booleans()))
+        tree.append(PlacedTurn(after or None, stored))
+    return tuple(tree)
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> Transcript:
+    """Sessions with everything that a file keeps."""
+    tree = draw(trees())
+    turns, others = divided(tree, draw(st.integers(0, len(tree))) or None)
+    messages = [placed.stored for placed in tree if placed.stored.turn.role is Role.USER]
+    shown = [(stored.id, place) for stored in messages for place in range(len(stored.turn.images))]
     return Transcript(
-        draw(AWKWARD), draw(AWKWARD), tuple(turns), tuple(draw(st.lists(choices(len(turns)), max_size=2)))
+        draw(AWKWARD),
+        draw(AWKWARD),
+        turns,
+        tuple(draw(st.lists(choices(len(tree)), max_size=2))),
+        others,
+        LeftOut(
+            frozenset(stored.id for stored in messages if draw(st.booleans())),
+            frozenset(one for one in shown if draw(st.booleans())),
+        ),
+        session_id=draw(st.sampled_from(["", "abcdefg2", "zzzzzzzz"]) | AWKWARD),
+        title_is_own=draw(st.sampled_from([None, True, False])),
+        is_pinned=draw(st.booleans()),
+        created_at=draw(times()),
+        updated_at=draw(times()),
     )
 
 
@@ -147,8 +206,8 @@ def choices(turn_count: int) -> st.SearchStrategy[Choice]:
         Choice,
         st.none() | st.integers(1, turn_count) if turn_count else st.none(),
         st.builds(Ranking, st.just(("cat", "a dog")), st.tuples(scores, scores), per_token=st.booleans()),
-        st.just(GENERATION.facts),
-        st.just(WHEN),
+        facts(),
+        times(),
         st.lists(pictures(), max_size=2).map(tuple),
         st.integers(0, 99),
         st.integers(0, 99),

@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from chat.cli.options import db_option, json_option, loading_options
-from chat.cli.replay_options import LOADING, SETTINGS, compare_options, given, refuse_comparing
+from chat.cli.replay_options import (
+    LOADING,
+    SETTINGS,
+    compare_options,
+    given,
+    play_options,
+    refuse_comparing,
+    refuse_playing,
+)
 from chat.errors import UsageError
 
 
@@ -27,6 +35,7 @@ from chat.errors import UsageError
     help="Ask this one the recorded messages and compare; give several, each with options of its own after commas: "
     "NAME,quantize=4bit. With --verify: run the recorded replies on this one.",
 )
+@play_options
 @compare_options
 @loading_options
 @db_option
@@ -40,12 +49,16 @@ def replay(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Run saved conversations again, turn by turn, and tell where a reply differs from the recorded one.
+    """Play saved conversations back, run them again and tell what differs, or ask them of other checkpoints.
 
-    A session is named by its id, a file by its path; of a folder every saved conversation (*.json) is taken. Each reply
-    is asked for with the recorded prompt, settings and seed, behind the recorded replies before it, on the recorded
-    checkpoint as it was loaded then, unless options say otherwise. What else differs (files of the checkpoint, versions
-    of libraries, dtype, device) is named first. The exit code is 1 where a reply differs or cannot be run.
+    A session is named by its id, a file by its path; of a folder every saved conversation (*.json) is taken. They are
+    played back as they were recorded, without a model: on a terminal on a screen, with --plain there line by line,
+    elsewhere all at once.
+
+    With --verify each reply is asked for with the recorded prompt, settings and seed, behind the recorded replies
+    before it, on the recorded checkpoint as it was loaded then, unless options say otherwise. What else differs (files
+    of the checkpoint, versions of libraries, dtype, device) is named first. The exit code is 1 where a reply differs or
+    cannot be run.
 
     With --checkpoint and without --verify, the recorded messages and pictures are asked of other checkpoints, one after
     the other, and their answers stand beside the recorded replies, with how alike they are, how fast they came, and how
@@ -53,7 +66,12 @@ def replay(
     """
     from chat.cli.replay_sources import sources
 
-    if checkpoints and not is_verify:
+    if not (is_verify or checkpoints):
+        refuse_comparing(options)
+        _play(what, db, tolerance, as_json=as_json, options=options)
+        return
+    refuse_playing(options)
+    if not is_verify:
         from chat.cli.replay_compare import compare
 
         compare(
@@ -68,8 +86,6 @@ def replay(
         )
         return
     refuse_comparing(options)
-    if not is_verify:
-        raise UsageError("give --verify, which runs the conversations again, or --checkpoint, which compares")
     if len(checkpoints) > 1:
         raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
     from chat.cli.replay_verify import verify
@@ -77,3 +93,16 @@ def replay(
 
     wishes = Wishes.of(checkpoints[0] if checkpoints else None, options)
     verify(sources(what, db), wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)
+
+
+def _play(what: str, db: Path | None, tolerance: float | None, *, as_json: bool, options: dict[str, Any]) -> None:
+    """Play back; raises UsageError for options that load something."""
+    if tolerance is not None:
+        raise UsageError("--tolerance is for --verify")
+    for name in given(options, LOADING):
+        raise UsageError(f"--{name.replace('_', '-')} loads nothing here: give --verify or --checkpoint with it")
+    from chat.cli.replay_play import play
+    from chat.cli.replay_sources import sources
+
+    found = sources(what, db, missing_ok=True)
+    play(found, speed=options["speed"], branch=options["branch"], is_plain=options["plain"], as_json=as_json)

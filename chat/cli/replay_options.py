@@ -1,4 +1,4 @@
-"""Options of `replay` for comparing checkpoints; what is left out stays as it was recorded."""
+"""Options of `replay` for playing back, and for comparing checkpoints; what is left out stays as it was recorded."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -16,6 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LOADING: Final = tuple(field.name for field in fields(CheckpointRequest))
 SETTINGS: Final = tuple(field.name for field in fields(GenerationSettings))
+_PLAYING: Final = ("speed", "branch", "plain")
 _COMPARING: Final = ("feed_forward", "report", "overwrite", *SETTINGS)
 
 _OPTIONS: Final = (
@@ -37,6 +38,22 @@ _OPTIONS: Final = (
 )
 
 
+_PLAYING_OPTIONS: Final = (
+    click.option(
+        "--speed", type=float, default=1.0, show_default=True, help="Play back at this speed; 1 is the recorded one."
+    ),
+    click.option("--branch", type=int, metavar="TURN", help="Play back the branch that this turn is in."),
+    click.option("--plain", is_flag=True, help="Play back as text: for screen readers and slow links."),
+)
+
+
+def play_options(command: Command) -> Command:
+    """Gives a command the options for playing back."""
+    for option in reversed(_PLAYING_OPTIONS):
+        command = option(command)
+    return command
+
+
 def compare_options(command: Command) -> Command:
     """Gives a command the options for comparing."""
     for option in reversed(_OPTIONS):
@@ -52,6 +69,12 @@ def given(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
         for name, value in options.items()
         if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
+
+
+def refuse_playing(options: Mapping[str, Any]) -> None:
+    """Raise UsageError for an option that means something to playing back alone."""
+    for name in given(options, _PLAYING):
+        raise UsageError(f"--{name} is for playing back: leave --verify and --checkpoint out")
 
 
 def refuse_comparing(options: Mapping[str, Any]) -> None:

@@ -21,8 +21,13 @@ class Source:
     transcript: "Transcript"
 
 
-def sources(what: str, db: Path | None) -> list[Source]:
+def sources(what: str, db: Path | None, *, missing_ok: bool = False) -> list[Source]:
     """The conversations of a session, a file or a folder; of a folder those of its JSON files, by name.
+
+    Args:
+        what: A path, or a session's id or the beginning of it.
+        db: Where the sessions are.
+        missing_ok: Let pictures of files be gone, as is enough for playing back.
 
     Raises:
         TranscriptError: A file cannot be read, or a folder has none.
@@ -34,14 +39,16 @@ def sources(what: str, db: Path | None) -> list[Source]:
         files = sorted(path.glob("*.json"))
         if not files:
             raise TranscriptError(f"{short_line(what)}: there is no saved conversation (*.json) in this folder")
-        return [_from_file(file) for file in files]
-    return [_from_file(path)] if path.exists() or path.suffix else [_from_store(what, db)]
+        return [_from_file(file, missing_ok=missing_ok) for file in files]
+    if path.exists() or path.suffix:
+        return [_from_file(path, missing_ok=missing_ok)]
+    return [_from_store(what, db)]
 
 
-def _from_file(path: Path) -> Source:
+def _from_file(path: Path, *, missing_ok: bool) -> Source:
     from chat.transcript import load_transcript
 
-    return Source(path.name, load_transcript(path))
+    return Source(path.name, load_transcript(path, missing_ok=missing_ok))
 
 
 def _from_store(what: str, db: Path | None) -> Source:

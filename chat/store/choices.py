@@ -10,7 +10,7 @@ from chat.records import Choice
 from chat.store import provenance, turns
 from chat.store.columns import Column, facts_columns, facts_from, now, text_from, to_text
 from chat.store.pictures import image_from
-from chat.store.queries import BRANCH_CHOICES, CHOICE_IMAGES, CHOICE_LABELS
+from chat.store.queries import BRANCH_CHOICES, CHOICE_IMAGES, CHOICE_LABELS, SESSION_CHOICES
 
 
 def insert(connection: sqlite3.Connection, session_id: str, choice: Choice) -> None:
@@ -43,6 +43,12 @@ def of_branch(connection: sqlite3.Connection, path: Path, session_id: str) -> li
     """The choices of the branch that a session shows; raises UnknownSessionError."""
     shown = turns.require_session(connection, session_id)["head_turn_id"]
     rows = connection.execute(BRANCH_CHOICES, {"session": session_id, "last": shown}).fetchall()
+    return [_choice_from(connection, path, row) for row in rows]
+
+
+def of_session(connection: sqlite3.Connection, path: Path, session_id: str) -> list[Choice]:
+    """The choices of every branch."""
+    rows = connection.execute(SESSION_CHOICES, (session_id,)).fetchall()
     return [_choice_from(connection, path, row) for row in rows]
 
 

@@ -56,7 +56,7 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
     """The columns of a reply that begins."""
     return {
         **facts_columns(facts),
-        "settings": json.dumps(asdict(settings)),
+        "settings": _settings_column(settings),
         "seed": settings.seed,
         "token_ids": "[]",
         "prompt_tokens": 0,
@@ -64,6 +64,24 @@ def generation_columns(facts: CheckpointFacts, settings: GenerationSettings) -> 
         "first_token_s": 0.0,
         "total_s": 0.0,
         "started_at": now(),
+    }
+
+
+def kept_generation_columns(generation: Generation) -> dict[str, Column]:
+    """The columns of a reply that is kept as it was, apart from its environment."""
+    return {
+        **facts_columns(generation.facts),
+        "settings": _settings_column(generation.settings),
+        "seed": generation.seed,
+        "token_ids": json.dumps(list(generation.token_ids)),
+        "stop_reason": generation.stop_reason,
+        "prompt_tokens": generation.prompt_tokens,
+        "cached_tokens": generation.cached_tokens,
+        "first_token_s": generation.first_token_s,
+        "total_s": generation.total_s,
+        "started_at": generation.started_at,
+        "finished_at": generation.finished_at or None,
+        **prompt_columns(generation.prompt),
     }
 
 
@@ -104,10 +122,8 @@ def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> 
         columns: Those.
         environments: What `environments` holds, by id.
     """
-    stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, settings, *others = (
-        columns[:_OWN]
-    )
-    *prompt, environment_id = others
+    stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, *others = columns[:_OWN]
+    settings, started_at, finished_at, *prompt, environment_id = others
     if count is None:
         raise ValueError(f"no token ids: {token_ids[:40]}")
     return Generation(
@@ -121,6 +137,8 @@ def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> 
         first_token_s=first_token_s,
         total_s=total_s,
         prompt=prompt_from(*prompt),
+        started_at=started_at,
+        finished_at=finished_at or "",
     )
 
 
@@ -151,6 +169,8 @@ GENERATION: Final = (
     "first_token_s",
     "total_s",
     "settings",
+    "started_at",
+    "finished_at",
     "prompt_shared",
     "prompt_token_ids",
     "CASE json_type(prompt_token_ids) WHEN 'array' THEN json_array_length(prompt_token_ids) END",
@@ -162,6 +182,11 @@ _OWN: Final = len(GENERATION) - len(_FACTS)
 
 
 # Thousands of replies come from the same checkpoint with the same settings.
+@lru_cache(maxsize=64)
+def _settings_column(settings: GenerationSettings) -> str:
+    return json.dumps(asdict(settings))
+
+
 @lru_cache(maxsize=64)
 def _facts_from(
     checkpoint: str | bytes,

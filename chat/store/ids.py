@@ -17,6 +17,11 @@ def random_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
 
 
+def is_id(text: str) -> bool:
+    """Whether a session can be called so."""
+    return len(text) == LENGTH and is_prefix(text)
+
+
 def is_prefix(text: str) -> bool:
     """Whether an id can begin so."""
     return _PREFIX.fullmatch(text) is not None

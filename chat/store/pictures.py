@@ -41,7 +41,8 @@ def insert(connection: sqlite3.Connection, image: Image, data: bytes) -> None:
 def image_from(columns: Iterable[Any], path: Path) -> Image:
     """The image of digest, name, width and height, whose bytes the database at `path` keeps."""
     digest, name, width, height = columns
-    return Image(digest, width, height, text_from(name), partial(read, path, digest))
+    # A picture that somebody took out of the database by hand has no size; its session opens all the same.
+    return Image(digest, width or 1, height or 1, text_from(name), partial(read, path, digest))
 
 
 def kept(image: Image, path: Path) -> Image:

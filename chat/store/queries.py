@@ -67,13 +67,17 @@ PARTS: Final = f"""
 """
 """What its turns say, in order."""
 
-BRANCH_CHOICES: Final = f"""
-    {_BRANCH}
+_CHOICES: Final = """
     SELECT choices.*, (SELECT content FROM environments WHERE id = environment_id) AS environment FROM choices
+"""
+SESSION_CHOICES: Final = f"{_CHOICES} WHERE session_id = ? ORDER BY id"
+"""What was ranked in a session."""
+BRANCH_CHOICES: Final = f"""
+    {_BRANCH} {_CHOICES}
     WHERE session_id = :session AND (turn_id IS NULL OR turn_id IN (SELECT id FROM branch))
     ORDER BY choices.id
 """
-"""What was ranked before the first of those turns or after one of them."""
+"""What was ranked before the first turn of a branch or after one of its turns."""
 
 PROMPTS_ABOVE: Final = """
     WITH RECURSIVE above (id, parent_id) AS (
@@ -92,7 +96,7 @@ CHOICE_LABELS: Final = (
 )
 CHOICE_IMAGES: Final = """
     SELECT image_digest, image_name, width, height
-    FROM choice_images JOIN images ON images.digest = choice_images.image_digest
+    FROM choice_images LEFT JOIN images ON images.digest = choice_images.image_digest
     WHERE choice_id = ? ORDER BY position
 """
 

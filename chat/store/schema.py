@@ -170,6 +170,19 @@ _M006: Final = (
     "ALTER TABLE choices ADD COLUMN environment_id INTEGER REFERENCES environments (id)",
 )
 
+_M008: Final = (
+    """
+    CREATE TABLE imports (
+        fingerprint TEXT PRIMARY KEY NOT NULL, -- sha256 of a document's content, wherever its pictures lie
+        session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, -- that holds it
+        origin TEXT, -- by which the program that the document comes from knows it; null: that is not said
+        created_at TEXT NOT NULL -- when it was brought in
+    )
+    """,
+    "CREATE INDEX imports_of_session ON imports (session_id)",
+    "CREATE INDEX imports_by_origin ON imports (origin)",
+)
+
 
 def m001_sessions(db: "Database") -> None:
     """Every table of the first version."""
@@ -206,6 +219,12 @@ def m006_provenance(db: "Database") -> None:
         db.execute(statement)
 
 
+def m008_imports(db: "Database") -> None:
+    """What was brought in, so that nothing is made twice."""
+    for statement in _M008:
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[["Database"], None], ...] = (
     m001_sessions,
     m002_image_detail,
@@ -213,6 +232,7 @@ MIGRATIONS: tuple[Callable[["Database"], None], ...] = (
     m004_search,
     m005_left_out,
     m006_provenance,
+    m008_imports,
 )
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 

@@ -19,6 +19,7 @@ from chat.store.faults import store_errors
 from chat.store.files import make_private, tighten
 from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES
 from chat.store.schema import prepare
+from chat.store.whole import WholeSessionStore
 
 
 def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = None) -> "SqliteStore":
@@ -49,16 +50,13 @@ def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = 
     return SqliteStore(Database(path, connection))
 
 
-class SqliteStore:
+class SqliteStore(WholeSessionStore):
     """Keeps sessions in one SQLite file; see `chat.session.SessionStore` for what each method promises.
 
     Belongs to the thread that opened it, save for the `read` of its images, which works in any. A deleted session is
     out of every list and is not found, but whoever knows its id can still add to it, so that two windows on one session
     lose nothing. Every method may raise `StoreError`, and `UnknownSessionError` where it takes a session's id.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def insert_parts(
         are_final: They will not change, so that their texts go into the index.
     """
     for position, part in enumerate(parts):
-        connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", (turn_id, position, *_part_columns(part)))
+        connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", (turn_id, position, *part_columns(part)))
     texts = [part.text for part in parts if isinstance(part, Text)]
     if are_final and texts:
         index.add_turn(connection, turn_id, "\n".join(texts))
@@ -83,31 +83,62 @@ def branch(
 ) -> list[StoredTurn]:
     """The turns from the first to `last`, or to the session's last shown one; raises UnknownSessionError."""
     shown = require_session(connection, session_id)["head_turn_id"]
-    # A long session has thousands of rows; by their names their columns take twice the time.
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    turns = {turn_id: row for turn_id, *row in cursor.execute(TURNS, (session_id,))}
+    turns = _rows(connection, session_id)
     path: list[int] = []
     place = shown if last is None else last
     while place in turns:
         path.append(place)
         place = turns[place][0]
     path.reverse()
-    is_wanted = set(path)
+    return _stored(connection, database, session_id, {turn_id: turns[turn_id] for turn_id in path})
+
+
+def tree(connection: sqlite3.Connection, database: Path, session_id: str) -> list[tuple[int | None, StoredTurn]]:
+    """Every turn of every branch, the oldest first, each with the id of the one it follows."""
+    turns = dict(sorted(_rows(connection, session_id).items()))
+    parents = (columns[0] for columns in turns.values())
+    return list(zip(parents, _stored(connection, database, session_id, turns), strict=True))
+
+
+def ids(connection: sqlite3.Connection, session_id: str) -> list[int]:
+    """The turns of every branch, the oldest first."""
+    return sorted(_rows(connection, session_id))
+
+
+def _rows(connection: sqlite3.Connection, session_id: str) -> dict[int, Sequence[Any]]:
+    """The turns of a session as their table has them, by id."""
+    return {turn_id: row for turn_id, *row in _plain(connection).execute(TURNS, (session_id,))}
+
+
+def _stored(
+    connection: sqlite3.Connection, database: Path, session_id: str, wanted: Mapping[int, Sequence[Any]]
+) -> list[StoredTurn]:
+    """Some turns of a session with what they say, in the order given."""
+    cursor = _plain(connection)
     environments = dict(cursor.execute(ENVIRONMENTS, (session_id,)))
     generations = {
         turn_id: generation_from(columns, environments)
         for turn_id, *columns in cursor.execute(GENERATIONS, (session_id,))
-        if turn_id in is_wanted
+        if turn_id in wanted
     }
     parts: dict[int, list[Part]] = defaultdict(list)
     for turn_id, kind, text, *image in cursor.execute(PARTS, (session_id,)):
-        if turn_id in is_wanted:
+        if turn_id in wanted:
             parts[turn_id].append(Text(text_from(text)) if kind == "text" else image_from(image, database))
-    return [_turn_from(turn_id, turns[turn_id], parts[turn_id], generations.get(turn_id)) for turn_id in path]
+    return [
+        _turn_from(turn_id, columns, parts[turn_id], generations.get(turn_id)) for turn_id, columns in wanted.items()
+    ]
 
 
-def _part_columns(part: Part) -> tuple[Column, ...]:
+def _plain(connection: sqlite3.Connection) -> sqlite3.Cursor:
+    """A cursor whose rows are tuples: a long session has thousands, and by name their columns take twice the time."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    return cursor
+
+
+def part_columns(part: Part) -> tuple[Column, ...]:
+    """What `parts` holds of a part, after its turn and its position."""
     if isinstance(part, Text):
         return ("text", to_text(part.text), None, None)
     return ("image", None, part.digest, to_text(part.name))

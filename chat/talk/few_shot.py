@@ -6,7 +6,6 @@ from chat.conversation import assistant_turn, user_turn
 from chat.records import StoredTurn
 from chat.safe_text import short_line
 from chat.session import SessionStore
-from chat.session_files import import_transcript
 from chat.tasks.recipes import Recipe
 from chat.transcript import Transcript
 
@@ -32,4 +31,4 @@ def session_of(store: SessionStore, recipe: Recipe, name: str) -> str:
         turns.append(StoredTurn(len(turns) + 1, assistant_turn(example.answer), "", None))
     asks = " ".join(recipe.text.split())
     title = short_line(f"{name}: {asks}" if asks else name, LONGEST_TITLE)
-    return import_transcript(store, Transcript(title, turns=tuple(turns)))
+    return store.add_session(Transcript(title, turns=tuple(turns)))

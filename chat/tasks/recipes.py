@@ -22,14 +22,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
-from chat.conversation import Image, Role, assistant_turn, user_turn
+from chat.conversation import Image, Role
 from chat.errors import ImageError, InputError, TranscriptError
 from chat.files import make_folder, read_file, write_file
 from chat.images import open_image
 from chat.records import StoredTurn
 from chat.safe_text import json_line, short_line
 from chat.toml_lines import Place, lines_of
-from chat.transcript import Transcript, picture_files
+from chat.transcript.pictures import file_of
 from chat.transcript.typed_json import read_as
 
 _MOST_BYTES: Final = 2**20
@@ -149,8 +149,10 @@ def write_recipe(path: str | Path, recipe: Recipe) -> None:
     with suppress(OSError):
         if not path.parent.is_dir():
             raise InputError(f"{short_line(str(path.parent))}: there is no such folder: make it first")
-    files = _picture_files(recipe)
-    for image in dict.fromkeys(image for example in recipe.examples for image in example.images):
+    images = tuple(dict.fromkeys(image for example in recipe.examples for image in example.images))
+    # Named as beside a saved conversation.
+    files = {image.digest: file_of(image) for image in images}
+    for image in images:
         picture = path.parent / files[image.digest]
         make_folder(picture.parent, error=InputError)
         write_file(picture, image.read(), overwrite=False, error=InputError)
@@ -226,16 +228,6 @@ def _line(text: str, place: Place, file: str = "") -> int:
     first, last = next((lines[known] for known in near if known in lines), (1, 1))
     written = text.split("\n")[first - 1 : last]
     return next((first + offset for offset, line in enumerate(written) if file and file in line), first)
-
-
-def _picture_files(recipe: Recipe) -> dict[str, str]:
-    """Where every picture's file lies beside the recipe, named as beside a saved conversation."""
-    turns = (
-        turn
-        for example in recipe.examples
-        for turn in (user_turn(*example.images, example.text or "?"), assistant_turn(example.answer))
-    )
-    return picture_files(Transcript(turns=tuple(StoredTurn(1, turn, "", None) for turn in turns)))
 
 
 def _document(recipe: Recipe, files: dict[str, str]) -> str:

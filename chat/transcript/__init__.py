@@ -2,12 +2,13 @@
 
 from chat.transcript.folder import load_transcript, save_transcript
 from chat.transcript.json_text import FORMAT, VERSION, from_json, picture_files, to_json
-from chat.transcript.values import UNKNOWN_GENERATION, Transcript
+from chat.transcript.values import UNKNOWN_GENERATION, PlacedTurn, Transcript
 
 __all__ = [
     "FORMAT",
     "UNKNOWN_GENERATION",
     "VERSION",
+    "PlacedTurn",
     "Transcript",
     "from_json",
     "load_transcript",

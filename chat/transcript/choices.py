@@ -1,15 +1,18 @@
 """Labels that were ranked, as a document holds them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from chat.conversation import Image
+from chat.environment import Environment
 from chat.errors import TranscriptError
 from chat.generation import CheckpointFacts, Score
 from chat.ranking import Ranking, check_labels
 from chat.records import Choice
-from chat.transcript.pictures import PictureObject, picture_from, picture_object, require_time
+from chat.transcript.pictures import PictureObject, picture_object, written_picture
+from chat.transcript.replies import Environments, facts_in, written_facts
+from chat.transcript.times import as_utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +41,18 @@ class ChoiceObject:
     images: tuple[PictureObject, ...] = ()
     number: int = 0
     left_out: int = 0
+    environment: int = 0
+    """Of the checkpoint, by its number among those of the document; 0 where nothing is known."""
 
     def __post_init__(self) -> None:
         check_labels([one.label for one in self.labels])
-        require_time(self.created_at)
+        as_utc(self.created_at)
         if min(self.after_turn, self.number, self.left_out) < 0:
             raise TranscriptError("after_turn, number and left_out cannot be below 0")
 
     @classmethod
-    def of(cls, choice: Choice, files: Mapping[str, str]) -> Self:
-        """A choice of a transcript, whose turns have their numbers for ids."""
+    def of(cls, choice: Choice, files: Mapping[str, str], environments: Environments) -> Self:
+        """A choice of a transcript, whose environment comes to those of the document."""
         scored = zip(choice.ranking.labels, choice.ranking.scores, strict=True)
         return cls(
             labels=tuple(LabelObject(label, score.log_likelihood, score.token_count) for label, score in scored),
@@ -58,23 +63,35 @@ class ChoiceObject:
             images=tuple(picture_object(image, files) for image in choice.images),
             number=choice.number,
             left_out=choice.left_out,
+            environment=environments.number(choice.facts.environment),
         )
 
     def written(self) -> dict[str, object]:
         """The choice as JSON has it."""
-        written = asdict(self)
-        del written["facts"]["environment"]
-        return written
+        written: dict[str, object] = {
+            "labels": [
+                {"label": one.label, "log_likelihood": one.log_likelihood, "token_count": one.token_count}
+                for one in self.labels
+            ],
+            "facts": written_facts(self.facts),
+            "after_turn": self.after_turn,
+            "per_token": self.per_token,
+            "created_at": self.created_at,
+            "images": [written_picture(image) for image in self.images],
+            "number": self.number,
+            "left_out": self.left_out,
+        }
+        return written | {"environment": self.environment} if self.environment else written
 
-    def choice(self, open_picture: Callable[[str], Image]) -> Choice:
-        """The choice that this stands for."""
+    def choice(self, picture: Callable[[PictureObject], Image], environments: Sequence[Environment]) -> Choice:
+        """The choice that this stands for, in a document with these environments."""
         scores = tuple(Score(one.log_likelihood, one.token_count) for one in self.labels)
         return Choice(
             turn_id=self.after_turn or None,
             ranking=Ranking(tuple(one.label for one in self.labels), scores, per_token=self.per_token),
-            facts=self.facts,
-            created_at=self.created_at,
-            images=tuple(picture_from(image, open_picture) for image in self.images),
+            facts=facts_in(self.facts, self.environment, environments),
+            created_at=as_utc(self.created_at),
+            images=tuple(picture(image) for image in self.images),
             number=self.number,
             left_out=self.left_out,
         )

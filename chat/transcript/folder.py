@@ -1,7 +1,6 @@
 """Transcripts on disk: a JSON file, and the pictures it names as ordinary files in its folder."""
 
-import hashlib
-from functools import cache
+import os
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -10,61 +9,95 @@ from chat.errors import ImageError, TranscriptError
 from chat.files import byte_size, check_free, make_folder, read_file, write_file
 from chat.images import open_image
 from chat.safe_text import short_line
+from chat.transcript.encoding import encoded
 from chat.transcript.json_text import from_json, picture_files, to_json
+from chat.transcript.pictures import bytes_of
 from chat.transcript.values import Transcript
 
-MOST_BYTES: Final = 64 * 2**20
-"""Of the JSON file; its pictures are apart."""
+MOST_BYTES: Final = 256 * 2**20
+"""Of the JSON file, the pictures that it holds included."""
+MOST_VALUES: Final = 20_000_000
+"""That it holds, so that a small file cannot fill the memory."""
 
 
-def save_transcript(path: str | Path, transcript: Transcript, *, overwrite: bool = False) -> None:
+def save_transcript(
+    path: str | Path, transcript: Transcript, *, overwrite: bool = False, inline: bool = False
+) -> tuple[Image, ...]:
     """Write a transcript as a JSON file and its pictures into the folder `pictures` beside it.
 
     Files that hold the same already are left alone. The JSON file comes last: where it is, its pictures are.
+
+    Args:
+        path: The JSON file.
+        transcript: What to write.
+        overwrite: Replace files that hold something else.
+        inline: Let the JSON file hold the pictures.
+
+    Returns:
+        The pictures whose bytes are gone; the file names them all the same.
 
     Raises:
         TranscriptError: A file cannot be written, or holds something else and `overwrite` was not asked for.
     """
     path = Path(path)
-    files = picture_files(transcript)
-    document = _encoded(to_json(transcript, files))
+    files = None if inline else picture_files(transcript)
+    document = encoded(to_json(transcript, files))
     if len(document) > MOST_BYTES:
-        raise TranscriptError(f"{_shown(path)}: would have {byte_size(len(document))}, too many to be read back")
+        cure = ": leave the pictures beside it" if inline else ""
+        raise TranscriptError(f"{_shown(path)}: would have {byte_size(len(document))}, too many to be read back{cure}")
+    _check_values(path, document)
     if not overwrite:
         check_free(path, document, error=TranscriptError)
-    for image in transcript.images:
-        _save_picture(path.parent, files[image.digest], image, overwrite)
+    missing = [
+        image
+        for image in transcript.images
+        if not (_save_picture(path.parent, files[image.digest], image, overwrite) if files else bytes_of(image))
+    ]
     write_file(path, document, overwrite=overwrite, error=TranscriptError)
+    return tuple(missing)
 
 
-def load_transcript(path: str | Path) -> Transcript:
+def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript:
     """The transcript in a JSON file, with the pictures it names; each is read, checked and held.
+
+    Args:
+        path: The JSON file.
+        missing_ok: Let pictures that are gone be `missing` from the transcript, as is enough for playing it back.
 
     Raises:
         TranscriptError: The file or one of its pictures cannot be read, or is not what it should be.
     """
     path = Path(path)
     content = read_file(path, most_bytes=MOST_BYTES, error=TranscriptError)
+    _check_values(path, content)
 
-    @cache
-    def open_picture(file: str) -> Image:
-        return open_image(_inside(path.parent, file))
+    def open_picture(file: str) -> Image | None:
+        place = _inside(path.parent, file)
+        return open_image(place) if os.path.exists(place) else None
 
     try:
-        return from_json(content.decode("utf-8-sig"), open_picture)
+        return from_json(content.decode("utf-8-sig"), open_picture, missing_ok=missing_ok)
     except UnicodeDecodeError as error:
         raise TranscriptError(f"{_shown(path)}: is not JSON: it is not a text in UTF-8") from error
     except (ImageError, TranscriptError) as error:
-        raise TranscriptError(f"{_shown(path)}: {error}") from error
+        raise TranscriptError(f"{_shown(path)}: {short_line(str(error), 400)}") from error
 
 
-def _save_picture(folder: Path, file: str, image: Image, overwrite: bool) -> None:
-    content = image.read()
-    if hashlib.sha256(content).hexdigest() != image.digest:
-        raise TranscriptError(f"picture {short_line(image.name)} is no longer what it was: its digest differs")
+def _check_values(path: Path, document: bytes) -> None:
+    """Raise TranscriptError for a document with too many values; what separates them in a text counts, too."""
+    if sum(map(document.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise TranscriptError(f"{_shown(path)}: holds more than {MOST_VALUES:,} values, too many for one session")
+
+
+def _save_picture(folder: Path, file: str, image: Image, overwrite: bool) -> bool:
+    """Write a picture's file; tells whether there are bytes to write."""
+    content = bytes_of(image)
+    if content is None:
+        return False
     path = _inside(folder, file)
     make_folder(path.parent, error=TranscriptError)
     write_file(path, content, overwrite=overwrite, error=TranscriptError)
+    return True
 
 
 def _inside(folder: Path, file: str) -> Path:
@@ -78,15 +111,6 @@ def _inside(folder: Path, file: str) -> Path:
     if not named.parts or named.is_absolute() or ".." in named.parts or not path.is_relative_to(top):
         raise TranscriptError(f"{short_line(file) or 'a picture'} lies outside the transcript's folder: move it in")
     return path
-
-
-def _encoded(document: str) -> bytes:
-    try:
-        return document.encode()
-    except UnicodeEncodeError:
-        # Halves of surrogate pairs: two that fit are one character, and one alone is written as JSON's escape for it.
-        joined = document.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
-        return joined.encode("utf-8", "backslashreplace")
 
 
 def _shown(path: Path) -> str:

@@ -1,117 +1,142 @@
-"""The project's own format, versions 1 and 2: a transcript as one JSON document, its pictures named and not held.
+"""The project's own format: a session as one JSON document, its pictures named in it or held by it.
 
-A key is called like the attribute it is written from. Reading trusts nothing: what it does not know it refuses.
+Version 3 holds all there is of a session; versions 1 and 2 are read. A key is called like the attribute it is written
+from. Reading trusts nothing: what it does not know it refuses.
 """
 
 import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from chat.conversation import Image, Part, Role, Text, Turn
+from chat.conversation import Image, Role
+from chat.environment import Environment
 from chat.errors import InvalidTurnError, TranscriptError
-from chat.records import Generation, StoredTurn
 from chat.transcript.choices import ChoiceObject
-from chat.transcript.pictures import PictureObject, file_of, picture_from, picture_object, require_time
+from chat.transcript.layout import laid_out
+from chat.transcript.pictures import HeldPicture, Pictures, bytes_of, file_of
+from chat.transcript.replies import UNKNOWN, Environments
+from chat.transcript.times import as_utc
+from chat.transcript.turns import TurnObject, left_out_of, placed_turns, written_turn
 from chat.transcript.typed_json import object_of, read_as, refuse_constant
-from chat.transcript.values import UNKNOWN_GENERATION, Transcript
+from chat.transcript.values import Transcript, divided
 
 FORMAT: Final = "idefics-chat transcript"
-VERSION: Final = 2
+VERSION: Final = 3
 FIRST_VERSION: Final = 1
-"""Knows neither choices nor examples."""
+FIRST_OF_TREES: Final = 3
+"""Before it, a file held one branch, and a message that never got a reply was followed by an empty one."""
 
-_NUMBER_LIST: Final = re.compile(r"\[\n((?:\s*\d+,\n)*\s*\d+\n)\s*\]")
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of a turn: one of its fields."""
-
-    text: str | None = None
-    image: PictureObject | None = None
-
-    def __post_init__(self) -> None:
-        if (self.text is None) == (self.image is None):
-            raise TranscriptError('a part holds either "text" or "image"')
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """A turn as a document holds it."""
-
-    role: Role
-    parts: tuple[_Part, ...]
-    created_at: str = ""
-    generation: Generation | None = None
-    is_example: bool = False
-
-    def __post_init__(self) -> None:
-        require_time(self.created_at)
+LONGEST_ID: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """A whole document; the order of the fields is that of the keys."""
+    """A whole document."""
 
     format: str
     version: int
-    turns: tuple[_Turn, ...]
+    turns: tuple[TurnObject, ...]
+    session_id: str = ""
     title: str = ""
+    title_is_own: bool | None = None
+    is_pinned: bool = False
+    created_at: str = ""
+    updated_at: str = ""
     system: str = ""
+    shown: int | None = None
+    """The number of the last turn that is shown, 0 for none; without it, the last one."""
     choices: tuple[ChoiceObject, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    pictures: tuple[HeldPicture, ...] = ()
+
+    def __post_init__(self) -> None:
+        as_utc(self.created_at)
+        as_utc(self.updated_at, "updated_at")
+        if len(self.session_id) > LONGEST_ID:
+            raise TranscriptError(f"session_id has more than {LONGEST_ID} characters")
 
 
-def to_json(transcript: Transcript, files: Mapping[str, str]) -> str:
-    """The document of a transcript; the same transcript always gives the same text.
-
-    Keys that the first version does not know are there only where they say something, and so is the later version.
+def document_of(transcript: Transcript, files: Mapping[str, str]) -> dict[str, object]:
+    """The document of a transcript, without the pictures' bytes; what goes without saying is left out.
 
     Args:
         transcript: What to write.
-        files: For the digest of every picture, the path of its file from where the document will lie.
+        files: For the digests of pictures, the paths of their files from where the document will lie.
     """
-    is_of_first = not transcript.choices and not any(stored.is_example for stored in transcript.turns)
+    environments = Environments()
+    tree = transcript.tree
+    turns = [written_turn(placed, transcript.left_out, files, environments) for placed in tree]
+    choices = [ChoiceObject.of(choice, files, environments).written() for choice in transcript.choices]
+    said = {"title_is_own": transcript.title_is_own, "is_pinned": transcript.is_pinned or None}
+    times = {"created_at": transcript.created_at or None, "updated_at": transcript.updated_at or None}
     document = {
         "format": FORMAT,
-        "version": FIRST_VERSION if is_of_first else VERSION,
+        "version": VERSION,
+        "session_id": transcript.session_id or None,
         "title": transcript.title,
+        **said,
+        **times,
         "system": transcript.system,
-        "turns": [_turn_object(stored, files) for stored in transcript.turns],
+        "shown": None if (transcript.last or 0) == len(tree) else transcript.last or 0,
+        "turns": turns,
+        "choices": choices or None,
+        "environments": environments.written() or None,
     }
-    if transcript.choices:
-        document["choices"] = [ChoiceObject.of(choice, files).written() for choice in transcript.choices]
-    indented = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
-    # Token ids would fill a file with lines of one number. Strings hold no line ends in JSON, so only lists match.
-    return _NUMBER_LIST.sub(lambda found: "[" + ", ".join(found[1].replace(",", "").split()) + "]", indented) + "\n"
+    return {key: value for key, value in document.items() if value is not None}
 
 
-def from_json(document: str, open_picture: Callable[[str], Image]) -> Transcript:
+def to_json(transcript: Transcript, files: Mapping[str, str] | None = None) -> str:
+    """The text of a transcript's document; the same transcript always gives the same text.
+
+    Args:
+        transcript: What to write.
+        files: For the digest of every picture, the path of its file from where the document will lie. Without it the
+            document holds the pictures themselves, as far as there are any bytes of them.
+    """
+    document = document_of(transcript, files or {})
+    if files is None and (held := list(_held(transcript.images))):
+        document["pictures"] = [{"digest": picture.digest, "data": picture.data} for picture in held]
+    return laid_out(document) + "\n"
+
+
+def from_json(document: str, open_picture: Callable[[str], Image | None], *, missing_ok: bool = False) -> Transcript:
     """The transcript that a document holds.
 
     Args:
         document: The text of a file.
-        open_picture: Gives the picture in a file that the document names by a path from where it lies.
+        open_picture: Gives the picture in a file that the document names by a path from where it lies; None where
+            there is no such file.
+        missing_ok: Let pictures that are gone be `missing` from the transcript, instead of refusing it.
 
     Raises:
         TranscriptError: The document is not a transcript that this version can read; the message names the place.
     """
-    value = _parse(document)
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise TranscriptError(f'is no saved conversation: its "format" is not "{FORMAT}"')
-    version = value.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise TranscriptError(f"was written by a newer idefics-chat (version {version}): update the program")
-    if not isinstance(version, int) or isinstance(version, bool) or version < FIRST_VERSION:
-        raise TranscriptError(f"version is none of {FIRST_VERSION} to {VERSION}")
-    read = read_as(_Document, value, "", {Generation: UNKNOWN_GENERATION})
-    turns = tuple(_stored_turn(number, turn, open_picture) for number, turn in enumerate(read.turns, start=1))
-    choices = tuple(choice.choice(open_picture) for choice in read.choices)
+    read = read_as(_Document, _checked(_parse(document)), "", UNKNOWN)
+    pictures = Pictures(open_picture, read.pictures, missing_ok=missing_ok)
+    if read.version < FIRST_OF_TREES:
+        read = _without_empty_replies(read)
+    tree = placed_turns(read.turns, pictures.picture, read.environments)
     try:
-        return Transcript(read.title, read.system, turns, choices)
+        choices = tuple(choice.choice(pictures.picture, read.environments) for choice in read.choices)
+        turns, others = divided(tree, len(tree) or None if read.shown is None else read.shown or None)
+        transcript = Transcript(
+            read.title,
+            read.system,
+            turns,
+            choices,
+            others=others,
+            left_out=left_out_of(read.turns),
+            session_id=read.session_id,
+            title_is_own=read.title_is_own,
+            is_pinned=read.is_pinned,
+            created_at=as_utc(read.created_at),
+            updated_at=as_utc(read.updated_at),
+            missing=tuple(pictures.missing.values()),
+        )
     except InvalidTurnError as error:
         raise TranscriptError(str(error)) from error
+    return transcript
 
 
 def picture_files(transcript: Transcript) -> dict[str, str]:
@@ -119,29 +144,11 @@ def picture_files(transcript: Transcript) -> dict[str, str]:
     return {image.digest: file_of(image) for image in transcript.images}
 
 
-def _turn_object(stored: StoredTurn, files: Mapping[str, str]) -> dict[str, object]:
-    written: dict[str, object] = {
-        "role": stored.turn.role,
-        "created_at": stored.created_at,
-        "parts": [_part_object(part, files) for part in stored.turn.parts],
-    }
-    if stored.generation is not None:
-        written["generation"] = _generation_object(stored.generation)
-    if stored.is_example:
-        written["is_example"] = True
-    return written
-
-
-def _generation_object(generation: Generation) -> dict[str, object]:
-    written = {**asdict(generation), "token_ids": list(generation.token_ids)}
-    del written["prompt"], written["facts"]["environment"]
-    return written
-
-
-def _part_object(part: Part, files: Mapping[str, str]) -> dict[str, object]:
-    if isinstance(part, Text):
-        return {"text": part.text}
-    return {"image": asdict(picture_object(part, files))}
+def _held(images: Iterable[Image]) -> Iterable[HeldPicture]:
+    for image in images:
+        content = bytes_of(image)
+        if content is not None:
+            yield HeldPicture.of(image.digest, content)
 
 
 def _parse(document: str) -> object:
@@ -155,15 +162,33 @@ def _parse(document: str) -> object:
         raise TranscriptError("is no saved conversation: its lists are nested too deeply") from error
 
 
-def _stored_turn(number: int, read: _Turn, open_picture: Callable[[str], Image]) -> StoredTurn:
-    try:
-        parts = tuple(_part(part, open_picture) for part in read.parts)
-        return StoredTurn(number, Turn(read.role, parts), read.created_at, read.generation, read.is_example)
-    except InvalidTurnError as error:
-        raise TranscriptError(f"turn {number}: {error}") from error
+def _checked(value: object) -> dict[str, object]:
+    """A parsed document, if this version can read it."""
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise TranscriptError(f'is no saved conversation: its "format" is not "{FORMAT}"')
+    version = value.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise TranscriptError(f"was written by a newer idefics-chat (version {version}): update the program")
+    if not isinstance(version, int) or isinstance(version, bool) or version < FIRST_VERSION:
+        raise TranscriptError(f"version is none of {FIRST_VERSION} to {VERSION}")
+    return value
 
 
-def _part(part: _Part, open_picture: Callable[[str], Image]) -> Part:
-    if part.image is None:
-        return Text(part.text or "")
-    return picture_from(part.image, open_picture)
+def _without_empty_replies(read: _Document) -> _Document:
+    """A document of an earlier version, with messages that follow each other where one never got a reply."""
+    expected = Role.USER
+    for number, turn in enumerate(read.turns, start=1):
+        if turn.role is not expected:
+            raise TranscriptError(f"turn {number} is the {turn.role}'s, but it is the {expected}'s turn to speak")
+        if turn.after is not None:
+            raise TranscriptError(f"turns[{number - 1}].after is of version {FIRST_OF_TREES}: say so in version")
+        expected = expected.other
+    kept = [number for number, turn in enumerate(read.turns, start=1) if not turn.says_nothing]
+    numbers = {number: place for place, number in enumerate(kept, start=1)}
+    choices = (replace(choice, after_turn=_place_of(choice.after_turn, numbers)) for choice in read.choices)
+    return replace(read, turns=tuple(read.turns[number - 1] for number in kept), choices=tuple(choices))
+
+
+def _place_of(number: int, numbers: Mapping[int, int]) -> int:
+    """What the turn of that number is in a shorter list; of one that was left out, the one before it."""
+    return numbers.get(number, numbers.get(number - 1, number))

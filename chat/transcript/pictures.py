@@ -1,44 +1,150 @@
-"""Pictures as a document names them: by a file beside it, and by what they hold."""
+"""Pictures as a document names them: by a file beside it or by bytes in it, and by what they hold."""
 
 import re
-from collections.abc import Callable, Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Final
 
 from chat.conversation import Image
-from chat.errors import TranscriptError
-from chat.images import media_type
+from chat.errors import ChatError, ImageError, TranscriptError
+from chat.files import byte_size
+from chat.images import MOST_BYTES, MOST_SIDE, PICTURE_SUFFIXES, media_type, read_image
 from chat.safe_text import printable, short_line
 
 PICTURE_FOLDER: Final = "pictures"
 
 _NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class PictureObject:
     """A picture as a document names it."""
 
-    file: str
     digest: str
+    file: str | None = None
+    """Where it lies beside the document; None where the document holds it."""
     width: int = 0
     height: int = 0
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.digest):
+            raise TranscriptError("digest is not one of sha256, of 64 hexadecimal digits")
+
+    @property
+    def words(self) -> str:
+        """What to call it in an error."""
+        return short_line(self.file or self.name or f"picture {self.digest[:8]}")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPicture:
+    """A picture that a document holds."""
+
+    digest: str
+    data: str
+    """Its bytes in base64."""
+
+    def __post_init__(self) -> None:
+        if len(self.data) > 4 * (MOST_BYTES // 3 + 1):
+            raise TranscriptError(f"data is of a picture larger than {byte_size(MOST_BYTES)}")
+
+    @classmethod
+    def of(cls, digest: str, content: bytes) -> "HeldPicture":
+        """Of a picture's bytes."""
+        return cls(digest, b64encode(content).decode("ascii"))
+
+    def image(self) -> Image:
+        """The picture, decoded once to be sure of it."""
+        try:
+            content = b64decode(self.data, validate=True)
+        except ValueError as error:
+            raise TranscriptError("data is not base64") from error
+        return read_image(content, f"picture {short_line(self.digest)[:8]}")
+
+
+class Pictures:
+    """The pictures of a document that is read; each is opened once, however often it is named."""
+
+    def __init__(
+        self, open_picture: Callable[[str], Image | None], held: Sequence[HeldPicture], *, missing_ok: bool
+    ) -> None:
+        """Take where they come from.
+
+        Args:
+            open_picture: Gives the picture in a file beside the document; None where there is no such file.
+            held: Those in the document.
+            missing_ok: Whether one that is gone may be stood in for by one that cannot be read.
+        """
+        self._open_picture = open_picture
+        self._held = {picture.digest: picture for picture in held}
+        self._missing_ok = missing_ok
+        self._opened: dict[tuple[str, str | None], Image] = {}
+        self.missing: dict[str, Image] = {}
+        """Those that are gone, by their digests."""
+
+    def picture(self, named: PictureObject) -> Image:
+        """The picture that a document names; raises TranscriptError where it is gone, or another one is there."""
+        key = (named.digest, named.file)
+        image = self._opened.get(key) or self.missing.get(named.digest)
+        if image is None:
+            image = self._opened_now(named)
+            if image is None:
+                image = self.missing[named.digest] = self._placeholder(named)
+            else:
+                self._opened[key] = image
+        return image if named.name is None else replace(image, name=_shown_name(named.name))
+
+    def _opened_now(self, named: PictureObject) -> Image | None:
+        held = self._held.get(named.digest)
+        if named.file is not None:
+            image = self._open_picture(named.file)
+        else:
+            image = held.image() if held else None
+        if image is not None and image.digest != named.digest:
+            raise TranscriptError(f"{named.words} is another picture than the one that was saved")
+        return image
+
+    def _placeholder(self, named: PictureObject) -> Image:
+        if not self._missing_ok:
+            where = "put it back beside the file" if named.file else "the file does not hold it"
+            raise TranscriptError(f"the picture {named.words} is missing: {where}")
+        words = f"{named.words} is missing"
+
+        def read() -> bytes:
+            raise ImageError(words)
+
+        width, height = (min(max(side, 1), MOST_SIDE) for side in (named.width, named.height))
+        name = _shown_name(named.name or PurePosixPath(named.file or "picture").name)
+        return Image(named.digest, width, height, name, read)
+
 
 def picture_object(image: Image, files: Mapping[str, str]) -> PictureObject:
-    """How a document names a picture whose file is known by its digest."""
-    return PictureObject(files[image.digest], image.digest, image.width, image.height, _shown_name(image.name))
+    """How a document names a picture, with the file that is known for its digest, if one is."""
+    file = files.get(image.digest)
+    return PictureObject(image.digest, file, image.width, image.height, _shown_name(image.name))
 
 
-def picture_from(named: PictureObject, open_picture: Callable[[str], Image]) -> Image:
-    """The picture that a document names; raises TranscriptError where its file holds another one."""
-    image = open_picture(named.file)
-    if image.digest != named.digest:
-        raise TranscriptError(f"{short_line(named.file)} is another picture than the one that was saved")
-    return image if named.name is None else replace(image, name=_shown_name(named.name))
+def written_picture(named: PictureObject) -> dict[str, object]:
+    """A picture's name as JSON has it."""
+    file = {} if named.file is None else {"file": named.file}
+    held = {"digest": named.digest, "width": named.width, "height": named.height, "name": named.name}
+    return {**file, **held}
+
+
+def bytes_of(image: Image) -> bytes | None:
+    """A picture's bytes; None where they are gone. Raises TranscriptError where they are those of another one."""
+    try:
+        content = image.read()
+    except ChatError:
+        return None
+    if sha256(content).hexdigest() != image.digest:
+        raise TranscriptError(f"picture {short_line(image.name)} is no longer what it was: its digest differs")
+    return content
 
 
 def file_of(image: Image) -> str:
@@ -48,19 +154,16 @@ def file_of(image: Image) -> str:
     transcripts can share a folder.
     """
     mark = f"-{image.digest[:12]}"
+    path = PurePosixPath(_shown_name(image.name))
     # A picture that came with a transcript carries the mark already.
-    stem = PurePosixPath(_shown_name(image.name)).stem.removesuffix(mark)
-    stem = _NOT_FOR_FILE_NAMES.sub("-", stem)[:40].strip("-") or "picture"
-    suffix = media_type(image.read()).rpartition("/")[2].replace("jpeg", "jpg")
-    return f"{PICTURE_FOLDER}/{stem}{mark}.{suffix}"
+    stem = _NOT_FOR_FILE_NAMES.sub("-", path.stem.removesuffix(mark))[:40].strip("-") or "picture"
+    content = bytes_of(image)
+    suffix = _suffix_of(content) if content is not None else path.suffix.lower()
+    return f"{PICTURE_FOLDER}/{stem}{mark}{suffix if suffix in PICTURE_SUFFIXES else '.octet-stream'}"
 
 
-def require_time(moment: str) -> None:
-    """Raise TranscriptError for what is neither a time nor empty."""
-    try:
-        datetime.fromisoformat(moment or "2000-01-01")
-    except ValueError as error:
-        raise TranscriptError("created_at is not a time as ISO 8601 writes it") from error
+def _suffix_of(content: bytes) -> str:
+    return f".{media_type(content).rpartition('/')[2]}".replace("jpeg", "jpg")
 
 
 def _shown_name(name: str) -> str:

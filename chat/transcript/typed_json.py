@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
@@ -56,38 +57,51 @@ def refuse_constant(name: str) -> object:
 
 
 def _read(kind: Any, value: object, where: str, defaults: Mapping[type, object]) -> Any:
+    # Most values are scalars.
+    if kind in _WORDS:
+        return _read_scalar(kind, value, where)
     if isinstance(kind, UnionType):
         present = next(option for option in get_args(kind) if option is not NoneType)
         return None if value is None else _read(present, value, where, defaults)
     if get_origin(kind) in (tuple, Sequence):
-        if not isinstance(value, list):
-            raise TranscriptError(f"{where} is not a list")
-        return tuple(
-            _read(get_args(kind)[0], item, f"{where}[{number}]", defaults) for number, item in enumerate(value)
-        )
+        return _read_list(get_args(kind)[0], value, where, defaults)
     if is_dataclass(kind):
         return _read_dataclass(kind, value, where, defaults)
-    if issubclass(kind, Enum):
-        return _read_enum(kind, value, where)
-    return _read_scalar(kind, value, where)
+    return _read_enum(kind, value, where)
+
+
+def _read_list(kind: Any, value: object, where: str, defaults: Mapping[type, object]) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TranscriptError(f"{where} is not a list")
+    # Token ids are most of a file: they are looked at one by one only where one of them is wrong.
+    if kind is int and all(type(item) is int and -_LARGEST_INT <= item <= _LARGEST_INT for item in value):
+        return tuple(value)
+    return tuple(_read(kind, item, f"{where}[{number}]", defaults) for number, item in enumerate(value))
+
+
+@cache
+def _keys(kind: type) -> dict[str, tuple[Any, bool]]:
+    """The fields of a dataclass: the type of each, and whether it may be missing."""
+    hints = get_type_hints(kind)
+    return {field.name: (hints[field.name], field.default is not MISSING) for field in fields(kind)}
 
 
 def _read_dataclass(kind: Any, value: object, where: str, defaults: Mapping[type, object]) -> Any:
     if not isinstance(value, dict):
         raise TranscriptError(f"{where} is not an object")
-    hints = get_type_hints(kind)
+    keys = _keys(kind)
     prefix = f"{where}." if where else ""
     for key in value:
-        if key not in hints:
+        if key not in keys:
             raise TranscriptError(f"unknown key {prefix}{short_line(key, 60)}")
     arguments: dict[str, Any] = {}
-    for field in fields(kind):
-        if field.name in value:
-            arguments[field.name] = _read(hints[field.name], value[field.name], f"{prefix}{field.name}", defaults)
+    for name, (hint, has_default) in keys.items():
+        if name in value:
+            arguments[name] = _read(hint, value[name], f"{prefix}{name}", defaults)
         elif kind in defaults:
-            arguments[field.name] = getattr(defaults[kind], field.name)
-        elif field.default is MISSING:
-            raise TranscriptError(f"{prefix}{field.name} is missing")
+            arguments[name] = getattr(defaults[kind], name)
+        elif not has_default:
+            raise TranscriptError(f"{prefix}{name} is missing")
     try:
         return kind(**arguments)
     except ChatError as error:

@@ -251,7 +251,9 @@ def test_a_terminal_without_the_signs_gets_others(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["story.json"], 2, "give --verify"),
+        (["story.json", "--device", "cpu"], 2, "give --verify or --checkpoint"),
+        (["story.json", "--tolerance", "1"], 2, "--tolerance is for --verify"),
+        (["story.json", "--verify", "--speed", "2"], 2, "--speed is for playing back"),
         (["--verify", "story.json", "--checkpoint", "a", "--checkpoint", "b"], 2, "--verify takes one --checkpoint"),
         (["--verify", "story.json", "--tolerance", "-1"], 2, "--tolerance"),
         (["--verify", "story.json", "--revision", "main"], 2, "--revision is for checkpoints of the hub"),

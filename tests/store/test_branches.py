@@ -159,7 +159,7 @@ def test_the_tree_has_every_turn_in_short(store: SqliteStore, session_id: str, p
     assert all(node.created_at for node in nodes)
 
 
-def test_choices_and_exports_are_those_of_the_shown_branch(store: SqliteStore, session_id: str) -> None:
+def test_choices_are_those_of_the_shown_branch(store: SqliteStore, session_id: str) -> None:
     message, one = say(store, session_id, "One?", "1.")
     store.add_choice(session_id, choice(one))
     two = answer(store, message, "I.", shows=True)
@@ -169,7 +169,7 @@ def test_choices_and_exports_are_those_of_the_shown_branch(store: SqliteStore, s
         assert [found.turn_id for found in store.choices(session_id)] == [turn_id]
         transcript = export_session(store, session_id)
         assert [stored.turn.text for stored in transcript.turns] == ["One?", said]
-        assert [found.turn_id for found in transcript.choices] == [2]
+        assert [found.turn_id for found in transcript.choices] == [2, 3]
 
 
 def test_what_is_not_there_is_refused_and_nothing_changes(store: SqliteStore, session_id: str) -> None:

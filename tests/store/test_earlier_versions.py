@@ -12,7 +12,13 @@ from chat.store import SqliteStore, open_store
 from chat.store.files import backups
 from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, execute, integrity, picture, reply
 
+UNDO_M008 = (
+    "DROP TABLE imports",
+    "DELETE FROM _sqlite_migrations WHERE name = 'm008_imports'",
+    "PRAGMA user_version = 6",
+)
 UNDO_M006 = (
+    *UNDO_M008,
     "ALTER TABLE generations DROP COLUMN environment_id",
     "ALTER TABLE generations DROP COLUMN prompt_shared",
     "ALTER TABLE generations DROP COLUMN prompt_token_ids",
@@ -56,6 +62,21 @@ UNDO_M003 = (
     "DELETE FROM _sqlite_migrations WHERE name = 'm003_choices'",
     "PRAGMA user_version = 2",
 )
+
+
+def test_a_database_that_knows_of_no_imports_takes_one_twice_from_then_on(store: SqliteStore, path: Path) -> None:
+    session_id = store.new_session(title="Mine")
+    store.add_user_turn(session_id, user_turn("hi"))
+    foreign = replace(store.export(session_id), session_id="")
+    store.import_sessions([foreign])
+    store.close()
+    execute(path, *UNDO_M008)
+    with open_store(path) as opened:
+        assert len(opened.sessions()) == 2
+        assert [opened.import_sessions([foreign])[0].is_new for _ in range(2)] == [True, False]
+        assert len(opened.sessions()) == 3
+    assert integrity(path) == "ok"
+    assert len(backups(path)) == 1
 
 
 def test_replies_of_a_database_without_provenance_have_none(store: SqliteStore, path: Path) -> None:

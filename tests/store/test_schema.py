@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 TABLES = set(
-    "sessions turns parts images generations environments drafts choices choice_labels choice_images left_out".split()
+    "sessions turns parts images generations environments drafts imports".split()
+    + "choices choice_labels choice_images left_out".split()
 )
 
 
@@ -69,6 +70,7 @@ def one_exchange(store: SqliteStore, path: Path) -> str:
     store.add_choice(session_id, choice(message, picture()))
     store.leave_out(session_id, LeftOut(frozenset({message})))
     store.save_draft(session_id, store.draft(None))
+    store.import_sessions([store.export(session_id)])
     store.close()
     execute(path, "INSERT INTO drafts VALUES (NULL, 'draft', '[]')")
     return session_id

@@ -1,0 +1,180 @@
+"""What is brought in twice is there once, and what has grown since gets what it lacks."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat.conversation import user_turn
+from chat.errors import InputError
+from chat.records import Imported, LeftOut
+from chat.search import parse_query
+from chat.store import SqliteStore, open_store
+from chat.transcript import Transcript
+from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, dump, integrity, picture, reply
+
+
+@pytest.fixture
+def elsewhere(path: Path) -> Iterator[SqliteStore]:
+    """The store of another machine."""
+    with open_store(path.with_name("elsewhere.db")) as opened:
+        yield opened
+
+
+def say(store: SqliteStore, session_id: str, asked: str, said: str) -> tuple[int, int]:
+    """An exchange at the end of the shown branch; gives the ids of message and reply."""
+    message = store.add_user_turn(session_id, user_turn(asked))
+    turn_id = store.open_reply(message, COMPUTED, SETTINGS)
+    store.close_reply(turn_id, reply(said))
+    return message, turn_id
+
+
+def begun(store: SqliteStore) -> str:
+    """A session of one exchange; gives its id."""
+    session_id = store.new_session()
+    say(store, session_id, "One?", "1.")
+    return session_id
+
+
+def bring(store: SqliteStore, transcript: Transcript) -> Imported:
+    (imported,) = store.import_sessions([transcript])
+    return imported
+
+
+def shape(store: SqliteStore, session_id: str) -> list[tuple[int | None, str]]:
+    """What each turn follows, by number, and what it says."""
+    return [(placed.after, placed.stored.turn.text) for placed in store.export(session_id).tree]
+
+
+def test_the_same_again_is_not_made_twice(store: SqliteStore, elsewhere: SqliteStore, path: Path) -> None:
+    transcript = elsewhere.export(begun(elsewhere))
+    assert bring(store, transcript) == Imported(transcript.session_id, is_new=True)
+    before = dump(path)
+    assert bring(store, transcript) == Imported(transcript.session_id, is_new=False)
+    assert dump(path) == before
+    twice = store.import_sessions([replace(transcript, session_id=""), replace(transcript, session_id="")])
+    assert [imported.is_new for imported in twice] == [True, False]
+    assert twice[0].session_id == twice[1].session_id != transcript.session_id
+    assert len(store.sessions()) == 2
+
+
+def test_what_was_deleted_since_is_brought_back(store: SqliteStore, elsewhere: SqliteStore) -> None:
+    transcript = elsewhere.export(begun(elsewhere))
+    session_id = bring(store, transcript).session_id
+    for again in (transcript, replace(transcript, title="Of another document")):
+        store.delete_session(session_id)
+        assert bring(store, again) == Imported(session_id, is_new=False, was_deleted=True)
+        assert [session.id for session in store.sessions()] == [session_id]
+
+
+def test_a_session_of_this_store_is_itself(store: SqliteStore) -> None:
+    session_id = begun(store)
+    transcript = store.export(session_id)
+    say(store, session_id, "Two?", "2.")
+    store.rename_session(session_id, "Renamed since")
+    before = store.export(session_id)
+    assert bring(store, transcript) == Imported(session_id, is_new=False)
+    assert store.export(session_id) == before
+    assert len(store.sessions()) == 1
+
+
+def test_a_session_that_has_grown_since_gets_what_it_lacks(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    session_id = begun(elsewhere)
+    bring(store, elsewhere.export(session_id))
+    message, turn_id = say(elsewhere, session_id, "Two?", "2.")
+    elsewhere.add_version(message, user_turn("Or three?", picture()))
+    elsewhere.add_choice(session_id, choice(turn_id, picture(b"other")))
+    elsewhere.leave_out(session_id, LeftOut(frozenset({message})))
+    elsewhere.rename_session(session_id, "Counting")
+    grown = elsewhere.export(session_id)
+    assert bring(store, grown) == Imported(session_id, is_new=False, added_turns=3)
+    assert store.export(session_id) == grown
+    assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1.", "Or three?"]
+    assert store.search(parse_query("or three")).count == store.search(parse_query("counting")).count == 1
+    assert bring(store, grown) == Imported(session_id, is_new=False)
+    assert bring(store, replace(grown, is_pinned=True)) == Imported(session_id, is_new=False)
+    assert store.export(session_id) == grown
+    assert integrity(path) == "ok"
+
+
+def test_a_session_that_went_on_here_and_there_has_both_and_stays_as_it_is_shown(
+    store: SqliteStore, elsewhere: SqliteStore
+) -> None:
+    session_id = begun(elsewhere)
+    bring(store, elsewhere.export(session_id))
+    say(elsewhere, session_id, "There?", "Yes.")
+    elsewhere.rename_session(session_id, "There")
+    there = elsewhere.export(session_id)
+    say(store, session_id, "Here?", "No.")
+    assert bring(store, there).added_turns == 2
+    assert shape(store, session_id) == [
+        (None, "One?"),
+        (1, "1."),
+        (2, "Here?"),
+        (3, "No."),
+        (2, "There?"),
+        (5, "Yes."),
+    ]
+    assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1.", "Here?", "No."]
+    assert store.find_session(session_id).title == "One?"
+
+
+def test_the_same_said_twice_is_there_twice(store: SqliteStore, elsewhere: SqliteStore) -> None:
+    session_id = begun(elsewhere)
+    message = elsewhere.turns(session_id)[0].id
+    bring(store, elsewhere.export(session_id))
+    elsewhere.close_reply(elsewhere.open_reply(message, COMPUTED, SETTINGS), reply("1."))
+    assert bring(store, elsewhere.export(session_id)).added_turns == 1
+    assert shape(store, session_id) == [(None, "One?"), (1, "1."), (1, "1.")]
+
+
+def test_a_reply_that_was_being_written_is_not_made_twice(store: SqliteStore, elsewhere: SqliteStore) -> None:
+    session_id = elsewhere.new_session()
+    turn_id = elsewhere.open_reply(elsewhere.add_user_turn(session_id, user_turn("One?")), FACTS, SETTINGS)
+    elsewhere.save_reply(turn_id, "On", [1])
+    early = elsewhere.export(session_id)
+    elsewhere.close_reply(turn_id, reply("One."))
+    bring(store, elsewhere.export(session_id))
+    assert bring(store, early) == Imported(session_id, is_new=False)
+    assert shape(store, session_id) == [(None, "One?"), (1, "One.")]
+
+
+def test_an_id_that_another_session_has_is_not_taken_over(store: SqliteStore, elsewhere: SqliteStore) -> None:
+    session_id = begun(store)
+    other = replace(elsewhere.export(begun(elsewhere)), session_id=session_id)
+    before = store.export(session_id)
+    imported = bring(store, other)
+    assert imported.is_new
+    assert imported.session_id != session_id
+    assert store.export(session_id) == before
+    # From then on it is known where that one comes from.
+    *_, last = other.turns
+    grown = replace(other, turns=(*other.turns, replace(other.turns[0], id=last.id + 1)))
+    assert bring(store, grown) == Imported(imported.session_id, is_new=False, added_turns=1)
+
+
+@pytest.mark.parametrize("name", ["", "ABCDEFGH", "abc", "a" * 9, "../../ab", "\x1b]0;x\x07", "\ud800", "0f00b4r1"])
+def test_an_id_that_no_session_can_have_is_not_kept(
+    name: str, store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    imported = bring(store, replace(elsewhere.export(begun(elsewhere)), session_id=name))
+    assert imported.session_id != name
+    assert store.find_session(imported.session_id).turn_count == 2
+
+
+def test_where_one_conversation_cannot_be_read_none_is_kept(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    transcript = elsewhere.export(begun(elsewhere))
+    before = dump(path)
+
+    def read() -> Iterator[Transcript]:
+        yield transcript
+        raise InputError("line 2 is cut off")
+
+    with pytest.raises(InputError, match="line 2"):
+        store.import_sessions(read())
+    assert dump(path) == before
