@@ -75,7 +75,7 @@ def replay(
         from chat.cli.replay_compare import compare
 
         compare(
-            sources(what, db),
+            sources(what, db, missing_ok=True),
             checkpoints,
             loading=given(options, LOADING),
             overrides=given(options, SETTINGS),

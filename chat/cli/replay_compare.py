@@ -93,7 +93,7 @@ def _candidate(asked: NamedRequest, progress: "_Progress") -> Candidate:
 
 def _recording(source: Source) -> Recording:
     transcript = source.transcript
-    return Recording(source.name, transcript.turns, transcript.system, transcript.title)
+    return Recording(source.name, transcript.turns, transcript.system, transcript.title, transcript.left_out)
 
 
 def _refuse_nothing(results: Sequence[CandidateResult]) -> None:

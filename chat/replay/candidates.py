@@ -13,7 +13,7 @@ from typing import Any
 
 from chat.errors import ChatError
 from chat.generation import CanBeLost, CheckpointFacts, Loader, LoadProgress, TextGenerator
-from chat.replay.compare import AnswerPiece, ComparedTurn, History, Recording, Shown, compared_turns
+from chat.replay.compare import AnswerPiece, ComparedTurn, History, Recording, compared_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,6 @@ def compared(
     stop: threading.Event,
     history: History = History.RECORDED,
     overrides: Mapping[str, Any] | None = None,
-    shown: Shown = tuple,
     tell: Callable[[Candidate, LoadProgress], None] = lambda _candidate, _progress: None,
 ) -> Iterator[Step]:
     """Load every candidate once, ask it all recordings, and let go of it before the next one is loaded.
@@ -106,10 +105,9 @@ def compared(
         stop: Ends it when set.
         history: What a model is shown of earlier replies.
         overrides: Names and values of `GenerationSettings` that hold in the place of the recorded ones.
-        shown: Gives what a model is shown of turns that end with a message.
         tell: Told how far a candidate is loaded.
     """
-    asking = partial(compared_turns, stop=stop, history=history, overrides=overrides, shown=shown)
+    asking = partial(compared_turns, stop=stop, history=history, overrides=overrides)
     for candidate in candidates:
         if stop.is_set():
             return

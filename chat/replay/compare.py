@@ -4,7 +4,7 @@ Knows no loading, no files and no screen.
 """
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -14,9 +14,10 @@ from chat.conversation import Conversation, Role, assistant_turn
 from chat.errors import ChatError, ContextFullError, GenerationError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, Score, StopReason, TextGenerator
 from chat.prompt import Prompt, serialize
-from chat.records import Generation, StoredTurn, exchanges_of
+from chat.records import Generation, LeftOut, StoredTurn, exchanges_of
 from chat.replay.similarity import chrf
 from chat.session import conversation_of
+from chat.talk.shown import shown_turns
 
 _NO_ANSWER: Final = Reply(
     text="",
@@ -30,8 +31,7 @@ _NO_ANSWER: Final = Reply(
 )
 """Takes the place of one in the history: a message that a model failed on is left out of what it is shown."""
 
-Shown = Callable[[Sequence[StoredTurn]], Iterable[StoredTurn]]
-"""Gives what a model is shown of turns that end with a message: all, but for what somebody decided to leave out."""
+NOTHING_LEFT_OUT: Final = LeftOut()
 
 
 class History(StrEnum):
@@ -53,6 +53,8 @@ class Recording:
     """From the first."""
     system: str = ""
     title: str = ""
+    left_out: LeftOut = NOTHING_LEFT_OUT
+    """What of the turns a model is not shown, because somebody decided so."""
 
     @property
     def exchanges(self) -> list["RecordedExchange"]:
@@ -142,7 +144,6 @@ def compared_turns(
     stop: threading.Event,
     history: History = History.RECORDED,
     overrides: Mapping[str, Any] | None = None,
-    shown: Shown = tuple,
 ) -> Iterator[AnswerPiece | ComparedTurn]:
     """Yield what a model answers to each message of a recording: the pieces as they are said, then the turn.
 
@@ -155,9 +156,8 @@ def compared_turns(
         stop: Ends it when set.
         history: What the model is shown of earlier replies.
         overrides: Names and values of `GenerationSettings` that hold in the place of the recorded ones.
-        shown: Gives what the model is shown of turns that end with a message.
     """
-    run = _Run(generator, recording, history, overrides or {}, shown, stop)
+    run = _Run(generator, recording, history, overrides or {}, stop)
     for exchange in recording.exchanges:
         yield from run.exchange(exchange)
         if stop.is_set():
@@ -173,11 +173,10 @@ class _Run:
         recording: Recording,
         history: History,
         overrides: Mapping[str, Any],
-        shown: Shown,
         stop: threading.Event,
     ) -> None:
-        self._generator, self._system, self._history = generator, recording.system, history
-        self._overrides, self._shown, self._stop = overrides, shown, stop
+        self._generator, self._recording, self._history = generator, recording, history
+        self._overrides, self._stop = overrides, stop
         self._recorded: list[StoredTurn] = []
         self._own: list[StoredTurn] = []
 
@@ -212,7 +211,7 @@ class _Run:
     def _begun(self, turn: ComparedTurn) -> ComparedTurn:
         """The turn with what is left out of what the model sees of it."""
         turns = self._history_shown
-        shown = tuple(self._shown(turns))
+        shown = tuple(shown_turns(turns, self._recording.left_out))
         return replace(
             turn,
             left_out_messages=_message_count(turns) - _message_count(shown),
@@ -254,7 +253,8 @@ class _Run:
         return replace(turn, score=scores[0] if scores else None)
 
     def _conversation(self, turns: Sequence[StoredTurn]) -> Conversation:
-        return conversation_of(self._shown(turns), system=self._system, facts=self._generator.facts)
+        shown = shown_turns(turns, self._recording.left_out)
+        return conversation_of(shown, system=self._recording.system, facts=self._generator.facts)
 
     def _prompt(self, conversation: Conversation) -> Prompt:
         return serialize(conversation, self._generator.dialect)

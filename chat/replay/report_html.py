@@ -98,7 +98,7 @@ def _figure(place: int, image: Image) -> str:
     try:
         return f'<figure><img alt="{words}" src="{data_url(image)}"><figcaption>{words}</figcaption></figure>\n'
     except ChatError as error:
-        return f'<p class="missing">{FAILED} picture {place} is missing: {line(str(error))}</p>\n'
+        return f'<p class="missing">{FAILED} picture {place}: {line(str(error))}</p>\n'
 
 
 def _columns(position: int, recorded: StoredTurn | None, answers: Answers) -> Iterator[str]:

@@ -19,7 +19,6 @@ from chat.replay.compare import ComparedTurn, History, Recording
 from chat.replay.verify import verify
 from chat.talk.asked_comparison import AskedCheckpoint, AskedComparison
 from chat.talk.offers import AUTO, QUANTIZED, Catalogue
-from chat.talk.shown import shown_turns
 from chat.talk.wording import short_name, size_in_words
 from chat.tui.screens.column import Answered, Begun, Failed, Working
 
@@ -81,8 +80,7 @@ def compare_apart(
         post: Is told.
     """
     history = History.FED_FORWARD if asked.is_fed_forward else History.RECORDED
-    recording = Recording("", branch.turns, branch.system, branch.title)
-    shown = partial(shown_turns, left_out=branch.left_out)
+    recording = Recording("", branch.turns, branch.system, branch.title, branch.left_out)
     for place, one in enumerate(asked.checkpoints):
         if stop.is_set():
             return
@@ -91,7 +89,7 @@ def compare_apart(
             candidate = Candidate(one.label, _loader(catalogue, one, beside))
             tell = lambda _, progress, place=place: _tell_loading(post, place, progress)  # noqa: E731
             turns: list[ComparedTurn] = []
-            for step in compared([candidate], [recording], stop=stop, history=history, shown=shown, tell=tell):
+            for step in compared([candidate], [recording], stop=stop, history=history, tell=tell):
                 match step:
                     case Loaded():
                         post(Begun(place, run_in_words(step.facts)))

@@ -24,6 +24,7 @@ from chat.scripted import ScriptedGenerator
 from chat.transcript import Transcript, save_transcript
 from tests.remote.server import chat_events, serving
 from tests.replay.talks import talk
+from tests.transcripts import RED
 
 TALK = talk("What is it?", "A cat.", "Where?", "On the mat.")
 SOURCE = Source(TALK.name, Transcript(TALK.title, TALK.system, tuple(TALK.turns)))
@@ -293,3 +294,29 @@ def test_options_hold_where_they_are_given(asked: Callable[..., dict[str, Any]],
 def test_what_is_for_comparing_is_refused_elsewhere(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_here(["replay", str(Path(__file__)), *options]) == UsageError.exit_code
     assert "is for comparing" in capsys.readouterr().err
+
+
+def test_a_file_whose_picture_is_gone_is_compared_all_the_same(
+    program: COMPARE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = talk((RED, "What is it?"), "A red picture.", "Why?", "It is.")
+    save_transcript(tmp_path / "talk.json", Transcript(turns=tuple(saved.turns)))
+    for picture in (tmp_path / "pictures").iterdir():
+        picture.unlink()
+
+    class Looking(ScriptedGenerator):
+        """Needs the pictures' bytes, as a model does."""
+
+        def generate(
+            self, prompt: Prompt, settings: GenerationSettings, stop: threading.Event
+        ) -> Iterator[Chunk | Reply]:
+            for image in prompt.images:
+                image.read()
+            return super().generate(prompt, settings, stop)
+
+    monkeypatch.setattr("chat.cli.replay_compare.apart_loader", lambda request: lambda tell, stop: Looking(["No."]))
+    arguments = ["replay", str(tmp_path / "talk.json"), "--checkpoint", "shapes", "--feed-forward", "--json"]
+    assert run_here(arguments) == 0
+    first, second = json.loads(capsys.readouterr().out)["candidates"][0]["recordings"][0]["turns"]
+    assert first["text"] is None and first["problem"].endswith("is missing")
+    assert second["text"] == "No."

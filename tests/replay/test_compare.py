@@ -14,7 +14,6 @@ from chat.records import LeftOut, StoredTurn
 from chat.replay.compare import AnswerPiece, ComparedTurn, History, Recording, compared_turns
 from chat.scripted import ScriptedGenerator
 from chat.session import conversation_of
-from chat.talk.shown import shown_turns
 from chat.transcript import UNKNOWN_GENERATION
 from tests.replay.changed import recording, that_mistakes
 from tests.replay.talks import talk
@@ -179,7 +178,7 @@ def test_what_is_left_out_is_not_shown_and_counted() -> None:
     ]
     left_out = LeftOut(frozenset({1}), frozenset({(3, 0)}))
     generator = ScriptedGenerator(["Red.", "Blue."])
-    first, second = compared(generator, Recording("talk", turns), shown=lambda shown: shown_turns(shown, left_out))
+    first, second = compared(generator, Recording("talk", turns, left_out=left_out))
     assert (first.left_out_messages, first.left_out_pictures) == (0, 0)
     assert (second.left_out_messages, second.left_out_pictures) == (1, 2)
     assert "Red." not in generator.prompts[1].text and not generator.prompts[1].images

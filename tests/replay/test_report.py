@@ -106,7 +106,7 @@ def test_each_turn_has_its_message_and_beside_it_all_answers(page: Page) -> None
     assert heads[3].startswith("own ") and heads[3].endswith("· differs")
     assert page.said("mark")[:2] == ["red", "blue"]
     assert page.said("span")[:4] == ["=", "≠", "=", "✕"]
-    assert "✕ picture 1 is missing: lost.png: is gone" in page.said("p")
+    assert "✕ picture 1: lost.png: is gone" in page.said("p")
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
     assert [one["alt"] for one in pictures] == ["1: red.png"]
 
