@@ -10,7 +10,7 @@ from chat.cli.running import terminal_columns
 from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult, ComparedRecording
 from chat.replay.compare import ComparedTurn, Recording
-from chat.replay.figures import Figures, Speed, recorded_speed
+from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed
 from chat.replay.report import Report, answer_to
 from chat.replay.word_marks import marked
 from chat.safe_text import printable, short_line
@@ -103,19 +103,14 @@ def _figures(result: CandidateResult) -> tuple[str, ...]:
         result.label,
         f"{figures.answered:,} of {figures.turns:,}",
         f"{figures.same:,} of {figures.compared:,}",
-        _number(figures.similarity, 3),
+        fixed(figures.similarity, 3),
         *_speed(figures.speed),
-        _number(figures.log_probability, 3),
+        log_in_words(figures.log_probability),
     )
 
 
 def _speed(speed: Speed) -> tuple[str, str]:
-    return _number(speed.tokens_per_s, 1), _number(speed.first_token_s, 2, " s")
-
-
-def _number(value: float | None, places: int, unit: str = "") -> str:
-    # What is rounded to nothing is not shown as less than nothing.
-    return "" if value is None else f"{round(value, places) + 0.0:,.{places}f}{unit}"
+    return fixed(speed.tokens_per_s, 1), fixed(speed.first_token_s, 2, " s")
 
 
 def _asked(message: StoredTurn) -> str:

@@ -94,3 +94,14 @@ def mean(values: Sequence[float]) -> float | None:
 
 def _length(turn: ComparedTurn) -> int:
     return len(turn.recorded.turn.text) if turn.recorded is not None else 0
+
+
+def fixed(value: float | None, places: int, unit: str = "") -> str:
+    """A number with so many places, in words; empty for one that nobody knows."""
+    # What is rounded to nothing is not shown as less than nothing.
+    return "" if value is None else f"{round(value, places) + 0.0:,.{places}f}{unit}"
+
+
+def log_in_words(value: float | None) -> str:
+    """A log-probability, told by its first digits: what is nearly certain differs in them alone. Empty for none."""
+    return "" if value is None else f"{value:.3g}"

@@ -8,9 +8,9 @@ from chat.errors import ChatError
 from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult, ComparedRecording
 from chat.replay.compare import ComparedTurn, History, Recording
-from chat.replay.figures import reply_of
+from chat.replay.figures import fixed, log_in_words, reply_of
 from chat.replay.report import Report, answer_to
-from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, head, line, number, plain
+from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, head, line, plain
 from chat.replay.report_pictures import data_url
 from chat.replay.report_tables import environments, summary
 from chat.replay.word_marks import Piece, marked
@@ -136,7 +136,7 @@ def _recorded_in_words(recorded: StoredTurn) -> list[str]:
         return [] if recorded.generation is None else ["interrupted"]
     return [
         count(reply.new_tokens, "token"),
-        *([f"{number(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
+        *([f"{fixed(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
         *([f"ended by {reply.stop_reason.replace('_', ' ')}"] if reply.stop_reason.is_cut else []),
     ]
 
@@ -151,10 +151,10 @@ def _turn_in_words(turn: ComparedTurn) -> list[str]:
         if amount
     ]
     return [
-        *([f"similarity {number(turn.similarity, 3)}"] if turn.similarity is not None else []),
+        *([f"similarity {fixed(turn.similarity, 3)}"] if turn.similarity is not None else []),
         count(reply.new_tokens, "token"),
-        *([f"{number(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
-        *([f"recorded reply {number(turn.score.per_token, 3)}/token"] if turn.score is not None else []),
+        *([f"{fixed(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
+        *([f"recorded reply {log_in_words(turn.score.per_token)}/token"] if turn.score is not None else []),
         *([f"ended by {reply.stop_reason.replace('_', ' ')}"] if reply.stop_reason.is_cut else []),
         *([f"seed {reply.seed}"] if reply.seed is not None else []),
         *left_out,

@@ -14,7 +14,7 @@ SAME: Final = "="
 DIFFERS: Final = "≠"
 FAILED: Final = "✕"
 UNKNOWN: Final = "–"
-"""Stands for a number that nobody knows."""
+"""Stands in a table for what nobody knows."""
 
 
 def head(title: str) -> str:
@@ -49,7 +49,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nu
 
     Args:
         columns: What stands above them.
-        rows: Their cells, as markup.
+        rows: Their cells, as markup; one is empty where nobody knows.
         kind: What the cells hold: `numbers` or `words`.
     """
     heads = "".join(f'<th scope="col">{line(one)}</th>' for one in columns)
@@ -61,7 +61,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nu
 
 
 def _row(row: Sequence[str]) -> str:
-    cells = "".join(f"<td>{cell}</td>" for cell in row[1:])
+    cells = "".join(f"<td>{cell or UNKNOWN}</td>" for cell in row[1:])
     return f'<tr><th scope="row" dir="auto">{row[0]}</th>{cells}</tr>\n'
 
 
@@ -69,12 +69,6 @@ def definitions(pairs: Iterable[tuple[str, str]]) -> str:
     """Terms with what they mean."""
     entries = "".join(f"<dt>{line(term)}</dt><dd>{line(meaning)}</dd>\n" for term, meaning in pairs)
     return f"<dl>\n{entries}</dl>\n"
-
-
-def number(value: float | None, places: int, unit: str = "") -> str:
-    """A number in words, or a dash for one that nobody knows."""
-    # What is rounded to nothing is not shown as less than nothing.
-    return UNKNOWN if value is None else f"{round(value, places) + 0.0:,.{places}f}{unit}"
 
 
 def count(amount: int, noun: str) -> str:

@@ -5,9 +5,9 @@ from typing import Final
 
 from chat.generation import CheckpointFacts
 from chat.replay.candidates import CandidateResult
-from chat.replay.figures import Figures, recorded_speed
+from chat.replay.figures import Figures, fixed, log_in_words, recorded_speed
 from chat.replay.report import SIMILARITY, Report, differs_from_recorded, recorded_facts
-from chat.replay.report_markup import DIFFERS, FAILED, UNKNOWN, definitions, line, number, table
+from chat.replay.report_markup import DIFFERS, FAILED, UNKNOWN, definitions, line, table
 
 _COLUMNS: Final = ("Model", "Answers", "Same", "Similarity", "Tokens/s", "First token", "Log-prob/token", "/character")
 _MEANINGS: Final = (
@@ -40,23 +40,23 @@ def summary(report: Report) -> Iterator[str]:
 
 def _recorded_row(report: Report) -> Sequence[str]:
     speed = recorded_speed(report.recordings)
-    times = number(speed.tokens_per_s, 1), number(speed.first_token_s, 2, " s")
-    return ("recorded", UNKNOWN, UNKNOWN, UNKNOWN, *times, UNKNOWN, UNKNOWN)
+    times = fixed(speed.tokens_per_s, 1), fixed(speed.first_token_s, 2, " s")
+    return ("recorded", "", "", "", *times, "", "")
 
 
 def _row(result: CandidateResult) -> Sequence[str]:
     if result.problem:
-        return (line(result.label), "not loaded", *[UNKNOWN] * (len(_COLUMNS) - 2))
+        return (line(result.label), "not loaded", *[""] * (len(_COLUMNS) - 2))
     figures = Figures.of(result.turns)
     return (
         line(result.label),
         f"{figures.answered:,} of {figures.turns:,}",
         f"{figures.same:,} of {figures.compared:,}",
-        number(figures.similarity, 3),
-        number(figures.speed.tokens_per_s, 1),
-        number(figures.speed.first_token_s, 2, " s"),
-        number(figures.log_probability, 3),
-        number(figures.character_log_probability, 3),
+        fixed(figures.similarity, 3),
+        fixed(figures.speed.tokens_per_s, 1),
+        fixed(figures.speed.first_token_s, 2, " s"),
+        log_in_words(figures.log_probability),
+        log_in_words(figures.character_log_probability),
     )
 
 
@@ -66,7 +66,7 @@ def environments(report: Report) -> Iterator[str]:
     for result in report.results:
         if result.facts is not None:
             changed = frozenset(one.what for one in differs_from_recorded(report.recordings, result.facts))
-            told = {**_told(result.facts), "loaded in": number(result.load_s, 1, " s")}
+            told = {**_told(result.facts), "loaded in": fixed(result.load_s, 1, " s")}
             columns.append((result.label, told, changed))
     names = dict.fromkeys(name for _, told, changed in columns for name in told if _is_told(name, columns))
     rows = [[line(name), *(_cell(told.get(name), name in changed) for _, told, changed in columns)] for name in names]
@@ -81,7 +81,7 @@ def _is_told(name: str, columns: Sequence[tuple[str, Mapping[str, str], frozense
 
 
 def _cell(value: str | None, has_changed: bool) -> str:
-    words = UNKNOWN if value is None else line(value)
+    words = line(value or UNKNOWN)
     return f"<strong>{DIFFERS} {words}</strong>" if has_changed else words
 
 

@@ -11,7 +11,7 @@ from chat.errors import ModelLostError
 from chat.generation import LoadProgress, Reply, Score, StopReason, TextGenerator
 from chat.replay.candidates import Answered, Candidate, CandidateResult, Loaded, compared
 from chat.replay.compare import AnswerPiece, ComparedTurn
-from chat.replay.figures import Figures, Speed, recorded_speed
+from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed
 from chat.scripted import ScriptedGenerator
 from tests.replay.talks import candidate, results, talk, unloadable
 
@@ -125,3 +125,14 @@ def test_figures_of_nothing_are_unknown() -> None:
     assert (figures.turns, figures.similarity, figures.log_probability) == (0, None, None)
     assert figures.speed == Speed(None, None)
     assert recorded_speed([TALK]) == Speed(None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, ""), (-0.0000213456, "-2.13e-05"), (-2.5, "-2.5"), (-12.3456, "-12.3"), (0.0, "0")]
+)
+def test_a_log_probability_is_told_by_its_first_digits(value: float | None, expected: str) -> None:
+    assert log_in_words(value) == expected
+
+
+def test_what_is_rounded_to_nothing_is_not_less_than_nothing() -> None:
+    assert (fixed(-0.0001, 2), fixed(1234.56, 1, " s"), fixed(None, 1, " s")) == ("0.00", "1,234.6 s", "")
