@@ -18,7 +18,7 @@ from chat.talk.commands import COMMANDS
 from chat.transcript import load_transcript
 from tests.plain.conftest import FACTS, Talk, turns
 
-ELSEWHERE = {"copy", "editor", "theme", "view"}
+ELSEWHERE = {"compare", "copy", "editor", "theme", "view"}
 """Commands that only a full screen can do; they are answered with a line that says so."""
 
 
