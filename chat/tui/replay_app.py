@@ -54,6 +54,15 @@ class RecordingsScreen(SizedScreen[None]):
         return Content.assemble(title, (f"  {printable(name, multiline=False)} · {facts}", "$quiet"))
 
 
+class ListedReplayScreen(ReplayScreen):
+    """One of several."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "app.beside(1)", "Next", show=False, tooltip="Play the next conversation"),
+        Binding("p", "app.beside(-1)", "Previous", show=False, tooltip="Play the previous conversation"),
+    ]
+
+
 class ReplayApp(ThemedApp):
     """Plays conversations back."""
 
@@ -62,8 +71,6 @@ class ReplayApp(ThemedApp):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip="Leave"),
-        Binding("n", "beside(1)", "Next", show=False, tooltip="Play the next conversation"),
-        Binding("p", "beside(-1)", "Previous", show=False, tooltip="Play the previous conversation"),
     ]
 
     def __init__(self, named: Sequence[Named], *, speed: float, config: Config) -> None:
@@ -99,12 +106,6 @@ class ReplayApp(ThemedApp):
         if len(self._named) == 1:
             self._play(0)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Beside one there is no other."""
-        if action == "beside":
-            return len(self._named) > 1 and isinstance(self.screen, ReplayScreen)
-        return super().check_action(action, parameters)
-
     @on(OptionList.OptionSelected)
     def _play_chosen(self, message: OptionList.OptionSelected) -> None:
         self._play(message.option_index)
@@ -114,7 +115,8 @@ class ReplayApp(ThemedApp):
         self.push_screen(self._replay(), self._end)
 
     def _replay(self) -> ReplayScreen:
-        return ReplayScreen(self._named[self._place][1], speed=self._speed)
+        kind = ListedReplayScreen if len(self._named) > 1 else ReplayScreen
+        return kind(self._named[self._place][1], speed=self._speed)
 
     def _end(self, _: None) -> None:
         if len(self._named) == 1:
