@@ -20,10 +20,13 @@ _COLUMNS: Final = 100
 _LEAST: Final = 40
 """Columns that are used in any case."""
 _LONGEST_LABEL: Final = 32
+_LEAST_LABEL: Final = 8
 _RECORDED: Final = "recorded"
-_HEADS: Final = ("", "answers", "same", "similarity", "tokens/s", "first token", "log-prob/token")
+_HEADS: Final = ("", "answers", "same", "similar", "tokens/s", "first", "log-prob")
+_MEANING: Final = "similar: chrF2, from 0 to 1; log-prob: that of a token of the recorded replies, on average"
 _SIGNS: Final = {"same": "=", "differs": "≠", "failed": "✕", "opening": "«", "closing": "»"}
-_ASCII_SIGNS: Final = {"same": "=", "differs": "!=", "failed": "x", "opening": "[[", "closing": "]]"}
+_ASCII_MEANING: Final = "similar: chrF2, from 0 to 1; log-prob: that of a token of the recorded replies, on average"
+_SIGNS: Final = {"same": "=", "differs": "!=", "failed": "x", "opening": "[[", "closing": "]]"}
 
 
 class ComparedLines:
@@ -45,7 +48,7 @@ class ComparedLines:
                 self._say(line)
             click.echo()
         for line in self._summary():
-            self._say(line)
+            click.echo(printable(line, multiline=False))
 
     def _exchanges(
         self, recording: Recording, answers: Sequence[tuple[CandidateResult, ComparedRecording]]
@@ -84,9 +87,12 @@ class ComparedLines:
         ]
         rows += [_figures(result) for result in self._report.results if not result.problem]
         widths = [max(len(row[place]) for row in rows) for place in range(1, len(_HEADS))]
+        room = max(_LEAST_LABEL, self._columns - sum(widths) - 2 * len(widths))
+        width = min(room, max(len(row[0]) for row in rows))
         for row in rows:
             cells = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths, strict=True))
-            yield f"{short_line(row[0], self._width):<{self._width}}  {'  '.join(cells)}".rstrip()
+            yield _cut(f"{short_line(row[0], width):<{width}}  {'  '.join(cells)}".rstrip(), self._columns)
+        yield _MEANING
         for result in self._report.results:
             if result.problem:
                 yield f"{self._signs['failed']} {result.named_problem}"
