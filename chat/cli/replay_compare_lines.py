@@ -25,8 +25,7 @@ _RECORDED: Final = "recorded"
 _HEADS: Final = ("", "answers", "same", "similar", "tokens/s", "first", "log-prob")
 _MEANING: Final = "similar: chrF2, from 0 to 1; log-prob: that of a token of the recorded replies, on average"
 _SIGNS: Final = {"same": "=", "differs": "≠", "failed": "✕", "opening": "«", "closing": "»"}
-_ASCII_MEANING: Final = "similar: chrF2, from 0 to 1; log-prob: that of a token of the recorded replies, on average"
-_SIGNS: Final = {"same": "=", "differs": "!=", "failed": "x", "opening": "[[", "closing": "]]"}
+_ASCII_SIGNS: Final = {"same": "=", "differs": "!=", "failed": "x", "opening": "[[", "closing": "]]"}
 
 
 class ComparedLines:
