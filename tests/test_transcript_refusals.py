@@ -135,9 +135,9 @@ def test_a_document_cut_anywhere_is_refused(length: int, tmp_path: Path) -> None
 
 
 def test_a_file_that_could_fill_the_memory_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with (tmp_path / "large.json").open("wb") as file:
-        file.truncate(folder.MOST_BYTES + 1)
-    assert refusal(tmp_path / "large.json") == "is larger than 256.0 MiB: make a smaller copy"
+    monkeypatch.setattr(folder, "MOST_BYTES", 5_000)
+    (tmp_path / "large.json").write_bytes(b" " * 5_001)
+    assert refusal(tmp_path / "large.json") == "is larger than 4.9 KiB: make a smaller copy"
     monkeypatch.setattr(folder, "MOST_VALUES", 1_000)
     (tmp_path / "full.json").write_bytes(b"[" + b"[]," * 500 + b"[]]")
     assert refusal(tmp_path / "full.json") == "holds more than 1,000 values, too many for one session"

@@ -1,16 +1,18 @@
 """A session that is exported and imported is the same session, and goes on."""
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from chat.conversation import Conversation, Role, assistant_turn, user_turn
-from chat.errors import StoreError
+from chat.errors import StoreError, TranscriptError
 from chat.generation import Reply, StopReason
 from chat.records import LeftOut, StoredTurn
 from chat.session import conversation_of
@@ -90,6 +92,7 @@ def test_exporting_what_was_imported_elsewhere_gives_the_same_files(
         assert import_transcript(other, load_transcript(tmp_path / "1" / "talk.json")) == session_id
         save_session(other, session_id, tmp_path / "2" / "talk.json", inline=inline)
         assert other.find_session(session_id) == store.find_session(session_id)
+        assert export_session(other, session_id) == export_session(store, session_id)
         assert [image.read() for image in export_session(other, session_id).images] == [RED.read(), BLUE.read()]
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
@@ -148,6 +151,60 @@ def test_an_import_that_fails_leaves_nothing(store: SqliteStore, tmp_path: Path)
         import_transcripts(store, [TALK, replace(TALK, turns=(*TALK.turns[:4], broken))])
     assert store.sessions() == []
     assert dump(tmp_path / "sessions.db") == before
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def _change(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def changed(path: Path) -> None:
+        document = json.loads(path.read_text("utf-8"))
+        change(document)
+        path.write_text(json.dumps(document), "utf-8")
+
+    return changed
+
+
+def _picture(document: dict[str, Any]) -> Any:
+    return document["turns"][0]["parts"][1]["image"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (_cut, r"is not JSON: line \d+, column \d+$"),
+        (_change(lambda d: d.update(version=4)), "newer idefics-chat .version 4.: update the program$"),
+        (
+            _change(lambda d: _picture(d).update(file="../1.png")),
+            "turn 1: ../1.png lies outside",
+        ),
+        (_change(lambda d: _picture(d).update(file="/etc/passwd")), "turn 1: /etc/passwd lies outside"),
+        (_change(lambda d: _picture(d).update(digest="0" * 64)), "turn 1: pictures/red-.* is another picture"),
+        (
+            _change(lambda d: _picture(d).update(file="gone.png")),
+            "turn 1: the picture gone.png is missing",
+        ),
+        (_change(lambda d: d.update({"\x1b]52;c;eA==\x07": 1})), "unknown key ␛]52;c;eA==␇$"),
+        (_change(lambda d: d["turns"][1].update(role="\x1b[2J")), r"turns\[1\].role is none of user, assistant$"),
+        (_change(lambda d: d["turns"][-1].update(after=99)), "turn 7 follows turn 99, which does not come before it$"),
+    ],
+)
+def test_of_a_run_with_a_file_that_is_not_as_it_should_be_nothing_is_kept(
+    spoil: Callable[[Path], None], reason: str, store: SqliteStore, tmp_path: Path, empty: Path
+) -> None:
+    save_session(store, a_tree(store), tmp_path / "good.json")
+    shutil.copy(tmp_path / "good.json", tmp_path / "bad.json")
+    spoil(tmp_path / "bad.json")
+    shutil.copy(empty, tmp_path / "other.db")
+    with open_store(tmp_path / "other.db") as other:
+        before = dump(tmp_path / "other.db")
+        with pytest.raises(TranscriptError, match=reason) as refused:
+            import_transcripts(other, (load_transcript(tmp_path / name) for name in ("good.json", "bad.json")))
+        assert dump(tmp_path / "other.db") == before
+    message = str(refused.value)
+    assert message.startswith(f"{tmp_path / 'bad.json'}: ")
+    assert message.isprintable()
 
 
 def test_an_imported_conversation_goes_on(store: SqliteStore) -> None:

@@ -76,6 +76,15 @@ def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") 
         raise
 
 
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Raise StoreError where values are made of rows that hold something else than this program writes."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{path} holds a value that is not understood ({error}): {ANOTHER_FILE}") from error
+
+
 class Database:
     """A connection that is used in transactions only. Belongs to the thread that made it."""
 
@@ -86,11 +95,8 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """See the database as it is at one moment; the block makes values of rows, and does nothing else."""
-        try:
-            with store_errors(self.path), transaction(self._connection, "BEGIN"):
-                yield self._connection
-        except (TypeError, ValueError) as error:
-            raise StoreError(f"{self.path} holds a value that is not understood ({error}): {ANOTHER_FILE}") from error
+        with understood(self.path), store_errors(self.path), transaction(self._connection, "BEGIN"):
+            yield self._connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from chat.records import Choice, LeftOut, StoredTurn
 from chat.store import exporting, left_out, turns
 from chat.store.columns import Column, to_text
+from chat.store.connection import understood
 from chat.store.whole_rows import TurnIds, by_ids, insert_choices, insert_turns, keep_pictures
 from chat.transcript.fingerprint import content_of
 from chat.transcript.times import as_utc
@@ -24,7 +25,8 @@ def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript
     Which branch is shown, the title and the system text are those of the one that was changed last. None where the two
     do not begin with the same turn: then nothing is changed.
     """
-    own = exporting.transcript_of(connection, path, session_id)
+    with understood(path):
+        own = exporting.transcript_of(connection, path, session_id)
     places = _places(transcript.tree, own.tree)
     if transcript.tree and own.tree and len(places) == 1:
         return None

@@ -226,6 +226,14 @@ def test_a_saved_conversation_is_told_from_its_file(
     assert told.splitlines()[0] == "You: [1] What is it?"
     assert told.endswith("shapes: Two cats.\nshapes: Two cats.\n")
     assert talk(f"/replay {path}").out == told.removesuffix("shapes: Two cats.\n")
+    for picture in tmp_path.glob("pictures/*"):
+        picture.unlink()
+    assert talk(f"/replay {path}").out.splitlines() == [
+        "Pictures that are missing: scene.png",
+        "You: [1] What is it?",
+        "[1] scene.png, 154 by 154 pixels",
+        "shapes: Two cats.",
+    ]
 
 
 def test_tab_completes_commands_and_the_paths_behind_them(tmp_path: Path) -> None:

@@ -1,18 +1,20 @@
 """What is brought in twice is there once, and what has grown since gets what it lacks."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chat.conversation import user_turn
-from chat.errors import InputError
-from chat.records import Imported, LeftOut
+from chat.conversation import assistant_turn, user_turn
+from chat.errors import InputError, StoreError
+from chat.records import Imported, LeftOut, StoredTurn
 from chat.search import parse_query
 from chat.store import SqliteStore, open_store
-from chat.transcript import Transcript
-from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, dump, integrity, picture, reply
+from chat.store.connection import connect
+from chat.transcript import PlacedTurn, Transcript
+from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, dump, execute, integrity, picture, reply
 
 
 @pytest.fixture
@@ -131,6 +133,27 @@ def test_the_same_said_twice_is_there_twice(store: SqliteStore, elsewhere: Sqlit
     assert shape(store, session_id) == [(None, "One?"), (1, "1."), (1, "1.")]
 
 
+def test_of_turns_without_a_time_each_is_found_once(store: SqliteStore) -> None:
+    turns = [StoredTurn(1, user_turn("One?"), "", None)]
+    replies = [PlacedTurn(1, StoredTurn(number, assistant_turn("1."), "", None)) for number in (2, 3, 4)]
+    talks = [Transcript(turns=tuple(turns), others=tuple(replies[:count]), session_id="their-1") for count in (2, 2, 3)]
+    assert [imported.added_turns for imported in store.import_sessions(talks)] == [0, 0, 1]
+    (session,) = store.sessions()
+    assert shape(store, session.id) == [(None, "One?"), (1, "1."), (1, "1."), (1, "1.")]
+
+
+def test_a_reply_that_nothing_ended_is_found_though_it_is_not_in_the_index(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    session_id = begun(elsewhere)
+    turn_id = elsewhere.open_reply(elsewhere.add_user_turn(session_id, user_turn("Two?")), FACTS, SETTINGS)
+    elsewhere.save_reply(turn_id, "A blue squ", [1])
+    bring(store, elsewhere.export(session_id))
+    assert store.search(parse_query("blue squ")).count == 1
+    with closing(connect(path)) as connection:
+        assert not connection.execute("SELECT rowid FROM words WHERE words MATCH 'squ'").fetchall()
+
+
 def test_a_reply_that_was_being_written_is_not_made_twice(store: SqliteStore, elsewhere: SqliteStore) -> None:
     session_id = elsewhere.new_session()
     turn_id = elsewhere.open_reply(elsewhere.add_user_turn(session_id, user_turn("One?")), FACTS, SETTINGS)
@@ -163,6 +186,16 @@ def test_an_id_that_no_session_can_have_is_not_kept(
     imported = bring(store, replace(elsewhere.export(begun(elsewhere)), session_id=name))
     assert imported.session_id != name
     assert store.find_session(imported.session_id).turn_count == 2
+
+
+def test_a_session_that_was_spoiled_by_hand_is_told_when_it_comes_again(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    transcript = elsewhere.export(begun(elsewhere))
+    bring(store, transcript)
+    execute(path, "UPDATE generations SET token_ids = '{}'")
+    with pytest.raises(StoreError, match="holds a value that is not understood"):
+        bring(store, replace(transcript, title="Another"))
 
 
 def test_where_one_conversation_cannot_be_read_none_is_kept(

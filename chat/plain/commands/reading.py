@@ -8,7 +8,7 @@ from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import choice_lines, picture_in_words, quoted, said_in_words
 from chat.records import Choice, StoredTurn
 from chat.replay.playback import Playback
-from chat.safe_text import printable
+from chat.safe_text import printable, short_line
 from chat.talk.commands import Call
 from chat.talk.details import clock_in_words, details_of
 
@@ -78,7 +78,10 @@ class ReadingCommands(CommandGroup):
             return
         from chat.transcript import load_transcript
 
-        transcript = load_transcript(os.path.expanduser(call.argument))
+        transcript = load_transcript(os.path.expanduser(call.argument), missing_ok=True)
+        if transcript.missing:
+            names = ", ".join(image.name for image in transcript.missing)
+            self.say(f"Pictures that are missing: {short_line(names, 400)}")
         if transcript.system:
             self.output.begin("System", transcript.system)
         for step in Playback(transcript.turns).steps:
