@@ -49,7 +49,7 @@ _ASCII: Final = _Signs("!=", "~", "->", "[[", "]]")
 _WORDS: Final = {
     Outcome.SAME: "the same",
     Outcome.TIE: "the same but for a near tie",
-    Outcome.DIFFERS: "other",
+    Outcome.DIFFERS: "different",
     Outcome.PROMPT_DIFFERS: "with another prompt",
     Outcome.NOT_VERIFIABLE: "not verifiable",
     Outcome.NOTHING: "without a token to verify",

@@ -121,7 +121,7 @@ def tally_in_words(answers: Iterable[Beside]) -> tuple[str, str, str]:
     return (
         f"{same:,} same" if same or not told else "",
         f"{differ:,} {'differs' if differ == 1 else 'differ'}" if differ else "",
-        f"{unknown:,} not told" if unknown else "",
+        f"{unknown:,} not run" if unknown else "",
     )
 
 

@@ -5,17 +5,17 @@ given words or with what was said before it was cut. Whichever of these gives th
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from chat.conversation import Role
+from chat.conversation import Role, assistant_turn
 from chat.generation import TextGenerator
 from chat.prompt import Prompt, Said
 from chat.prompt_ids import whole_prompts
 from chat.records import Generation, LeftOut, StoredTurn
 from chat.replay.tokens import first_difference, texts_of
 from chat.replay.verified import FirstDifference, TokenThere
-from chat.session import conversation_of
+from chat.session import conversation_of, ids_for
 from chat.talk.said import prompt_of
 from chat.talk.shown import shown_turns
 
@@ -83,7 +83,9 @@ class Rebuilding:
         self._before, self._reply = list(turns[:-1]), turns[-1]
         self._generation = generation
         self._recorded = recorded
-        self._count = generation.prompt_tokens if recorded is None else len(recorded)
+        # A server counts a prompt of its own.
+        counted = 0 if generation.facts.is_remote else generation.prompt_tokens
+        self._count = counted if recorded is None else len(recorded)
 
     def find(self, system: str, left_out: LeftOut) -> Rebuilt | Misfit:
         """The prompt.
@@ -93,13 +95,29 @@ class Rebuilding:
             left_out: What the model is not shown at present; it may have been something else at the time.
         """
         bases: list[Prompt] = []
-        for shown in self._ways_to_show(left_out):
-            base = self._prompt(shown, system)
-            bases.append(base)
-            found = self._with_base(base)
-            if found is not None:
-                return found
+        for before in self._histories():
+            for shown in self._ways_to_show(left_out):
+                bases.append(self._prompt(before, shown, system))
+                found = self._with_base(bases[-1])
+                if found is not None:
+                    return found
+                # Whatever else is left out, it only gets shorter; a reply is no shorter than what it was begun with.
+                if shown != left_out and self._missing(bases[-1]) > len(self._reply.turn.text.encode()):
+                    break
         return self._misfit(bases)
+
+    def _histories(self) -> Iterator[list[StoredTurn]]:
+        """The turns before, and then with the texts that their ids say, where a file has other ones."""
+        yield self._before
+        if self._recorded is not None:
+            spelled = [self._spelled(stored) for stored in self._before]
+            if spelled != self._before:
+                yield spelled
+
+    def _spelled(self, stored: StoredTurn) -> StoredTurn:
+        ids = ids_for(self._generation.facts, stored)
+        text = "".join(texts_of(self._generator, ids)) if ids else ""
+        return replace(stored, turn=assistant_turn(text)) if text else stored
 
     def _ways_to_show(self, left_out: LeftOut) -> Iterator[LeftOut]:
         """What may have been left out at the time, the likeliest first: nothing, what is now, the oldest messages."""
@@ -114,21 +132,25 @@ class Rebuilding:
                 if left_out.pictures:
                     yield LeftOut(frozenset(oldest), left_out.pictures)
 
-    def _prompt(self, left_out: LeftOut, system: str) -> Prompt:
-        turns = shown_turns(self._before, left_out)
+    def _prompt(self, before: list[StoredTurn], left_out: LeftOut, system: str) -> Prompt:
+        turns = shown_turns(before, left_out)
         # The history is that of the checkpoint which gave the reply, also where another one is loaded in its place.
         return prompt_of(conversation_of(turns, system=system, facts=self._generation.facts), self._generator)
 
     def _with_base(self, base: Prompt) -> Rebuilt | None:
         if self._fits(base):
             return Rebuilt(base)
-        missing = self._count - self._generator.count_tokens(base)
+        missing = self._missing(base)
         if missing <= 0 or (self._recorded is not None and self._shared(base) < len(self._recorded) - missing):
             return None
         return next((one for one in self._begun(base, missing) if self._fits(one.prompt)), None)
 
+    def _missing(self, prompt: Prompt) -> int:
+        """How many tokens a prompt has less than the recorded one."""
+        return self._count - self._generator.count_tokens(prompt)
+
     def _fits(self, prompt: Prompt) -> bool:
-        if self._generator.count_tokens(prompt) != self._count:
+        if self._missing(prompt):
             # Of an imported reply nothing may be known.
             return not self._count
         return self._recorded is None or self._ids(prompt) == self._recorded
@@ -155,7 +177,7 @@ class Rebuilding:
             if text[end - 1] != " ":
                 count = tails.get(text[end:].strip(), 0)
                 rebuilt = self._begun_with(base, Said(text[:end], ()) if count else text[:end], count)
-                if self._generator.count_tokens(rebuilt.prompt) > self._count + _SLACK:
+                if self._missing(rebuilt.prompt) < -_SLACK:
                     return
                 yield rebuilt
 

@@ -79,6 +79,8 @@ class _Run:
         generation = self.turns[-1].generation
         if generation is None:
             return self._ended(Outcome.NOT_VERIFIABLE, "nothing tells what gave it")
+        if self.generator.facts.is_remote:
+            return self._ended(Outcome.NOT_VERIFIABLE, "no server tells the tokens of a reply")
         if reason := _nothing_to_run(generation, self.turns[-1].turn.text):
             return self._ended(Outcome.NOTHING, reason)
         if generation.settings.temperature and generation.seed is None:

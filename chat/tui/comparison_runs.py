@@ -87,7 +87,7 @@ def compare_apart(
         with _told(post, place):
             post(Working(place, f"looking at {short_name(one.name)}"))
             candidate = Candidate(one.label, _loader(catalogue, one, beside))
-            tell = lambda _, progress, place=place: _tell_loading(post, place, progress)  # noqa: E731
+            tell = partial(_tell_candidate, post, place)
             turns: list[ComparedTurn] = []
             for step in compared([candidate], [recording], stop=stop, history=history, tell=tell):
                 match step:
@@ -120,6 +120,10 @@ def _tell_loading(post: Post, place: int, progress: LoadProgress) -> None:
     if progress.stage:
         percent = "" if progress.fraction is None else f" · {100 * progress.fraction:.0f} %"
         post(Working(place, f"loading · {progress.stage}{percent}"))
+
+
+def _tell_candidate(post: Post, place: int, _: Candidate, progress: LoadProgress) -> None:
+    _tell_loading(post, place, progress)
 
 
 def _loader(catalogue: Catalogue, asked: AskedCheckpoint, beside: CheckpointFacts | None) -> Loader:

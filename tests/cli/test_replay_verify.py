@@ -102,7 +102,7 @@ def test_a_token_that_differs_is_told_and_is_the_exit_code(
     place = next(place for place, line in enumerate(lines) if line.startswith("  ≠  4  What colour is the star?"))
     assert lines[place + 1].startswith("        token 2: ")
     assert "rank 1)" in lines[place + 1]
-    assert lines[-1] == "3 replies: 2 the same, 1 other"
+    assert lines[-1] == "3 replies: 2 the same, 1 different"
 
 
 class Called:
@@ -256,6 +256,7 @@ def test_a_terminal_without_the_signs_gets_others(
         (["story.json", "--verify", "--speed", "2"], 2, "--speed is for playing back"),
         (["--verify", "story.json", "--checkpoint", "a", "--checkpoint", "b"], 2, "--verify takes one --checkpoint"),
         (["--verify", "story.json", "--tolerance", "-1"], 2, "--tolerance"),
+        (["--verify", "story.json", "--base-url", "http://localhost:1"], 2, "leave --base-url and --api out"),
         (["--verify", "story.json", "--revision", "main"], 2, "--revision is for checkpoints of the hub"),
         (["--verify", "story.json", "--checkpoint", "no/such/folder"], 4, "no/such/folder"),
         (["--verify", "story.json", "--device", "cuda:99"], 4, "cuda:99"),

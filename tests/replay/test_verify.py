@@ -1,17 +1,19 @@
 """Recorded replies that are run again come out as they were, or what differs is told."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from chat.conversation import Image, assistant_turn, user_turn
 from chat.errors import ImageError
-from chat.generation import GenerationSettings, StopReason, TextGenerator
+from chat.generation import REMOTE, GenerationSettings, StopReason, TextGenerator
 from chat.records import LeftOut, StoredTurn
 from chat.replay.verified import Outcome, VerifiedTurn
 from chat.replay.verify import verify
+from chat.scripted import ScriptedGenerator
 from tests.replay.recordings import Recording, changed, with_token, without_prompts
 
 LIVELY = GenerationSettings(temperature=8.0, top_k=50, seed=7, max_new_tokens=12)
@@ -88,7 +90,7 @@ def test_a_changed_token_is_told_with_both_probabilities(talk: list[StoredTurn],
     assert generation is not None
     place, was = 1, generation.token_ids[1]
     other = next(one for one in talk[1].generation.token_ids if one != was)  # type: ignore[union-attr]
-    first, found, last = run([*talk[:3], with_token(talk[3], place, other), *without_prompts(talk[4:])], shapes)
+    first, found, last = run([*talk[:3], with_token(talk[3], place, other), *talk[4:]], shapes)
     assert (first.outcome, found.outcome) == (Outcome.SAME, Outcome.DIFFERS)
     assert found.regenerated == talk[3].turn.text
     difference = found.first_difference
@@ -99,7 +101,7 @@ def test_a_changed_token_is_told_with_both_probabilities(talk: list[StoredTurn],
     assert difference.regenerated.rank == 1
     assert (difference.recorded.rank or 0) > 1
     assert 0 <= (difference.recorded.probability or 0) < (difference.regenerated.probability or 0) <= 1
-    # The prompt of the next one has another token too, which the text does not say.
+    # The prompt of the next one is kept as what it adds to this one, tokens that the text does not say and all.
     assert last.outcome is Outcome.SAME
 
 
@@ -143,8 +145,9 @@ def test_a_reply_that_goes_on_where_the_recorded_one_ended_differs_there(
 
 
 def test_a_text_that_is_not_that_of_its_tokens_is_a_difference(talk: list[StoredTurn], shapes: TextGenerator) -> None:
-    (found,) = run([talk[0], replace(talk[1], turn=assistant_turn("Nothing."))], shapes)
+    found, *others = run([talk[0], replace(talk[1], turn=assistant_turn("Nothing.")), *talk[2:]], shapes)
     assert (found.outcome, found.note) == (Outcome.DIFFERS, "its text is not what its tokens say")
+    assert [turn.outcome for turn in others] == [Outcome.SAME] * 2
 
 
 @pytest.mark.parametrize(
@@ -299,6 +302,16 @@ def test_a_reply_without_tokens_is_compared_by_its_text(talk: list[StoredTurn], 
     assert (found.outcome, found.note) == (Outcome.NOT_VERIFIABLE, "nothing tells what gave it")
 
 
+def test_a_reply_of_a_server_is_compared_by_its_text_and_none_is_asked_of_one(
+    talk: list[StoredTurn], shapes: TextGenerator
+) -> None:
+    server = replace(shapes.facts, device=REMOTE)
+    theirs = changed(talk[1], token_ids=(), prompt=None, prompt_tokens=900, facts=server)
+    assert outcomes([talk[0], theirs], shapes) == [Outcome.SAME]
+    (found,) = run(talk[:2], ScriptedGenerator([], facts=server))
+    assert (found.outcome, found.note) == (Outcome.NOT_VERIFIABLE, "no server tells the tokens of a reply")
+
+
 def test_it_ends_where_it_is_stopped(talk: list[StoredTurn], shapes: TextGenerator) -> None:
     stop = threading.Event()
     found = []
@@ -308,13 +321,30 @@ def test_it_ends_where_it_is_stopped(talk: list[StoredTurn], shapes: TextGenerat
     assert [turn.place for turn in found] == [1]
 
 
-def test_the_history_has_the_recorded_ids_though_other_weights_are_loaded(
-    talk: list[StoredTurn], shapes: TextGenerator
-) -> None:
+def test_nothing_is_told_of_a_reply_that_it_is_stopped_in(talk: list[StoredTurn], shapes: TextGenerator) -> None:
+    stop = threading.Event()
+
+    class Stopped:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(shapes, name)
+
+        def generate(self, *asked: Any) -> Iterator[Any]:
+            for piece in shapes.generate(*asked):
+                stop.set()
+                yield piece
+
+    bare = changed(talk[1], token_ids=(), prompt=None)
+    assert list(verify([talk[0], bare], cast(TextGenerator, Stopped()), stop)) == []
+
+
+def test_the_history_has_the_recorded_ids_though_other_weights_are_loaded(shapes: TextGenerator, scene: Image) -> None:
+    recording = Recording(shapes)
+    # What is drawn at random is not what its text would be encoded as.
+    recording.ask(scene, "What is in the picture?", settings=replace(LIVELY, temperature=30.0, top_k=0))
+    recording.ask("How many shapes are there?")
     facts = replace(shapes.facts, revision="earlier", dtype="bfloat16")
-    earlier = [changed(one, facts=facts) if one.generation else one for one in talk]
-    found = run(earlier, shapes)
-    assert [turn.outcome for turn in found] == [Outcome.SAME] * 3
+    found = run([changed(one, facts=facts) if one.generation else one for one in recording.turns], shapes)
+    assert [turn.outcome for turn in found] == [Outcome.SAME] * 2
     assert {(one.what, one.recorded) for turn in found for one in turn.differences} == {
         ("revision", "earlier"),
         ("dtype", "bfloat16"),

@@ -16,6 +16,7 @@ from chat.prompt import IDEFICS, Prompt, serialize
 from chat.scripted import ScriptedGenerator
 from chat.seen import WeighedToken
 from chat.session import SessionStore, conversation_of
+from chat.tui.screens.checkpoints import CheckpointsScreen
 from chat.tui.screens.comparison import ComparisonScreen
 from chat.tui.screens.replay import ReplayScreen
 from chat.tui.widgets.beside import BesideTurn
@@ -105,23 +106,12 @@ async def test_replies_are_run_again_and_what_differs_is_shown_and_gone_to(make_
         await until(pilot, lambda: "Nothing differs below." in desk.shown())
         await pilot.press("a")
         await until(pilot, lambda: signs(desk) == ["≠"])
+        recorded, answer = (comparison(desk).query_one(name) for name in (".recorded", ".answer"))
+        assert recorded.region.y == answer.region.y
+        await pilot.press("w")
+        await until(pilot, lambda: recorded.region.y < answer.region.y and recorded.region.x == answer.region.x)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(desk.app.screen, ReplayScreen))
-
-
-async def test_one_column_names_what_stands_below_each_other_and_a_key_changes_that(
-    make_desk: MakeDesk, talk: str
-) -> None:
-    desk = make_desk(generator=doubting(), session_id=talk)
-    async with desk.app.run_test(size=(80, 24)) as pilot:
-        await verified(pilot, desk)
-        await until(pilot, lambda: "1 differs" in desk.shown())
-        turn = comparison(desk).query(BesideTurn).first()
-        recorded, answer = turn.query_one(".recorded"), turn.query_one(".answer")
-        assert recorded.region.y < answer.region.y
-        await pilot.press("w")
-        await until(pilot, lambda: recorded.region.y == answer.region.y)
-        assert recorded.region.right <= answer.region.x
 
 
 async def test_escape_stops_the_model_first_and_keeps_what_was_answered(make_desk: MakeDesk, talk: str) -> None:
@@ -142,14 +132,6 @@ async def test_escape_stops_the_model_first_and_keeps_what_was_answered(make_des
         await until(pilot, lambda: desk.turns()[-1][0] == "assistant" and len(desk.turns()) == 8)
 
 
-async def test_what_a_model_fails_on_is_told_in_its_column(make_desk: MakeDesk, talk: str) -> None:
-    desk = make_desk(NOW[0], GenerationError("no memory is left"), session_id=talk)
-    async with desk.app.run_test(size=(120, 40)) as pilot:
-        await verified(pilot, desk)
-        await until(pilot, lambda: "no memory is left" in desk.shown())
-        assert signs(desk) == ["=", "", ""]
-
-
 async def test_what_gave_the_replies_is_loaded_where_something_else_is(make_desk: MakeDesk, talk: str) -> None:
     shelf = Shelf(other(), loader=load(doubting()))
     shelf.hub["shapes"] = other()
@@ -159,61 +141,59 @@ async def test_what_gave_the_replies_is_loaded_where_something_else_is(make_desk
         await until(pilot, lambda: "2 same · ≠ 1 differs" in desk.shown())
         assert shelf.asked == ["shapes"]
         assert desk.screen.facts == OTHER
+        await pilot.press("escape", "c")
+        await until(pilot, lambda: isinstance(desk.app.screen, CheckpointsScreen))
 
 
-async def test_differences_of_what_computes_are_named_first(make_desk: MakeDesk, talk: str) -> None:
+async def test_differences_of_what_computes_are_named_and_so_is_what_the_model_fails_on(
+    make_desk: MakeDesk, talk: str
+) -> None:
     elsewhere = replace(FACTS, device="cuda:0", dtype="bfloat16")
-    desk = make_desk(generator=ScriptedGenerator(NOW, facts=elsewhere), session_id=talk)
+    model = ScriptedGenerator([NOW[0], GenerationError("no memory is left")], facts=elsewhere)
+    desk = make_desk(generator=model, session_id=talk)
     async with desk.app.run_test(size=(120, 40)) as pilot:
         await verified(pilot, desk)
-        await until(pilot, lambda: "dtype float32 → bfloat16 · device cpu → cuda:0" in desk.shown())
+        await until(pilot, lambda: "✕ no memory is left" in desk.shown())
+        assert "▲ dtype float32 → bfloat16 · device cpu → cuda:0" in desk.shown()
+        assert signs(desk) == ["=", "", ""]
+        assert "(no answer)" in desk.shown()
 
 
-async def test_other_checkpoints_answer_and_a_key_changes_between_them(make_desk: MakeDesk, talk: str) -> None:
-    shelf = Shelf(other(), loader=_loads([["The green triangle.", "Left.", "Two."], list(SAID)]))
+async def test_other_checkpoints_answer_and_are_shown_their_own_answers_where_that_is_asked(
+    make_desk: MakeDesk, talk: str
+) -> None:
+    model = ScriptedGenerator([NOW[0], "Left.", "Two."], facts=OTHER)
+    shelf = Shelf(other(), loader=load(model))
     shelf.hub["none"] = ChatError("none is no checkpoint")
     desk = make_desk(session_id=talk, catalogue=lambda: shelf)
     async with desk.app.run_test(size=(120, 40)) as pilot:
         await ready(pilot, desk)
-        await send(pilot, desk, "/compare org/other 8bit | org/other | none")
+        await send(pilot, desk, "/compare --feed-forward org/other 8bit | org/other | none")
         await until(pilot, lambda: isinstance(desk.app.screen, ComparisonScreen))
         await until(pilot, lambda: "other cannot be loaded as 8bit" in desk.shown())
         await pilot.press("tab")
-        await until(pilot, lambda: "1 same · ≠ 2 differ" in desk.shown())
-        assert "similarity" in desk.shown()
-        assert "«Two.»" not in desk.shown()
+        await until(pilot, lambda: "1 same · ≠ 2 differ · similarity 0." in desk.shown())
+        assert "2/3 org/other" in desk.shown()
+        assert "Left." in model.prompts[-1].text
+        assert SAID[1] not in model.prompts[-1].text
         await pilot.press("3")
         await until(pilot, lambda: "none is no checkpoint" in desk.shown())
+        assert desk.screen.facts == FACTS
 
 
-async def test_a_checkpoint_that_is_fed_its_own_answers_sees_them(make_desk: MakeDesk, talk: str) -> None:
-    model = ScriptedGenerator(["Green.", "Right.", "Two."], facts=OTHER)
-    desk = make_desk(session_id=talk, catalogue=lambda: Shelf(other(), loader=load(model)))
-    async with desk.app.run_test(size=(120, 40)) as pilot:
-        await ready(pilot, desk)
-        await send(pilot, desk, "/compare --feed-forward org/other")
-        await until(pilot, lambda: "3 differ" in desk.shown())
-        assert "Green." in model.prompts[-1].text
-        assert SAID[0] not in model.prompts[-1].text
-
-
-@pytest.mark.parametrize(
-    ("command", "line"),
-    [
-        ("/compare a | a", "names a checkpoint twice"),
-        ("/compare --fed-forward a", "takes names of checkpoints"),
-        ("/compare", "no other checkpoint here"),
-    ],
-)
-async def test_what_cannot_be_compared_is_told_in_a_line(
-    make_desk: MakeDesk, talk: str, command: str, line: str
-) -> None:
+async def test_what_cannot_be_compared_is_told_in_a_line(make_desk: MakeDesk, talk: str) -> None:
     desk = make_desk(session_id=talk)
     async with desk.app.run_test(size=(80, 24)) as pilot:
         await ready(pilot, desk)
-        await send(pilot, desk, command)
-        await until(pilot, lambda: line in desk.notice())
-        assert desk.text() == command
+        for command, line in (
+            ("/compare a | a", "names a checkpoint twice"),
+            ("/compare --fed-forward a", "takes names of checkpoints"),
+            ("/compare", "no other checkpoint here"),
+        ):
+            await send(pilot, desk, command)
+            await until(pilot, lambda line=line: line in desk.notice())  # type: ignore[misc]
+            assert desk.text() == command
+            desk.screen.composer._input.text = ""
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -234,13 +214,3 @@ def test_comparison(
         await at_rest(pilot, desk)
 
     assert snap_compare(desk.app, terminal_size=size, run_before=run)
-
-
-def _loads(scripts: Sequence[Sequence[str]]) -> Callable[..., ScriptedGenerator]:
-    """Loads one scripted model after the other."""
-    left = [ScriptedGenerator(script, facts=OTHER) for script in scripts]
-
-    def load_next(_: object, stop: threading.Event) -> ScriptedGenerator:
-        return left.pop(0)
-
-    return load_next

@@ -84,12 +84,10 @@ class ComparingScreen(ChangingScreen, ReplayingScreen):
             return "Nothing tells what gave these replies: there is nothing to run again."
         if self.is_loading and self._checkpoint == recorded.name:
             return f"{recorded.short_name} is being loaded: verify when it is ready."
+        if recorded.is_remote:
+            return "A server gave these replies, and nothing tells all that it does: c compares them instead."
         generator, model = self._generator, self._model
-        is_recorded = self.facts is not None and (self.facts.name, self.facts.revision) == (
-            recorded.name,
-            recorded.revision,
-        )
-        if generator is None or model is None or not (is_recorded or self.open_catalogue is None):
+        if generator is None or model is None or not self._has(recorded):
             return await self._verify_apart(branch, recorded)
         if self.is_working:
             return "The model is at work: verify when it has ended."
@@ -104,6 +102,11 @@ class ComparingScreen(ChangingScreen, ReplayingScreen):
 
         model.ask(job)
         return ""
+
+    def _has(self, recorded: CheckpointFacts) -> bool:
+        """Whether what gave recorded replies is loaded, however it was loaded then, or is all that there can be."""
+        is_it = self.facts is not None and self.facts.is_of_machine(recorded.name)
+        return is_it or self.open_catalogue is None
 
     async def _verify_apart(self, branch: "RecordedBranch", recorded: CheckpointFacts) -> str:
         from chat.tui.comparison_runs import verify_apart

@@ -204,7 +204,8 @@ class ComparisonScreen(PlayedScreen):
             if not self._only_differing or (answer is not None and answer.is_same is False):
                 entries += [(message, number), (reply, 0)]
             number += len(message.turn.images)
-        await self._log.show_exchanges(entries, messages, self._branch.system)
+        sizes = [stored.generation.facts.image_size for stored in self._branch.turns if stored.generation]
+        await self._log.show_exchanges(entries, messages, self._branch.system, sizes[-1] if sizes else None)
 
     # Keys
 

@@ -125,10 +125,11 @@ class ComparisonLog(ChangingWindow):
         self._answers: Mapping[int, Beside] = {}
         self._answer_name = ""
         self._is_waiting = True
+        self._image_size: int | None = None
         self._here: int | None = None
 
     async def show_exchanges(
-        self, entries: Sequence[Numbered], messages: Sequence[StoredTurn], system: str, first: int = 0
+        self, entries: Sequence[Numbered], messages: Sequence[StoredTurn], system: str, image_size: int | None
     ) -> None:
         """Show messages and replies.
 
@@ -136,10 +137,11 @@ class ComparisonLog(ChangingWindow):
             entries: The turns, each with the number of its first picture; each message is followed by one reply.
             messages: All the user's messages, also those that are not among the entries.
             system: The text before them.
-            first: The entry to begin with.
+            image_size: The side of the square that the model sees of a picture, where that is known.
         """
         self._entries, self._system, self._messages = list(entries), system, messages
-        await self.show_from(first)
+        self._image_size = image_size
+        await self.show_from(0)
 
     def show_answers(self, answers: Mapping[int, Beside], name: str, *, is_waiting: bool) -> None:
         """Show the answers of a checkpoint.
@@ -170,7 +172,7 @@ class ComparisonLog(ChangingWindow):
         view: SaidTurn
         if entry.turn.role is Role.USER:
             number = next((place for place, one in enumerate(self._messages, start=1) if one is entry), 0)
-            view = SharedTurn(entry, first_number, number, None)
+            view = SharedTurn(entry, first_number, number, self._image_size)
         else:
             answer = self._answers.get(entry.id)
             view = BesideTurn(entry, self._answer_name, answer, is_waiting=self._is_waiting)
