@@ -1,17 +1,17 @@
 """A comparison in lines for a person."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import click
 
 from chat.cli.running import terminal_columns
 from chat.records import StoredTurn
-from chat.replay.candidates import CandidateResult, ComparedRecording
+from chat.replay.candidates import CandidateResult
 from chat.replay.compare import ComparedTurn, Recording
 from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed
-from chat.replay.report import Report, answer_to
+from chat.replay.report import Answers, Report
 from chat.replay.word_marks import marked
 from chat.safe_text import printable, short_line
 
@@ -49,16 +49,14 @@ class ComparedLines:
         for line in self._summary():
             click.echo(printable(line, multiline=False))
 
-    def _exchanges(
-        self, recording: Recording, answers: Sequence[tuple[CandidateResult, ComparedRecording]]
-    ) -> Iterator[str]:
+    def _exchanges(self, recording: Recording, answers: Answers) -> Iterator[str]:
         for exchange in recording.exchanges:
             yield f"{exchange.position:>3}  {_asked(exchange.message)}"
             if exchange.reply is not None:
                 yield self._row("", _RECORDED, "", exchange.reply.turn.text)
-            for result, compared in answers:
-                if (turn := answer_to(compared, exchange.position)) is not None:
-                    yield self._answer(result.label, turn)
+            for label, turns in answers:
+                if exchange.position in turns:
+                    yield self._answer(label, turns[exchange.position])
 
     def _answer(self, label: str, turn: ComparedTurn) -> str:
         if turn.reply is None:

@@ -6,10 +6,9 @@ from typing import Final
 from chat.conversation import Image
 from chat.errors import ChatError
 from chat.records import StoredTurn
-from chat.replay.candidates import CandidateResult, ComparedRecording
 from chat.replay.compare import ComparedTurn, History, Recording
 from chat.replay.figures import fixed, log_in_words, reply_of
-from chat.replay.report import Report, answer_to
+from chat.replay.report import Answers, Report
 from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, head, line, plain
 from chat.replay.report_pictures import data_url
 from chat.replay.report_tables import environments, summary
@@ -25,8 +24,6 @@ _LEGEND: Final = (
 )
 _KINDS: Final = {True: ("same", SAME), False: ("differs", DIFFERS), None: ("", "")}
 """By whether an answer is the recorded reply."""
-
-Answers = Sequence[tuple[CandidateResult, ComparedRecording]]
 
 
 def comparison_page(report: Report, written_at: str = "") -> Iterator[str]:
@@ -102,7 +99,7 @@ def _figure(place: int, image: Image) -> str:
 
 
 def _columns(position: int, recorded: StoredTurn | None, answers: Answers) -> Iterator[str]:
-    turns = [(result.label, answer_to(compared, position)) for result, compared in answers]
+    turns = [(label, found.get(position)) for label, found in answers]
     texts = [turn.reply.text for _, turn in turns if turn is not None and turn.reply is not None]
     yield '<div class="answers" tabindex="0">\n'
     if recorded is not None:
