@@ -7,10 +7,10 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from chat.errors import InputError
 from chat.safe_text import short_line
@@ -64,17 +64,31 @@ def read_file(path: str | Path, *, most_bytes: int, error: type[InputError]) -> 
         most_bytes: The size above which the file is refused.
         error: What is raised, in one line that names the file, when it cannot be read.
     """
-    shown = short_line(os.fspath(path))
-    try:
+    with _read_errors(path, error):
         descriptor = os.open(path, _READ_FLAGS)
         try:
-            return _read_open_file(descriptor, shown, most_bytes, error)
+            return _read_open_file(descriptor, short_line(os.fspath(path)), most_bytes, error)
         finally:
             os.close(descriptor)
-    except OSError as cause:
-        raise error(f"{shown}: {_read_problem(cause, path)}") from cause
-    except ValueError as cause:
-        raise error(f"{shown}: no file can have this name: check it") from cause
+
+
+def read_lines(path: str | Path, *, most_bytes: int, error: type[InputError]) -> Iterator[bytes]:
+    """The lines of an ordinary file one after the other, each with its end; no more than one of them is held.
+
+    Args:
+        path: What to read; links are followed.
+        most_bytes: The length above which a line is refused.
+        error: What is raised, in one line that names the file, when it cannot be read.
+    """
+    shown = short_line(os.fspath(path))
+    with _read_errors(path, error):
+        descriptor = os.open(path, _READ_FLAGS)
+        try:
+            _require_ordinary(descriptor, shown, error)
+            with open(descriptor, "rb", closefd=False) as file:
+                yield from _lines(file, shown, most_bytes, error)
+        finally:
+            os.close(descriptor)
 
 
 def write_file(path: Path, content: bytes, *, overwrite: bool, error: type[InputError]) -> None:
@@ -88,23 +102,40 @@ def write_file(path: Path, content: bytes, *, overwrite: bool, error: type[Input
         overwrite: Replace a file that holds something else; otherwise that is an error.
         error: What is raised, in one line that names the file, when it cannot be written.
     """
-    shown = short_line(os.fspath(path))
-    try:
+    with _write_errors(path, error):
         if not overwrite:
             check_free(path, content, error=error)
         if not _holds(path, content):
-            _replace(path, content)
-    except OSError as cause:
-        raise error(f"{shown}: {_WRITE_PROBLEMS.get(cause.errno) or _system_words(cause)}") from cause
-    except ValueError as cause:
-        raise error(f"{shown}: no file can have this name: choose another") from cause
+            with _new_file(path, [content]) as written:
+                os.replace(written, path)
+            _sync_folder(path.parent)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], *, overwrite: bool, error: type[InputError]) -> None:
+    """Write a file as `write_file` does, whose bytes come in pieces: no more than one of them is held.
+
+    Args:
+        path: Where to write; its folder must exist.
+        pieces: The file's bytes, one piece after the other.
+        overwrite: Replace a file that holds something else; otherwise that is an error.
+        error: What is raised, in one line that names the file, when it cannot be written.
+    """
+    import filecmp
+
+    with _write_errors(path, error):
+        with _new_file(path, pieces) as written:
+            if path.exists() and filecmp.cmp(path, written, shallow=False):
+                return
+            if not overwrite and os.path.lexists(path):
+                raise error(_taken(path))
+            os.replace(written, path)
+        _sync_folder(path.parent)
 
 
 def check_free(path: Path, content: bytes, *, error: type[InputError]) -> None:
     """Raise `error` where a path is taken by anything but a file that holds just this."""
     if os.path.lexists(path) and not _holds(path, content):
-        shown = short_line(os.fspath(path))
-        raise error(f"{shown}: exists already: choose another name, or give --overwrite")
+        raise error(_taken(path))
 
 
 def make_folder(path: Path, *, error: type[InputError]) -> None:
@@ -116,12 +147,51 @@ def make_folder(path: Path, *, error: type[InputError]) -> None:
         raise error(f"{shown}: {_WRITE_PROBLEMS.get(cause.errno) or _system_words(cause)}") from cause
 
 
-def _read_open_file(descriptor: int, shown: str, most_bytes: int, error: type[InputError]) -> bytes:
+def _taken(path: Path) -> str:
+    return f"{short_line(os.fspath(path))}: exists already: choose another name, or give --overwrite"
+
+
+@contextmanager
+def _read_errors(path: str | Path, error: type[InputError]) -> Iterator[None]:
+    shown = short_line(os.fspath(path))
+    try:
+        yield
+    except OSError as cause:
+        raise error(f"{shown}: {_read_problem(cause, path)}") from cause
+    except ValueError as cause:
+        raise error(f"{shown}: no file can have this name: check it") from cause
+
+
+@contextmanager
+def _write_errors(path: Path, error: type[InputError]) -> Iterator[None]:
+    shown = short_line(os.fspath(path))
+    try:
+        yield
+    except OSError as cause:
+        raise error(f"{shown}: {_WRITE_PROBLEMS.get(cause.errno) or _system_words(cause)}") from cause
+    except ValueError as cause:
+        raise error(f"{shown}: no file can have this name: choose another") from cause
+
+
+def _require_ordinary(descriptor: int, shown: str, error: type[InputError]) -> None:
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
         raise error(f"{shown}: is a folder: name a file in it")
     if not stat.S_ISREG(mode):
         raise error(f"{shown}: {_NO_ORDINARY_FILE}")
+
+
+def _lines(file: BinaryIO, shown: str, most_bytes: int, error: type[InputError]) -> Iterator[bytes]:
+    number = 1
+    while line := file.readline(most_bytes + 1):
+        if len(line) > most_bytes:
+            raise error(f"{shown}: line {number} is longer than {byte_size(most_bytes)}: make it shorter")
+        yield line
+        number += 1
+
+
+def _read_open_file(descriptor: int, shown: str, most_bytes: int, error: type[InputError]) -> bytes:
+    _require_ordinary(descriptor, shown, error)
     # One byte above the limit tells, also of a file that grows or says that it is empty.
     with open(descriptor, "rb", closefd=False) as file:
         content = file.read(most_bytes + 1)
@@ -147,19 +217,19 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-def _replace(path: Path, content: bytes) -> None:
+@contextmanager
+def _new_file(path: Path, pieces: Iterable[bytes]) -> Iterator[str]:
+    """A file on the disk beside `path`, which is gone after the block unless it was given another name."""
     descriptor, temporary = tempfile.mkstemp(prefix=".idefics-chat-", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
+        yield temporary
+    finally:
         with suppress(OSError):
             os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,11 +1,12 @@
 """Files are read up to a limit and written whole or not at all; what their holders do is tested with them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from chat.errors import InputError, TranscriptError
-from chat.files import byte_size, read_file, write_file
+from chat.files import byte_size, read_file, read_lines, write_file, write_pieces
 
 
 def test_a_file_of_just_the_limit_is_read(tmp_path: Path) -> None:
@@ -44,3 +45,35 @@ def test_a_link_is_replaced_and_not_what_it_leads_to(tmp_path: Path) -> None:
 )
 def test_sizes_in_words(count: int, words: str) -> None:
     assert byte_size(count) == words
+
+
+def test_lines_are_read_one_after_the_other_up_to_a_length(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(b"one\n\ntwo, without an end")
+    assert [*read_lines(tmp_path / "lines", most_bytes=20, error=InputError)] == [
+        b"one\n",
+        b"\n",
+        b"two, without an end",
+    ]
+    with pytest.raises(TranscriptError, match="lines: line 3 is longer than 18 bytes: make it shorter"):
+        [*read_lines(tmp_path / "lines", most_bytes=18, error=TranscriptError)]
+    with pytest.raises(InputError, match="is a folder: name a file in it"):
+        [*read_lines(tmp_path, most_bytes=20, error=InputError)]
+
+
+def test_pieces_become_a_whole_file_or_none(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise InputError("no more")
+
+    path = tmp_path / "file"
+    with pytest.raises(InputError, match="no more"):
+        write_pieces(path, broken(), overwrite=False, error=InputError)
+    assert not [*tmp_path.iterdir()]
+    write_pieces(path, [b"a", b"b"], overwrite=False, error=InputError)
+    write_pieces(path, iter([b"ab"]), overwrite=False, error=InputError)
+    with pytest.raises(TranscriptError, match="file: exists already: choose another name, or give --overwrite"):
+        write_pieces(path, [b"other"], overwrite=False, error=TranscriptError)
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("file", b"ab")]
+    write_pieces(path, [b"other"], overwrite=True, error=InputError)
+    assert path.read_bytes() == b"other"
+    assert path.stat().st_mode & 0o777 == 0o600

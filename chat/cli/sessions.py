@@ -1,26 +1,22 @@
 """`idefics-chat sessions`: the saved conversations, without a model."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from chat.cli.choices import choice_in_words, choice_object
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
+from chat.cli.session_files import export_command, import_command
 from chat.cli.session_lines import hit_object, session_line, session_object, snippet_line
 from chat.conversation import Image, Role
-from chat.errors import UsageError
 from chat.records import Choice, StoredTurn
 from chat.safe_text import json_line, printable
 from chat.search import parse_query
 from chat.session import SessionStore
-
-if TYPE_CHECKING:
-    from chat.transcript import Transcript
 
 
 @click.group()
@@ -29,8 +25,8 @@ def sessions() -> None:
 
 
 @contextlib.contextmanager
-def _store(db: Path | None, *, must_exist: bool = True) -> Iterator[SessionStore]:
-    with contextlib.closing(open_session_store(db, must_exist=must_exist)) as store:
+def _store(db: Path | None) -> Iterator[SessionStore]:
+    with contextlib.closing(open_session_store(db, must_exist=True)) as store:
         yield store
 
 
@@ -225,48 +221,5 @@ def restore(session: str, db: Path | None, as_json: bool) -> None:
     _done({"session": session}, as_json, f"{session} is back")
 
 
-@sessions.command("export")
-@click.argument("session")
-@click.option("--format", "form", type=click.Choice(["json"]), default="json", help="The project's own format.")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to; - prints a session without pictures.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
-@db_option
-@json_option
-def export_command(session: str, form: str, output: str, overwrite: bool, db: Path | None, as_json: bool) -> None:
-    """Save a session as a file, with its pictures beside it."""
-    from chat.session_files import export_session, save_session
-
-    if output == "-" and as_json:
-        raise UsageError("-o - and --json both print a document: choose one")
-    with _store(db) as store:
-        session_id = store.find_session(session).id
-        if output == "-":
-            _print_transcript(session_id, export_session(store, session_id))
-            return
-        words = save_session(store, session_id, Path(output), overwrite=overwrite)
-    _done({"session": session_id, "file": output}, as_json, words)
-
-
-def _print_transcript(session_id: str, transcript: "Transcript") -> None:
-    from chat.transcript import to_json
-
-    if transcript.images:
-        raise UsageError(f"session {session_id} has pictures, which need a folder beside a file: name one with -o")
-    # As every document on stdout: in one line, with no character that a terminal could act on.
-    _print_json(json.loads(to_json(transcript, {})))
-
-
-@sessions.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@db_option
-@json_option
-def import_command(file: Path, db: Path | None, as_json: bool) -> None:
-    """Keep a saved conversation as a new session."""
-    from chat.session_files import import_transcript
-    from chat.transcript import load_transcript
-
-    transcript = load_transcript(file)
-    with _store(db, must_exist=False) as store:
-        session_id = import_transcript(store, transcript)
-    words = f"imported as session {session_id}: `idefics-chat --session {session_id}` goes on with it"
-    _done({"session": session_id}, as_json, words)
+sessions.add_command(export_command)
+sessions.add_command(import_command)

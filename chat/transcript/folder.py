@@ -45,13 +45,13 @@ def save_transcript(
     if len(document) > MOST_BYTES:
         cure = ": leave the pictures beside it" if inline else ""
         raise TranscriptError(f"{_shown(path)}: would have {byte_size(len(document))}, too many to be read back{cure}")
-    _check_values(path, document)
+    check_values(_shown(path), document)
     if not overwrite:
         check_free(path, document, error=TranscriptError)
     missing = [
         image
         for image in transcript.images
-        if not (_save_picture(path.parent, files[image.digest], image, overwrite) if files else bytes_of(image))
+        if not (save_picture(path.parent, files[image.digest], image, overwrite) if files else bytes_of(image))
     ]
     write_file(path, document, overwrite=overwrite, error=TranscriptError)
     return tuple(missing)
@@ -69,10 +69,10 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
     """
     path = Path(path)
     content = read_file(path, most_bytes=MOST_BYTES, error=TranscriptError)
-    _check_values(path, content)
+    check_values(_shown(path), content)
 
     def open_picture(file: str) -> Image | None:
-        place = _inside(path.parent, file)
+        place = inside(path.parent, file)
         return open_image(place) if os.path.exists(place) else None
 
     try:
@@ -83,25 +83,25 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
         raise TranscriptError(f"{_shown(path)}: {short_line(str(error), 400)}") from error
 
 
-def _check_values(path: Path, document: bytes) -> None:
+def check_values(place: str, document: bytes) -> None:
     """Raise TranscriptError for a document with too many values; what separates them in a text counts, too."""
     if sum(map(document.count, (b",", b"[", b"{"))) > MOST_VALUES:
-        raise TranscriptError(f"{_shown(path)}: holds more than {MOST_VALUES:,} values, too many for one session")
+        raise TranscriptError(f"{place}: holds more than {MOST_VALUES:,} values, too many for one session")
 
 
-def _save_picture(folder: Path, file: str, image: Image, overwrite: bool) -> bool:
-    """Write a picture's file; tells whether there are bytes to write."""
+def save_picture(folder: Path, file: str, image: Image, overwrite: bool) -> bool:
+    """Write a picture's file where a document in this folder names it; tells whether there are bytes to write."""
     content = bytes_of(image)
     if content is None:
         return False
-    path = _inside(folder, file)
+    path = inside(folder, file)
     make_folder(path.parent, error=TranscriptError)
     write_file(path, content, overwrite=overwrite, error=TranscriptError)
     return True
 
 
-def _inside(folder: Path, file: str) -> Path:
-    """Where a picture lies; nothing outside the transcript's own folder can be named."""
+def inside(folder: Path, file: str, whose: str = "the transcript's folder") -> Path:
+    """Where a picture lies; raises TranscriptError for what is named outside a folder, by links too."""
     named = PurePosixPath(file)
     try:
         top = folder.resolve()
@@ -109,7 +109,7 @@ def _inside(folder: Path, file: str) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         raise TranscriptError(f"{short_line(file)} leads to no file") from error
     if not named.parts or named.is_absolute() or ".." in named.parts or not path.is_relative_to(top):
-        raise TranscriptError(f"{short_line(file) or 'a picture'} lies outside the transcript's folder: move it in")
+        raise TranscriptError(f"{short_line(file) or 'a picture'} lies outside {whose}: move it in")
     return path
 
 

@@ -127,12 +127,15 @@ def test_conversations_are_listed_opened_named_deleted_and_brought_back(talk: Ta
 def test_an_exported_conversation_can_be_read_back(
     talk: Talk, store: SqliteStore, tmp_path: Path, scene_image: Callable[..., Image]
 ) -> None:
-    done = talk("What is it?", f"/export {tmp_path}/talk.json", images=[scene_image(1)])
+    files = [f"{tmp_path}/talk.{suffix}" for suffix in ("json", "md", "html")]
+    done = talk("What is it?", *(f"/export {file}" for file in files), images=[scene_image(1)])
     session_id = store.sessions()[0].id
     saved = f"Saved {session_id} as {tmp_path}/talk.json, its pictures in {tmp_path}/pictures."
     assert saved in done.out
     assert json.loads((tmp_path / "talk.json").read_text())["title"] == "What is it?"
     assert load_transcript(tmp_path / "talk.json").turns[0].turn.images == (scene_image(1),)
+    assert (tmp_path / "talk.md").read_text("utf-8").startswith("# What is it?\n\n## You\n\n![1: ")
+    assert f"Saved {session_id} as {tmp_path}/talk.html." in done.out
 
 
 def test_settings_are_changed_from_the_next_reply_on(talk: Talk, store: SqliteStore) -> None:

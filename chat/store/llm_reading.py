@@ -1,0 +1,205 @@
+"""What the tables of older and newer logs of `llm` share: values, attachments, and where replies came from."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from chat.conversation import Image, Part, Text
+from chat.errors import ImageError, TranscriptError, UsageError
+from chat.files import read_file
+from chat.generation import CheckpointFacts, GenerationSettings
+from chat.images import MOST_BYTES, read_image
+from chat.records import Generation
+from chat.safe_text import short_line
+from chat.transcript.alternation import LEFT_OUT, Message, transcript_of
+from chat.transcript.foreign import Incoming
+from chat.transcript.times import as_utc
+from chat.transcript.values import UNKNOWN_GENERATION
+
+_LLM: Final = "llm"
+"""Stands where it is not known what a checkpoint ran on: whatever `llm` asked."""
+_NO_WORDS: Final = "[no words]"
+_OPTIONS: Final = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "max_tokens": "max_new_tokens"}
+
+
+_TABLES: Final = (
+    "conversations",
+    "responses",
+    "attachments",
+    "prompt_attachments",
+    "fragments",
+    "prompt_fragments",
+    "system_fragments",
+    "tool_results",
+    "threads",
+    "turns",
+    "messages",
+    "parts",
+)
+
+
+class Logs:
+    """A database of logs: rows of the tables that it really has."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        # Views and virtual tables could compute anything; llm has no such among what is read here.
+        rows = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+        )
+        names = {name for (name,) in rows.fetchall()}
+        # A table's `rowid` is listed nowhere.
+        self._columns = {
+            name: {"rowid", *(row[1] for row in connection.execute(f'PRAGMA table_info("{name}")'))}
+            for name in names.intersection(_TABLES)
+        }
+
+    def has(self, *tables: str) -> bool:
+        """Whether all these tables are there."""
+        return all(table in self._columns for table in tables)
+
+    def rows(self, table: str, columns: Sequence[str], where: str, *values: object) -> list[dict[str, Any]]:
+        """Rows by column; nothing where the table is missing, and None for columns that it has not."""
+        if not self.has(table):
+            return []
+        there = [column for column in columns if column in self._columns[table]]
+        names = ", ".join(f'"{column}"' for column in there)
+        found = self._connection.execute(f'SELECT {names} FROM "{table}" {where}', values).fetchall()
+        return [dict.fromkeys(columns) | dict(zip(there, row, strict=True)) for row in found]
+
+    def row(self, table: str, columns: Sequence[str], where: str, value: object) -> dict[str, Any]:
+        """The one row; raises TranscriptError where there is none, as in a damaged file."""
+        found = self.rows(table, columns, where, value)
+        if not found:
+            raise TranscriptError(f"a row of {table} is missing")
+        return found[0]
+
+
+def text_in(row: dict[str, Any], column: str) -> str:
+    """The text of a column, empty for NULL; raises TranscriptError for anything else."""
+    value = row[column]
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TranscriptError(f"{column} holds {type(value).__name__}, not a text")
+    return value
+
+
+def json_in(row: dict[str, Any], column: str) -> dict[str, Any]:
+    """The JSON object of a column, empty for NULL; raises TranscriptError for anything else."""
+    try:
+        value = json.loads(text_in(row, column) or "{}")
+    except (ValueError, RecursionError) as error:
+        raise TranscriptError(f"{column} holds no JSON") from error
+    if not isinstance(value, dict):
+        raise TranscriptError(f"{column} holds no JSON object")
+    return value
+
+
+class Attachments:
+    """The pictures of one conversation, and a list of what stays out."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+        self.left_out: list[str] = []
+        """A line for each attachment and message that is not kept."""
+
+    def open(self, attachment_id: object) -> Image | None:
+        """The picture with an id; None for one that is gone, was changed, or is none, which is listed."""
+        found = self._logs.rows("attachments", ("type", "path", "url", "content"), "WHERE id = ?", attachment_id)
+        if not found:
+            self.left_out.append(f"attachment {short_line(str(attachment_id), 20)} is not in the database")
+            return None
+        kind, path, url = (text_in(found[0], column) for column in ("type", "path", "url"))
+        name = short_line(path or url or f"attachment {attachment_id}", 200)
+        try:
+            return _picture(str(attachment_id), kind, path, found[0]["content"])
+        except ImageError as error:
+            reason = str(error).removeprefix(f"{name}: ")
+            self.left_out.append(f"{name}: {reason}")
+            return None
+
+
+def _picture(digest: str, kind: str, path: str, content: object) -> Image:
+    if kind and not kind.startswith("image/"):
+        raise ImageError(f"is {short_line(kind, 40)}, not a picture")
+    if not isinstance(content, bytes) and not path:
+        raise ImageError("was not fetched: nothing is")
+    if not isinstance(content, bytes):
+        if not Path(path).is_file():
+            raise ImageError("the picture is not there any more")
+        content = read_file(path, most_bytes=MOST_BYTES, error=ImageError)
+    # Only what was attached is taken, so that no file can be brought in by its name alone.
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ImageError("the picture was changed since")
+    return read_image(content, Path(path).name or f"picture.{kind.removeprefix('image/') or 'png'}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A row that tells how a model was asked."""
+
+    row: dict[str, Any]
+
+    COLUMNS = ("model", "options_json", "datetime_utc", "duration_ms", "input_tokens")
+
+    @property
+    def created_at(self) -> str:
+        """When it was; empty where that is no time."""
+        try:
+            return as_utc(text_in(self.row, "datetime_utc"))
+        except TranscriptError:
+            return ""
+
+    @property
+    def generation(self) -> Generation:
+        """Where the reply came from, as far as it is known."""
+        duration, tokens = self.row["duration_ms"], self.row["input_tokens"]
+        return replace(
+            UNKNOWN_GENERATION,
+            facts=CheckpointFacts(
+                text_in(self.row, "model"), family=_LLM, device=_LLM, dtype="", context_length=0, image_size=0
+            ),
+            settings=self._settings(),
+            prompt_tokens=tokens if isinstance(tokens, int) and tokens > 0 else 0,
+            total_s=duration / 1000 if isinstance(duration, int) and duration > 0 else 0.0,
+        )
+
+    def _settings(self) -> GenerationSettings:
+        options = json_in(self.row, "options_json")
+        try:
+            given = {ours: options[theirs] for theirs, ours in _OPTIONS.items() if options.get(theirs) is not None}
+            return GenerationSettings(**given)
+        except (TypeError, UsageError):
+            return GenerationSettings()
+
+
+def incoming(messages: Iterable[Message], title: str, conversation: str, left_out: Sequence[str]) -> Incoming:
+    """The conversation that messages make, whatever is missing among them: an entry of a log is never refused.
+
+    Args:
+        messages: In order.
+        title: What llm calls the conversation.
+        conversation: Its id, by which it is known when it comes again and has grown.
+        left_out: What of it is not kept.
+    """
+    kept: list[Message] = []
+    lines = [*left_out]
+    for message in messages:
+        if message.speaker == "system" and kept:
+            lines.append(f"{message.place}: a later system text is not kept")
+            continue
+        if message.speaker == "user" and not _says_something(message.parts):
+            message = replace(message, parts=(Text(LEFT_OUT if left_out else _NO_WORDS),))
+        if message.speaker == "assistant" and (not kept or kept[-1].speaker == "system"):
+            kept.append(Message("user", (Text(_NO_WORDS),), message.place, created_at=message.created_at))
+        kept.append(replace(message, goes_on=message.speaker == "assistant"))
+    return Incoming(transcript_of(kept, title, conversation), tuple(lines))
+
+
+def _says_something(parts: Sequence[Part]) -> bool:
+    return any(isinstance(part, Image) or part.text.strip() for part in parts)

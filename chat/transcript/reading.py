@@ -1,0 +1,140 @@
+"""Files of conversations, ours and those of other programs, told apart by what they hold and not by their names."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from chat.errors import TranscriptError
+from chat.files import read_file, read_lines
+from chat.safe_text import short_line
+from chat.transcript.folder import check_values, load_transcript
+from chat.transcript.foreign import Incoming, is_foreign, read_foreign
+from chat.transcript.json_text import FORMAT
+from chat.transcript.typed_json import object_of, refuse_constant
+
+MOST_LINE_BYTES: Final = 256 * 2**20
+"""Of one conversation with its pictures in it."""
+MOST_LIST_BYTES: Final = 256 * 2**20
+"""Of a document that holds many conversations in one list, which has to be read as a whole."""
+
+_DATABASE: Final = b"SQLite format 3\0"
+_MARK: Final = b"\xef\xbb\xbf"
+"""Some programs begin a text in UTF-8 with it."""
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is an SQLite database; False for one that cannot be read, which reading will tell of."""
+    try:
+        # A pipe that nobody writes to would be waited for.
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_DATABASE)) == _DATABASE
+    except OSError:
+        return False
+
+
+def files_in(path: Path) -> list[Path]:
+    """The file, or for a folder the files of conversations in it, by name; raises TranscriptError where it has none."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in (".json", ".jsonl"))
+    if not found:
+        raise TranscriptError(f"{short_line(str(path))}: there is no file in it that ends in .json or .jsonl")
+    return found
+
+
+def read_transcripts(path: Path, pictures: Path | None = None) -> Iterator[Incoming]:
+    """The conversations in a file of text, one after the other: an error may come after some of them.
+
+    Args:
+        path: The file: the project's own JSON, one JSON object in each line, or a list of them.
+        pictures: Folder of the pictures that a foreign file names; if not given, the one that the file lies in.
+
+    Raises:
+        TranscriptError: The file cannot be read, or is wrong; the message names the file and the place.
+    """
+    folder = pictures or path.parent
+    begin = _beginning(path)
+    if begin.startswith(b"["):
+        yield from _of_list(path, folder)
+    elif begin.startswith(b"{") and (first := _first_object(path)) is not None and first.get("format") != FORMAT:
+        yield from _of_lines(path, folder)
+    elif begin.startswith(b"{") and (whole := _foreign_document(path)) is not None:
+        yield _read(whole, _shown(path), folder)
+    else:
+        yield Incoming(load_transcript(path))
+
+
+def _beginning(path: Path) -> bytes:
+    """The first line that is not blank, without the spaces before it."""
+    for line in read_lines(path, most_bytes=MOST_LINE_BYTES, error=TranscriptError):
+        if stripped := line.removeprefix(_MARK).strip():
+            return stripped
+    return b""
+
+
+def _first_object(path: Path) -> dict[str, object] | None:
+    """The object that the first line is; None where an object goes on over several lines."""
+    value = _value(_beginning(path))
+    return value if isinstance(value, dict) else None
+
+
+def _foreign_document(path: Path) -> object:
+    """The conversation of another program that the whole file is; None for anything else."""
+    content = read_file(path, most_bytes=MOST_LIST_BYTES, error=TranscriptError)
+    value = _value(content.removeprefix(_MARK))
+    return value if isinstance(value, dict) and is_foreign(value) and value.get("format") != FORMAT else None
+
+
+def _value(content: bytes) -> object:
+    """What a text is as JSON; None where it is none, which whoever reads it then tells of."""
+    try:
+        return _parsed(content, "")
+    except TranscriptError:
+        return None
+
+
+def _of_lines(path: Path, folder: Path) -> Iterator[Incoming]:
+    lines = read_lines(path, most_bytes=MOST_LINE_BYTES, error=TranscriptError)
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            place = f"{_shown(path)}: line {number}"
+            yield _read(_parsed(line.removeprefix(_MARK) if number == 1 else line, place), place, folder)
+
+
+def _of_list(path: Path, folder: Path) -> Iterator[Incoming]:
+    content = read_file(path, most_bytes=MOST_LIST_BYTES, error=TranscriptError)
+    conversations = _parsed(content.removeprefix(_MARK), _shown(path))
+    for number, value in enumerate(conversations if isinstance(conversations, list) else ()):
+        yield _read(value, f"{_shown(path)}: [{number}]", folder)
+
+
+def _read(value: object, place: str, folder: Path) -> Incoming:
+    try:
+        read = read_foreign(value, folder)
+    except TranscriptError as error:
+        raise TranscriptError(f"{place}: {error}") from error
+    return read._replace(left_out=tuple(f"{place}: {line}" for line in read.left_out))
+
+
+def _parsed(content: bytes, place: str) -> object:
+    check_values(place, content)
+    try:
+        return json.loads(content.decode("utf-8"), object_pairs_hook=object_of, parse_constant=refuse_constant)
+    except UnicodeDecodeError as error:
+        raise TranscriptError(f"{place}: is not a text in UTF-8: byte {error.start + 1}") from error
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        raise TranscriptError(f"{place}: is not JSON: {line}column {error.colno}") from error
+    except ValueError as error:
+        raise TranscriptError(f"{place}: is not JSON: it holds a number of thousands of digits") from error
+    except RecursionError as error:
+        raise TranscriptError(f"{place}: its lists are nested too deeply") from error
+    except TranscriptError as error:
+        raise TranscriptError(f"{place}: {error}") from error
+
+
+def _shown(path: Path) -> str:
+    return short_line(str(path))

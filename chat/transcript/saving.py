@@ -1,0 +1,135 @@
+"""Transcripts as files of any form that can be written."""
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from chat.conversation import Image
+from chat.errors import TranscriptError
+from chat.files import check_free, write_file, write_pieces
+from chat.transcript.folder import save_picture, save_transcript
+from chat.transcript.html import to_html
+from chat.transcript.markdown import to_markdown
+from chat.transcript.openai import to_openai
+from chat.transcript.pictures import bytes_of, file_of
+from chat.transcript.present import PresentPictures
+from chat.transcript.telling import images_of
+from chat.transcript.values import Transcript
+
+_NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
+
+
+class Form(StrEnum):
+    """What a file of conversations can be."""
+
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    OPENAI = "openai"
+
+    @property
+    def suffix(self) -> str:
+        """How the name of such a file ends."""
+        return next(suffix for suffix, form in _SUFFIXES.items() if form is self)
+
+    @property
+    def holds_many(self) -> bool:
+        """Whether one file can hold several conversations."""
+        return self in (Form.HTML, Form.OPENAI)
+
+    @property
+    def has_pictures_beside(self) -> bool:
+        """Whether pictures lie in a folder beside the file."""
+        return self in (Form.JSON, Form.MARKDOWN)
+
+
+_SUFFIXES: Final = {
+    ".json": Form.JSON,
+    ".md": Form.MARKDOWN,
+    ".markdown": Form.MARKDOWN,
+    ".html": Form.HTML,
+    ".htm": Form.HTML,
+    ".jsonl": Form.OPENAI,
+}
+
+
+def form_of(path: Path) -> Form:
+    """The form that a file's name asks for: the project's own where it does not tell."""
+    return _SUFFIXES.get(path.suffix.lower(), Form.JSON)
+
+
+def file_name(title: str, session_id: str, form: Form) -> str:
+    """A name for a session's file: its title as far as a name can hold it, and its id, so that no two are the same."""
+    words = _NOT_FOR_FILE_NAMES.sub("-", title)[:40].strip("-")
+    return f"{words}-{session_id}{form.suffix}" if words else f"{session_id}{form.suffix}"
+
+
+def save_as(
+    path: Path, transcript: Transcript, form: Form, *, overwrite: bool = False, inline: bool = False
+) -> tuple[Image, ...]:
+    """Write a transcript as one file, and where its form has them so, its pictures into the folder beside it.
+
+    Files that hold the same already are left alone.
+
+    Args:
+        path: The file.
+        transcript: What to write.
+        form: What the file is.
+        overwrite: Replace files that hold something else.
+        inline: Let a JSON file hold its pictures.
+
+    Returns:
+        The pictures that are gone: words stand for them.
+
+    Raises:
+        TranscriptError: A file cannot be written, or holds something else and `overwrite` was not asked for.
+    """
+    match form:
+        case Form.JSON:
+            return save_transcript(path, transcript, overwrite=overwrite, inline=inline)
+        case Form.MARKDOWN:
+            return _save_markdown(path, transcript, overwrite)
+        case _:
+            return save_together(path, [transcript], form, overwrite=overwrite)
+
+
+def save_together(
+    path: Path, transcripts: Iterable[Transcript], form: Form, *, overwrite: bool = False
+) -> tuple[Image, ...]:
+    """Write transcripts as one file of a form that holds many; what it gives and raises is as with `save_as`."""
+    pictures = PresentPictures()
+    pieces = (piece.encode() for piece in text_of(transcripts, form, pictures))
+    write_pieces(path, pieces, overwrite=overwrite, error=TranscriptError)
+    return pictures.missing
+
+
+def text_of(transcripts: Iterable[Transcript], form: Form, pictures: PresentPictures | None = None) -> Iterator[str]:
+    """The document of transcripts that needs no folder, in pieces.
+
+    Args:
+        transcripts: What to write.
+        form: HTML, OpenAI's, or Markdown for a single one without pictures.
+        pictures: Told which pictures are gone.
+    """
+    match form:
+        case Form.OPENAI:
+            return (f"{to_openai(transcript, pictures)}\n" for transcript in transcripts)
+        case Form.HTML:
+            return to_html([*transcripts], pictures)
+        case _:
+            return (to_markdown(transcript, {}) for transcript in transcripts)
+
+
+def _save_markdown(path: Path, transcript: Transcript, overwrite: bool) -> tuple[Image, ...]:
+    shown = images_of(transcript)
+    files = {image.digest: file_of(image) for image in shown if bytes_of(image) is not None}
+    document = to_markdown(transcript, files).encode()
+    if not overwrite:
+        check_free(path, document, error=TranscriptError)
+    for image in shown:
+        if image.digest in files:
+            save_picture(path.parent, files[image.digest], image, overwrite)
+    write_file(path, document, overwrite=overwrite, error=TranscriptError)
+    return tuple(image for image in shown if image.digest not in files)
