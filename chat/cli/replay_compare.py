@@ -3,7 +3,7 @@
 import gc
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,23 +63,27 @@ def compare(
     recordings = [_recording(source) for source in sources]
     history = History.FED_FORWARD if feeds_forward else History.RECORDED
     stop = threading.Event()
-    gc.enable()
+    progress.begin(candidates, recordings)
     with stopping(stop):
-        progress.begin(candidates, recordings)
-        results: list[CandidateResult] = []
-        for step in compared(
-            candidates, recordings, stop=stop, history=history, overrides=overrides, tell=progress.loading
-        ):
-            progress.step(step)
-            results += [step] if isinstance(step, CandidateResult) else []
-        progress.end()
-    _refuse_nothing(results)
-    if stop.is_set() and not results:
-        sys.exit(INTERRUPTED)
-    report = Report(recordings, results, history, overrides, is_whole=not stop.is_set())
-    _tell(report, file, as_json)
+        steps = compared(candidates, recordings, stop=stop, history=history, overrides=overrides, tell=progress.loading)
+        results = _results(steps, progress)
+    if not stop.is_set():
+        _refuse_nothing(results)
+    if any(result.facts for result in results):
+        _tell(Report(recordings, results, history, overrides, is_whole=not stop.is_set()), file, as_json)
     if stop.is_set():
         sys.exit(INTERRUPTED)
+
+
+def _results(steps: Iterable[Step], progress: "_Progress") -> list[CandidateResult]:
+    """What comes of each candidate; how far it is, is told meanwhile."""
+    gc.enable()
+    results: list[CandidateResult] = []
+    for step in steps:
+        progress.step(step)
+        results += [step] if isinstance(step, CandidateResult) else []
+    progress.end()
+    return results
 
 
 def _candidate(asked: NamedRequest, progress: "_Progress") -> Candidate:

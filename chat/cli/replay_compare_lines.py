@@ -1,17 +1,17 @@
 """A comparison in lines for a person."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import click
 
 from chat.cli.running import terminal_columns
 from chat.records import StoredTurn
-from chat.replay.candidates import CandidateResult, ComparedRecording
+from chat.replay.candidates import CandidateResult
 from chat.replay.compare import ComparedTurn, Recording
 from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed
-from chat.replay.report import Report, answer_to
+from chat.replay.report import Answers, Report
 from chat.replay.word_marks import marked
 from chat.safe_text import printable, short_line
 
@@ -20,8 +20,10 @@ _COLUMNS: Final = 100
 _LEAST: Final = 40
 """Columns that are used in any case."""
 _LONGEST_LABEL: Final = 32
+_LEAST_LABEL: Final = 8
 _RECORDED: Final = "recorded"
-_HEADS: Final = ("", "answers", "same", "similarity", "tokens/s", "first token", "log-prob/token")
+_HEADS: Final = ("", "answers", "same", "similar", "tokens/s", "first", "log-prob")
+_MEANING: Final = "similar: chrF2, from 0 to 1; log-prob: that of a token of the recorded replies, on average"
 _SIGNS: Final = {"same": "=", "differs": "≠", "failed": "✕", "opening": "«", "closing": "»"}
 _ASCII_SIGNS: Final = {"same": "=", "differs": "!=", "failed": "x", "opening": "[[", "closing": "]]"}
 
@@ -45,18 +47,16 @@ class ComparedLines:
                 self._say(line)
             click.echo()
         for line in self._summary():
-            self._say(line)
+            click.echo(printable(line, multiline=False))
 
-    def _exchanges(
-        self, recording: Recording, answers: Sequence[tuple[CandidateResult, ComparedRecording]]
-    ) -> Iterator[str]:
+    def _exchanges(self, recording: Recording, answers: Answers) -> Iterator[str]:
         for exchange in recording.exchanges:
             yield f"{exchange.position:>3}  {_asked(exchange.message)}"
             if exchange.reply is not None:
                 yield self._row("", _RECORDED, "", exchange.reply.turn.text)
-            for result, compared in answers:
-                if (turn := answer_to(compared, exchange.position)) is not None:
-                    yield self._answer(result.label, turn)
+            for label, turns in answers:
+                if exchange.position in turns:
+                    yield self._answer(label, turns[exchange.position])
 
     def _answer(self, label: str, turn: ComparedTurn) -> str:
         if turn.reply is None:
@@ -84,9 +84,12 @@ class ComparedLines:
         ]
         rows += [_figures(result) for result in self._report.results if not result.problem]
         widths = [max(len(row[place]) for row in rows) for place in range(1, len(_HEADS))]
+        room = max(_LEAST_LABEL, self._columns - sum(widths) - 2 * len(widths))
+        width = min(room, max(len(row[0]) for row in rows))
         for row in rows:
             cells = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths, strict=True))
-            yield f"{short_line(row[0], self._width):<{self._width}}  {'  '.join(cells)}".rstrip()
+            yield _cut(f"{short_line(row[0], width):<{width}}  {'  '.join(cells)}".rstrip(), self._columns)
+        yield _MEANING
         for result in self._report.results:
             if result.problem:
                 yield f"{self._signs['failed']} {result.named_problem}"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from chat.conversation import Role
 from chat.generation import CheckpointFacts
-from chat.replay.candidates import CandidateResult, ComparedRecording
+from chat.replay.candidates import CandidateResult
 from chat.replay.compare import ComparedTurn, History, Recording
 from chat.replay.differences import Difference, differences
 
@@ -27,9 +27,17 @@ class Report:
     is_whole: bool = True
     """Whether nobody stopped it."""
 
-    def answers(self, place: int) -> list[tuple[CandidateResult, ComparedRecording]]:
+    def answers(self, place: int) -> "Answers":
         """What the candidates answered to one of the recordings: those that came to it."""
-        return [(result, result.recordings[place]) for result in self.results if place < len(result.recordings)]
+        return [
+            (result.label, {turn.position: turn for turn in result.recordings[place].turns})
+            for result in self.results
+            if place < len(result.recordings)
+        ]
+
+
+Answers = Sequence[tuple[str, Mapping[int, ComparedTurn]]]
+"""What each candidate is called, and its answers by the positions of the messages."""
 
 
 def recorded_facts(recordings: Sequence[Recording]) -> list[CheckpointFacts]:
@@ -55,8 +63,3 @@ def differs_from_recorded(recordings: Sequence[Recording], facts: CheckpointFact
             if recorded.name == facts.name or not one.what.startswith("file "):
                 found[one] = None
     return list(found)
-
-
-def answer_to(compared: ComparedRecording, position: int) -> ComparedTurn | None:
-    """What a candidate answered to the message in a place; None where it was stopped before."""
-    return next((turn for turn in compared.turns if turn.position == position), None)

@@ -1,19 +1,21 @@
 """A comparison as one HTML page to read and to print: everything it shows is in it, and nothing in it runs."""
 
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from typing import Final
 
 from chat.conversation import Image
 from chat.errors import ChatError
 from chat.records import StoredTurn
-from chat.replay.candidates import CandidateResult, ComparedRecording
 from chat.replay.compare import ComparedTurn, History, Recording
 from chat.replay.figures import fixed, log_in_words, reply_of
-from chat.replay.report import Report, answer_to
-from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, head, line, plain
+from chat.replay.report import Answers, Report
+from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, line, plain
 from chat.replay.report_pictures import data_url
 from chat.replay.report_tables import environments, summary
 from chat.replay.word_marks import Piece, marked
+from chat.transcript.page import END, head
+from chat.transcript.telling import picture_in_words
 
 _HISTORIES: Final = {
     History.RECORDED: "every answer follows the recorded replies before it",
@@ -26,8 +28,6 @@ _LEGEND: Final = (
 _KINDS: Final = {True: ("same", SAME), False: ("differs", DIFFERS), None: ("", "")}
 """By whether an answer is the recorded reply."""
 
-Answers = Sequence[tuple[CandidateResult, ComparedRecording]]
-
 
 def comparison_page(report: Report, written_at: str = "") -> Iterator[str]:
     """The page, in pieces: put together they are the document.
@@ -37,7 +37,7 @@ def comparison_page(report: Report, written_at: str = "") -> Iterator[str]:
         written_at: When, in words.
     """
     title = _title(report.recordings)
-    yield head(title)
+    yield head(title, files("chat.replay").joinpath("report.css").read_text("utf-8"))
     yield f'<h1 dir="auto">{line(title)}</h1>\n<p class="about">{line(_about(report, written_at))}</p>\n'
     yield from summary(report)
     yield from environments(report)
@@ -47,7 +47,7 @@ def comparison_page(report: Report, written_at: str = "") -> Iterator[str]:
         yield f'<p class="about">{line(recording.name)}</p>\n'
         yield from _exchanges(recording, report.answers(place))
         yield "</article>\n"
-    yield "</main>\n</body>\n</html>\n"
+    yield END
 
 
 def _title(recordings: Sequence[Recording]) -> str:
@@ -82,7 +82,7 @@ def _exchanges(recording: Recording, answers: Answers) -> Iterator[str]:
 
 
 def _message(message: StoredTurn, number_of_first: int) -> Iterator[str]:
-    yield '<div class="user">\n<h3>You</h3>\n'
+    yield '<div class="turn user">\n<h3>You</h3>\n'
     picture = number_of_first
     for part in message.turn.parts:
         if isinstance(part, Image):
@@ -94,7 +94,7 @@ def _message(message: StoredTurn, number_of_first: int) -> Iterator[str]:
 
 
 def _figure(place: int, image: Image) -> str:
-    words = line(f"{place}: {image.name}")
+    words = line(picture_in_words(place, image))
     try:
         return f'<figure><img alt="{words}" src="{data_url(image)}"><figcaption>{words}</figcaption></figure>\n'
     except ChatError as error:
@@ -102,7 +102,7 @@ def _figure(place: int, image: Image) -> str:
 
 
 def _columns(position: int, recorded: StoredTurn | None, answers: Answers) -> Iterator[str]:
-    turns = [(result.label, answer_to(compared, position)) for result, compared in answers]
+    turns = [(label, found.get(position)) for label, found in answers]
     texts = [turn.reply.text for _, turn in turns if turn is not None and turn.reply is not None]
     yield '<div class="answers" tabindex="0">\n'
     if recorded is not None:

@@ -1,5 +1,6 @@
 """A comparison as one JSON document. The keys are a promise; what is not known is null."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -91,9 +92,9 @@ def _turn(turn: ComparedTurn) -> dict[str, Any]:
         "similarity": turn.similarity,
         **_reply(turn.reply),
         "settings": _settings(turn.settings, turn.settings.seed),
-        "recorded_log_probability": None if score is None else score.log_likelihood,
+        "recorded_log_probability": None if score is None else _finite(score.log_likelihood),
         "recorded_tokens": None if score is None else score.token_count,
-        "recorded_mean_log_probability": None if score is None else score.per_token,
+        "recorded_mean_log_probability": None if score is None else _finite(score.per_token),
         "problem": turn.problem or None,
         "unscored": turn.unscored or None,
         "left_out": {"messages": turn.left_out_messages, "pictures": turn.left_out_pictures},
@@ -137,11 +138,16 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "mean_similarity": figures.similarity,
         **_speed(figures.speed),
         "scored": figures.scored,
-        "mean_log_probability": figures.log_probability,
-        "mean_character_log_probability": figures.character_log_probability,
+        "mean_log_probability": _finite(figures.log_probability),
+        "mean_character_log_probability": _finite(figures.character_log_probability),
         "unscored": figures.unscored or None,
     }
 
 
 def _speed(speed: Speed) -> dict[str, Any]:
     return {"tokens_per_s": speed.tokens_per_s, "first_token_s": speed.first_token_s}
+
+
+def _finite(value: float | None) -> float | None:
+    """A number that JSON has; what a model takes for impossible is minus infinity."""
+    return value if value is not None and math.isfinite(value) else None

@@ -2,31 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from importlib.resources import files
 from typing import Final
 
 from chat.replay.word_marks import Piece
 from chat.safe_text import printable
 
-_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What a browser is told to hold to, whatever else might be in the page."""
 SAME: Final = "="
 DIFFERS: Final = "≠"
 FAILED: Final = "✕"
 UNKNOWN: Final = "–"
 """Stands in a table for what nobody knows."""
-
-
-def head(title: str) -> str:
-    """The beginning of a page, up to its content."""
-    style = files("chat.replay").joinpath("report.css").read_text("utf-8")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{line(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-    )
 
 
 def line(text: str) -> str:
@@ -54,10 +39,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nu
     """
     heads = "".join(f'<th scope="col">{line(one)}</th>' for one in columns)
     body = "".join(_row(row) for row in rows)
-    return (
-        f'<div class="wide" tabindex="0"><table class="{kind}">\n<thead><tr>{heads}</tr></thead>\n'
-        f"<tbody>\n{body}</tbody>\n</table></div>\n"
-    )
+    return f'<table class="{kind}" tabindex="0">\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n'
 
 
 def _row(row: Sequence[str]) -> str:

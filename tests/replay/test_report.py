@@ -11,7 +11,7 @@ import pytest
 from chat.conversation import Image
 from chat.environment import CheckpointFile, Environment, Library
 from chat.errors import ImageError
-from chat.generation import CheckpointFacts
+from chat.generation import CheckpointFacts, Score
 from chat.replay.compare import History
 from chat.replay.report import Report, differs_from_recorded
 from chat.replay.report_html import comparison_page
@@ -167,6 +167,17 @@ def test_the_document_has_what_it_promises(report: Report) -> None:
     assert failed["text"] is None and failed["problem"].startswith("is gone") and failed["new_tokens"] is None
     assert (big["checkpoint"], big["recordings"]) == (None, [])
     assert {"what": "device", "recorded": "cuda", "present": "cpu"} in same["differs_from_recorded"]
+
+
+def test_what_is_impossible_for_a_model_is_null() -> None:
+    recordings = [talk("a", "b")]
+    (result,) = results([candidate("one", "b")], recordings)
+    (turn,) = result.turns
+    impossible = replace(turn, score=Score(float("-inf"), 1))
+    turns = replace(result.recordings[0], turns=(impossible,))
+    document = comparison_document(Report(recordings, [replace(result, recordings=(turns,))]))
+    json.dumps(document, allow_nan=False)
+    assert document["candidates"][0]["figures"]["mean_log_probability"] is None
 
 
 def test_files_are_no_difference_of_another_checkpoint() -> None:
