@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from chat.conversation import Image
-from chat.errors import ImageError
+from chat.errors import ChatError, ImageError
 from chat.files import byte_size, read_file
 from chat.safe_text import printable, short_line
 
@@ -127,6 +127,15 @@ def decode(image: Image) -> "PIL.Image.Image":
         ImageError: The bytes are no longer a picture.
     """
     return _decoded(image.read(), image.name)
+
+
+def is_there(image: Image) -> bool:
+    """Whether a picture's bytes can be had, whatever they are."""
+    try:
+        image.read()
+    except ChatError:
+        return False
+    return True
 
 
 def thumbnail(image: Image, width: int, height: int) -> "PIL.Image.Image":

@@ -3,13 +3,12 @@
 import atexit
 import os
 import sys
-from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
 from chat.cli.compose import apart_loader, machine_catalogue, open_session_store, opened, sample_images
-from chat.cli.configured import config_of, tell_problems
+from chat.cli.configured import config_of, set_environment, tell_problems
 from chat.cli.ending import end_at_once
 from chat.cli.options import (
     check_session_options,
@@ -19,7 +18,6 @@ from chat.cli.options import (
     session_options,
     settings,
 )
-from chat.config_keys import KEYS
 from chat.errors import UsageError
 
 WAIT_S: Final = 0.5
@@ -52,7 +50,7 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
         raise UsageError("the UI needs a terminal: in a pipe or a script use `idefics-chat --plain` or `ask`")
     if os.environ.get("TERM") == "dumb":
         raise UsageError("the UI needs a terminal with a cursor, and TERM is dumb: use `idefics-chat --plain`")
-    _set_environment(config.values)
+    set_environment(config.values)
     # Draw what has changed at once: by its default Textual lets a key wait for the rest of a sixtieth of a second.
     os.environ.setdefault("TEXTUAL_FPS", "500")
     from chat.tui.app import ChatApp
@@ -80,15 +78,3 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
         # By itself it would be taken for a file that the user named.
         raise RuntimeError(str(failure)) from failure
     raise failure
-
-
-def _set_environment(values: Mapping[str, Any]) -> None:
-    """Put what the config says of the terminal where the UI and Textual look for it, unless something is there."""
-    for key in KEYS:
-        if key.choices and key.name in values:
-            for variable in key.environment:
-                # What is there and none of the choices is passed over.
-                if os.environ.get(variable, "").lower() not in key.choices:
-                    os.environ[variable] = str(values[key.name])
-    if values.get("motion") is False and not os.environ.get("TEXTUAL_ANIMATIONS"):
-        os.environ["TEXTUAL_ANIMATIONS"] = "none"

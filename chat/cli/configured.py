@@ -1,11 +1,13 @@
 """What the user's config sets for a command: it wins over defaults, and options and environment win over it."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
 from chat.config import Config, load_config
+from chat.config_keys import KEYS
 
 _TELL_THEMSELVES: Final = ("chat", "config")
 """Commands that show what is wrong with the config in their own way."""
@@ -50,6 +52,18 @@ def config_of(context: click.Context) -> Config:
     """The config of the program that a command is run by; an empty one where there is none."""
     config = context.find_object(Config)
     return config if config is not None else Config()
+
+
+def set_environment(values: Mapping[str, Any]) -> None:
+    """Put what the config says of the terminal where the UI and Textual look for it, unless something is there."""
+    for key in KEYS:
+        if key.choices and key.name in values:
+            for variable in key.environment:
+                # What is there and none of the choices is passed over.
+                if os.environ.get(variable, "").lower() not in key.choices:
+                    os.environ[variable] = str(values[key.name])
+    if values.get("motion") is False and not os.environ.get("TEXTUAL_ANIMATIONS"):
+        os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 
 def _defaults(command: click.Command, values: Mapping[str, Any], without: tuple[str, ...]) -> dict[str, Any]:

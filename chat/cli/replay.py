@@ -1,12 +1,25 @@
 """`idefics-chat replay`: saved conversations once more: played back, run again, or asked of other checkpoints."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chat.cli.options import db_option, json_option, loading_options
+from chat.cli.replay_options import (
+    LOADING,
+    SETTINGS,
+    compare_options,
+    given,
+    play_options,
+    refuse_comparing,
+    refuse_playing,
+)
 from chat.errors import UsageError
+
+if TYPE_CHECKING:
+    from chat.cli.replay_sources import Source
 
 
 @click.command()
@@ -23,11 +36,11 @@ from chat.errors import UsageError
     "checkpoints",
     metavar="NAME_OR_FOLDER",
     multiple=True,
-    help="With --verify: run them on this one; the recorded one when left out.",
+    help="Ask this one the recorded messages and compare; give several, each with options of its own after commas: "
+    "NAME,quantize=4bit. With --verify: run the recorded replies on this one.",
 )
-@click.option(
-    "--branch", type=int, metavar="TURN", help="The branch that this turn is in; the shown one when left out."
-)
+@play_options
+@compare_options
 @loading_options
 @db_option
 @json_option
@@ -36,30 +49,74 @@ def replay(
     is_verify: bool,
     tolerance: float | None,
     checkpoints: tuple[str, ...],
-    branch: int | None,
     db: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Run saved conversations again, turn by turn, and tell where a reply differs from the recorded one.
+    """Play saved conversations back, run them again and tell what differs, or ask them of other checkpoints.
 
-    A session is named by its id, a file by its path; of a folder every saved conversation (*.json) is taken. Each reply
-    is asked for with the recorded prompt, settings and seed, behind the recorded replies before it, on the recorded
-    checkpoint as it was loaded then, unless options say otherwise. What else differs (files of the checkpoint, versions
-    of libraries, dtype, device) is named first. The exit code is 1 where a reply differs or cannot be run.
+    A session is named by its id, a file by its path; of a folder every saved conversation (*.json) is taken. They are
+    played back as they were recorded, without a model: on a terminal on a screen, with --plain there line by line,
+    elsewhere all at once.
+
+    With --verify each reply is asked for with the recorded prompt, settings and seed, behind the recorded replies
+    before it, on the recorded checkpoint as it was loaded then, unless options say otherwise. What else differs (files
+    of the checkpoint, versions of libraries, dtype, device) is named first. The exit code is 1 where a reply differs or
+    cannot be run.
+
+    With --checkpoint and without --verify, the recorded messages and pictures are asked of other checkpoints, one after
+    the other, and their answers stand beside the recorded replies, with how alike they are, how fast they came, and how
+    likely each checkpoint finds the recorded ones. Loading options hold for all that do not say otherwise.
     """
-    if tolerance is not None and not is_verify:
-        raise UsageError("--tolerance says what counts as the same: give --verify, too")
-    if not is_verify:
-        raise UsageError("give --verify, which runs the conversations again")
-    if len(checkpoints) > 1:
-        raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
+    _refuse_contradictions(is_verify, tolerance, checkpoints, options)
     from chat.cli.replay_sources import in_branch, sources
+
+    found = sources(what, db, missing_ok=True)
+    if not (is_verify or checkpoints):
+        from chat.cli.replay_play import play
+
+        play(found, speed=options["speed"], branch=options["branch"], is_plain=options["plain"], as_json=as_json)
+        return
+    if options["branch"] is not None:
+        found = in_branch(found, options["branch"])
+    if not is_verify:
+        _compare(found, checkpoints, as_json=as_json, options=options)
+        return
     from chat.cli.replay_verify import verify
     from chat.cli.replay_wishes import Wishes
 
     wishes = Wishes.of(checkpoints[0] if checkpoints else None, options)
-    found = sources(what, db, missing_ok=True)
-    if branch is not None:
-        found = in_branch(found, branch)
     verify(found, wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)
+
+
+def _refuse_contradictions(
+    is_verify: bool, tolerance: float | None, checkpoints: Sequence[str], options: dict[str, Any]
+) -> None:
+    """Raise UsageError for options that do not go together."""
+    if tolerance is not None and not is_verify:
+        raise UsageError("--tolerance is for --verify")
+    if is_verify and len(checkpoints) > 1:
+        raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
+    if is_verify or checkpoints:
+        refuse_playing(options)
+    if is_verify or not checkpoints:
+        refuse_comparing(options)
+    if not (is_verify or checkpoints):
+        for name in given(options, LOADING):
+            raise UsageError(f"--{name.replace('_', '-')} loads nothing here: give --verify or --checkpoint with it")
+
+
+def _compare(found: "Sequence[Source]", checkpoints: Sequence[str], *, as_json: bool, options: dict[str, Any]) -> None:
+    """Ask other checkpoints."""
+    from chat.cli.replay_compare import compare
+
+    compare(
+        found,
+        checkpoints,
+        loading=given(options, LOADING),
+        overrides=given(options, SETTINGS),
+        feeds_forward=options["feed_forward"],
+        report_to=options["report"],
+        overwrite=options["overwrite"],
+        as_json=as_json,
+    )

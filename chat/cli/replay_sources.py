@@ -58,17 +58,12 @@ def in_branch(found: Sequence[Source], turn: int) -> list[Source]:
     """
     if len(found) != 1:
         raise UsageError(f"--branch names a turn of one conversation, and there are {len(found):,}: name one of them")
+    from chat.replay.branch import of_transcript
     from chat.transcript.values import divided
 
     (source,) = found
-    tree = source.transcript.tree
-    if not 1 <= turn <= len(tree):
-        raise UsageError(f"{short_line(source.name, 60)} has no turn {turn:,}: give a number from 1 to {len(tree):,}")
-    below = {turn}
-    for placed in tree:
-        if placed.after in below:
-            below.add(placed.stored.id)
-    turns, others = divided(tree, max(below))
+    branch = of_transcript(source.transcript).branch_with(turn)
+    turns, others = divided(source.transcript.tree, branch.turns[-1].id)
     return [replace(source, transcript=replace(source.transcript, turns=turns, others=others))]
 
 

@@ -22,7 +22,9 @@ CHARACTERS_PER_S: Final = 60.0
 ROUNDING_S: Final = 1e-6
 """Seconds that a sum of times may be off."""
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""That can be chosen; 1 is the recorded one."""
+"""That can be chosen while it plays; 1 is the recorded one."""
+MOST_SPEED: Final = 100.0
+"""That can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +99,13 @@ class Playback:
 
 
 def faster(speed: float) -> float:
-    """The next speed above this one, or the highest."""
-    return next((one for one in SPEEDS if one > speed), SPEEDS[-1])
+    """The next speed above this one; the same where that is the highest, or above it."""
+    return next((one for one in SPEEDS if one > speed), speed)
 
 
 def slower(speed: float) -> float:
-    """The next speed below this one, or the lowest."""
-    return next((one for one in reversed(SPEEDS) if one < speed), SPEEDS[0])
+    """The next speed below this one; the same where that is the lowest, or below it."""
+    return next((one for one in reversed(SPEEDS) if one < speed), speed)
 
 
 def _said(step: Step, into: float) -> str | None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from typing import Final
 
 from chat.conversation import Image, Role
 from chat.records import StoredTurn
+from chat.transcript.page import END, head
 from chat.transcript.present import PresentPictures, missing_in_words
 from chat.transcript.rendering import plain, rendered
 from chat.transcript.telling import (
@@ -24,9 +24,6 @@ from chat.transcript.values import Transcript
 LONG_TURN: Final = 1_000
 """Characters above which a turn may be printed on two pages."""
 
-_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What a browser is told to hold to, whatever else might be in the page."""
-
 
 def to_html(transcripts: Sequence[Transcript], pictures: PresentPictures | None = None) -> Iterator[str]:
     """A page of transcripts, in pieces: put together they are the document.
@@ -42,25 +39,14 @@ def to_html(transcripts: Sequence[Transcript], pictures: PresentPictures | None 
     """
     pictures = pictures or PresentPictures()
     title = title_of(transcripts[0]) if len(transcripts) == 1 else f"{len(transcripts):,} conversations"
-    yield _head(title)
+    yield head(title)
     if len(transcripts) > 1:
         yield _contents(title, transcripts)
     for number, transcript in enumerate(transcripts, start=1):
         yield f'<article id="conversation-{number}">\n<h1 dir="auto">{escape(title_of(transcript))}</h1>\n'
         yield from _body(transcript, pictures)
         yield "</article>\n"
-    yield "</main>\n</body>\n</html>\n"
-
-
-def _head(title: str) -> str:
-    style = files("chat.transcript").joinpath("page.css").read_text("utf-8")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-    )
+    yield END
 
 
 def _contents(title: str, transcripts: Sequence[Transcript]) -> str:

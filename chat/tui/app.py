@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.dom import DOMNode
-from textual.driver import Driver
-from textual.reactive import Initialize, Reactive
 from textual.screen import Screen
-from textual.theme import Theme
 from textual.widget import Widget
 
 from chat.config import Config, unknown
@@ -20,12 +17,8 @@ from chat.generation import GenerationSettings, Loader
 from chat.safe_text import printable
 from chat.tui import garbage
 from chat.tui.binding import Binding
-from chat.tui.driver import patient, plain
-from chat.tui.glyphs import ASCII, GLYPHS
 from chat.tui.leaving import LeavingApp
-from chat.tui.pictures import picture_mode
 from chat.tui.screens.chat import ChatScreen
-from chat.tui.themes import DEFAULT_VARIABLES, INK, PAPER
 
 # Needed with the first other checkpoint, and not for the first frame.
 if TYPE_CHECKING:
@@ -34,10 +27,6 @@ if TYPE_CHECKING:
 
 STYLES: Final = Path(__file__).with_name("styles")
 """A folder with the rules that the first frame does without."""
-WIDTHS: Final = ((0, "-narrow"), (100, "-normal"), (160, "-wide"))
-"""Classes of the screens by columns."""
-HEIGHTS: Final = ((0, "-tiny"), (12, "-short"), (30, "-tall"))
-"""Classes of the screens by rows."""
 NO_CONFIG: Final = Config()
 """Nothing is set."""
 TOLD_S: Final = 8.0
@@ -62,15 +51,6 @@ class ChatApp(LeavingApp):
             "ctrl+p", "command_palette", "palette", show=False, priority=True, tooltip="Find a command by its words"
         ),
     ]
-
-    def _first_theme(self) -> str:
-        """The one that the config names; changing it later would parse every rule once more."""
-        named = self._config.values.get("theme")
-        return named if isinstance(named, str) and named in self.available_themes else INK.name
-
-    theme: Reactive[str] = Reactive(Initialize(_first_theme))
-
-    _themes: dict[str, Theme] | None = None
 
     def __init__(
         self,
@@ -104,10 +84,7 @@ class ChatApp(LeavingApp):
         """
         # Nothing that the first frame makes is garbage; looking for it would take a tenth of the time.
         gc.disable()
-        self._config = config
-        super().__init__()
-        picture_mode()
-        self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = list(WIDTHS), list(HEIGHTS)
+        super().__init__(config)
         self._open_store = open_store
         self._session_id = session_id
         self._continue_latest = continue_latest
@@ -118,24 +95,6 @@ class ChatApp(LeavingApp):
         self.chat.open_catalogue = catalogue
         self.chat.configured_editor = str(config.values.get("editor", ""))
         self.chat.lent_terminal = self.ending.lent
-        if GLYPHS is ASCII:
-            self.add_class("-ascii")
-
-    @property
-    def available_themes(self) -> dict[str, Theme]:
-        """Our own themes before Textual's; here, because registering them later parses every rule once more."""
-        if self._themes is None:
-            self._themes = {INK.name: INK, PAPER.name: PAPER, **super().available_themes}
-        return self._themes
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own colours for themes that do not know them."""
-        return dict(DEFAULT_VARIABLES)
-
-    def get_driver_class(self) -> type[Driver]:
-        """Textual's own, which takes any byte from the terminal and writes no sign that it does not show."""
-        driver = patient(super().get_driver_class())
-        return plain(driver) if GLYPHS is ASCII else driver
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""

@@ -6,11 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from textual import on
-from textual.app import App
 
+from chat.config import Config
 from chat.errors import ChatError, StoreError
 from chat.tui.ending import Ending
 from chat.tui.messages import QuitWanted
+from chat.tui.themed import ThemedApp
 
 if TYPE_CHECKING:
     from chat.tui.screens.chat import ChatScreen
@@ -21,28 +22,20 @@ PROGRAM_ERROR: Final = 4
 """Exit code of an error that nobody caught."""
 
 
-class LeavingApp(App[ChatError]):
+class LeavingApp(ThemedApp):
     """Ends in order. It returns the error that ended it, or None."""
 
     chat: "ChatScreen"
     """The conversation, which says whether everything is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
         # Made while the terminal is still as it was.
         self.ending = Ending()
         self._quitting: asyncio.Task[None] | None = None
         """Held here, since the event loop itself holds no task."""
         self._has_left = False
         """Whether the program ends because somebody wanted it to."""
-        super().__init__()
-
-    @property
-    def failure(self) -> Exception | None:
-        """What ended the program although nobody meant it to: an error that nobody caught."""
-        from textual.worker import WorkerFailed
-
-        error = self._exception
-        return error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
+        super().__init__(config)
 
     def listen_to_signals(self) -> None:
         """Have signals end the program, where it has a terminal."""

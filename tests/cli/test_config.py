@@ -9,7 +9,7 @@ import click
 import pytest
 
 from chat.cli.app import COMMANDS, idefics_chat
-from chat.cli.chat import _set_environment
+from chat.cli.configured import set_environment
 from chat.config_keys import KEYS, REQUEST, SETTINGS
 from tests.cli.program import Run, told
 
@@ -138,8 +138,8 @@ def test_what_the_config_says_of_the_terminal_is_where_the_ui_looks_for_it(monke
     names = ("IDEFICS_CHAT_GLYPHS", "IDEFICS_CHAT_PICTURES", "TEXTUAL_ANIMATIONS")
     around = {"IDEFICS_CHAT_GLYPHS": "bogus", "IDEFICS_CHAT_PICTURES": "half", "TEXTUAL_ANIMATIONS": ""}
     monkeypatch.setattr(os, "environ", around)
-    _set_environment({"glyphs": "ascii", "pictures": "text", "motion": False})
+    set_environment({"glyphs": "ascii", "pictures": "text", "motion": False})
     assert [os.environ[name] for name in names] == ["ascii", "half", "none"]
     monkeypatch.setattr(os, "environ", {})
-    _set_environment({"motion": True})
+    set_environment({"motion": True})
     assert not os.environ

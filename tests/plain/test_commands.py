@@ -18,7 +18,7 @@ from chat.talk.commands import COMMANDS
 from chat.transcript import load_transcript
 from tests.plain.conftest import FACTS, Talk, turns
 
-ELSEWHERE = {"copy", "editor", "theme", "view"}
+ELSEWHERE = {"compare", "copy", "editor", "theme", "view"}
 """Commands that only a full screen can do; they are answered with a line that says so."""
 
 
@@ -220,15 +220,18 @@ def test_conversations_are_found_by_what_was_said_in_them(talk: Talk, store: Sql
     ]
 
 
-def test_a_saved_conversation_is_told_from_its_file(
-    talk: Talk, tmp_path: Path, scene_image: Callable[..., Image]
+def test_a_saved_conversation_is_told_from_its_file_and_by_its_id(
+    talk: Talk, store: SqliteStore, tmp_path: Path, scene_image: Callable[..., Image]
 ) -> None:
     path = tmp_path / "talk.json"
     said = talk("What is it?", f"/export {path}", "/replay", "/last", images=[scene_image(1)]).out
     told = said.partition("pictures.\n")[2]
     assert told.splitlines()[0] == "You: [1] What is it?"
     assert told.endswith("shapes: Two cats.\nshapes: Two cats.\n")
-    assert talk(f"/replay {path}").out == told.removesuffix("shapes: Two cats.\n")
+    (session,) = store.sessions()
+    for named in (path, session.id):
+        assert talk(f"/replay {named}").out == told.removesuffix("shapes: Two cats.\n")
+    assert "nosuchid is neither a file nor a conversation" in talk("/replay nosuchid").err
     for picture in tmp_path.glob("pictures/*"):
         picture.unlink()
     assert talk(f"/replay {path}").out.splitlines() == [

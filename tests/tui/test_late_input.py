@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.widgets import Input, OptionList, Static
 
 from chat.conversation import user_turn
+from chat.replay.branch import of_session
 from chat.session import SessionStore
 from chat.tui.screens.help import PaletteScreen
 from chat.tui.screens.replay import ReplayScreen
@@ -73,7 +74,7 @@ async def test_a_key_is_not_for_a_screen_without_its_parts(make_desk: MakeDesk, 
     desk = make_desk(session_id=session_id)
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
-        replay = ReplayScreen("", store.turns(session_id))
+        replay = ReplayScreen(of_session(store, session_id))
         shown = desk.app.push_screen(replay)
         assert not await desk.app.run_action("jump(1)", replay)
         await shown

@@ -236,7 +236,7 @@ async def test_a_picture_whose_bytes_are_gone_says_so(make_desk: MakeDesk, store
 
         await desk.screen.log_view.show_entries([(StoredTurn(1, user_turn(image, "What?"), "", None), 1)])
         desk.screen.log_view.display = True
-        await until(pilot, lambda: "the picture is gone" in str(desk.screen.query_one(Receipt).visual))
+        await until(pilot, lambda: "✕ picture [1] not found by digest" in str(desk.screen.query_one(Receipt).visual))
 
 
 async def test_where_no_picture_can_be_drawn_words_stand_for_it(

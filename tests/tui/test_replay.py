@@ -1,5 +1,6 @@
 """A conversation is played back: paused, stepped through, sought, and left as it is."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from chat.errors import ChatError
 from chat.generation import GenerationSettings, Reply, StopReason
 from chat.session import SessionStore
 from chat.tui.screens.replay import ReplayScreen
+from chat.tui.screens.sessions import SessionsScreen
+from chat.tui.screens.tree import TreeScreen
 from tests.tui.doubles import FACTS, Desk, ready, send, until
+from tests.tui.talks import WHOLE
 
 SAMPLE = Path(__file__).parent.parent.parent / "sample_sessions" / "several-turns.json"
 MakeDesk = Callable[..., Desk]
@@ -106,8 +110,77 @@ async def test_a_file_plays_back_without_a_model(make_desk: MakeDesk) -> None:
         assert desk.store.latest_session() is None
 
 
+async def test_every_branch_can_be_played_back_and_the_session_stays_as_it_is(
+    make_desk: MakeDesk, talk: str, store: SessionStore
+) -> None:
+    turns = store.turns(talk)
+    other = store.add_version(turns[2].id, user_turn("What else?"))
+    store.close_reply(store.open_reply(other, FACTS, GenerationSettings()), WHOLE)
+    desk = make_desk(session_id=talk)
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, desk)
+        await until(pilot, lambda: "branch 2 of 2" in desk.shown())
+        await pilot.press("space", "end")
+        await until(pilot, lambda: said(desk)[-1] == "Indeed.")
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: "branch 1 of 2" in desk.shown() and said(desk)[-1] == "On the left.")
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: "There is no branch before this one." in desk.shown())
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(desk.app.screen, TreeScreen))
+        desk.app.screen.dismiss(other)
+        await until(pilot, lambda: isinstance(desk.app.screen, ReplayScreen))
+        await until(pilot, lambda: is_at(desk, 3)() and said(desk)[-1] == "What else?")
+    assert [turn.id for turn in store.turns(talk)][-2:] == [other, other + 1]
+
+
+async def test_a_missing_picture_has_a_placeholder_and_is_counted(make_desk: MakeDesk, tmp_path: Path) -> None:
+    saved = tmp_path / "talk.json"
+    shutil.copy(SAMPLE, saved)
+    desk = make_desk()
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, f"/replay {saved}")
+        await until(pilot, lambda: isinstance(desk.app.screen, ReplayScreen))
+        await until(pilot, lambda: "1 picture is missing: a placeholder stands where one was." in desk.shown())
+        await until(pilot, lambda: "✕ picture [1] not found by digest" in desk.shown())
+
+
+async def test_a_session_is_played_back_by_its_id_and_from_the_list(make_desk: MakeDesk, talk: str) -> None:
+    desk = make_desk()
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, desk, f"/replay {talk[:4]}")
+        assert said(desk)[0] == "What is it?"
+        await pilot.press("escape", "ctrl+r")
+        await until(pilot, lambda: "1 session" in desk.shown())
+        await pilot.press("down", "b")
+        await until(pilot, lambda: isinstance(desk.app.screen, ReplayScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(desk.app.screen, SessionsScreen))
+        assert desk.screen.session.id is None
+
+
+async def test_the_line_is_drawn_along(make_desk: MakeDesk, talk: str) -> None:
+    desk = make_desk(session_id=talk)
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, desk)
+        await pilot.press("space")
+        await pilot.mouse_down("ScrubLine", offset=(0, 0))
+        await until(pilot, is_at(desk, 1))
+        await pilot.hover("ScrubLine", offset=(39, 0))
+        await until(pilot, is_at(desk, 4))
+        await pilot.mouse_up("ScrubLine", offset=(39, 0))
+        await pilot.hover("ScrubLine", offset=(0, 0))
+        assert is_at(desk, 4)()
+
+
 @pytest.mark.parametrize(
-    ("command", "line"), [("/replay", "nothing to play back yet"), ("/replay no-such.json", "no-such.json")]
+    ("command", "line"),
+    [
+        ("/replay", "nothing to play back yet"),
+        ("/replay no-such.json", "no-such.json"),
+        ("/replay nosuchid", "nosuchid is neither a file nor a session"),
+    ],
 )
 async def test_what_cannot_be_played_is_told_in_a_line(make_desk: MakeDesk, command: str, line: str) -> None:
     desk = make_desk()

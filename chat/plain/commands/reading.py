@@ -2,11 +2,13 @@
 
 import os
 from datetime import datetime
+from pathlib import Path
 
-from chat.errors import UsageError
+from chat.errors import UnknownSessionError, UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import choice_lines, picture_in_words, quoted, said_in_words
 from chat.records import Choice, StoredTurn
+from chat.replay.branch import RecordedBranch, missing_pictures, of_session, of_transcript
 from chat.replay.playback import Playback
 from chat.safe_text import printable, short_line
 from chat.talk.commands import Call
@@ -70,20 +72,30 @@ class ReadingCommands(CommandGroup):
             self.say(printable(line.replace(" · ", ", "), multiline=False))
 
     def command_replay(self, call: Call) -> None:
-        """Tell a conversation from its first turn to its last: this one, or that in a file."""
+        """Tell a conversation from its first turn to its last: this one, a saved one, or that in a file."""
         if not call.argument:
             if not self.talk.session.turns:
                 raise UsageError("There is nothing to tell yet; /replay FILE tells a saved conversation.")
             self.command_history(Call("history"))
             return
-        from chat.transcript import load_transcript
-
-        transcript = load_transcript(os.path.expanduser(call.argument), missing_ok=True)
-        if transcript.missing:
-            names = ", ".join(image.name for image in transcript.missing)
+        branch = self._recorded(call.argument)
+        if missing := missing_pictures(branch.turns):
+            names = ", ".join(image.name for image in missing)
             self.say(f"Pictures that are missing: {short_line(names, 400)}")
-        if transcript.system:
-            self.output.begin("System", transcript.system)
-        for step in Playback(transcript.turns).steps:
+        if branch.system:
+            self.output.begin("System", branch.system)
+        for step in Playback(branch.turns).steps:
             self._tell_turn(step.stored, step.number)
         self.output.end_line()
+
+    def _recorded(self, name: str) -> RecordedBranch:
+        """What is in a file, or what a saved conversation holds."""
+        path = Path(os.path.expanduser(name))
+        if path.exists() or path.suffix:
+            from chat.transcript import load_transcript
+
+            return of_transcript(load_transcript(path, missing_ok=True))
+        try:
+            return of_session(self.talk.store, name)
+        except UnknownSessionError as error:
+            raise UsageError(f"{short_line(name, 60)} is neither a file nor a conversation.") from error

@@ -29,7 +29,7 @@ _OWN: Final = (
     Command("edit", "say WORDS in the place of your last message, or of NUMBER; a branch", "NUMBER WORDS"),
     Command("branch", "tell every branch, or show version NUMBER of the last turn that has several", "NUMBER"),
     Command("last", "tell the last turn again"),
-    Command("replay", "tell this conversation, or the one in FILE, from its first turn on", "FILE"),
+    Command("replay", "tell this conversation, a saved one, or the one in FILE, from its first turn on", "FILE | ID"),
     Command("stop", "stop the loading; ctrl+c stops a reply"),
     Command("help", "list the commands"),
 )

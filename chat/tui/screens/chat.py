@@ -20,6 +20,7 @@ from chat.tui.messages import QuitWanted
 from chat.tui.screens.branching import BranchingScreen
 from chat.tui.screens.bringing import BringingScreen
 from chat.tui.screens.changing import ChangingScreen
+from chat.tui.screens.comparing import ComparingScreen
 from chat.tui.screens.configuring import ConfiguringScreen
 from chat.tui.screens.copying import CopyingScreen
 from chat.tui.screens.drafting import DraftingScreen
@@ -27,7 +28,6 @@ from chat.tui.screens.filing import FilingScreen
 from chat.tui.screens.following import ECHO_S
 from chat.tui.screens.overflowing import OverflowingScreen
 from chat.tui.screens.reading import ReadingScreen
-from chat.tui.screens.replaying import ReplayingScreen
 from chat.tui.screens.seeing import SeeingScreen
 from chat.tui.screens.viewing import ViewingScreen
 from chat.tui.screens.weighing import WeighingScreen
@@ -59,7 +59,7 @@ class ChatScreen(
     SeeingScreen,
     ViewingScreen,
     CopyingScreen,
-    ReplayingScreen,
+    ComparingScreen,
     ChangingScreen,
     ReadingScreen,
     BranchingScreen,

@@ -1,195 +1,166 @@
 """A conversation played back as it was recorded: nothing is computed, nothing is changed, and no model is needed."""
 
-import asyncio
-import time
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from datetime import datetime
+from typing import ClassVar, Protocol
 
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.timer import Timer
-from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.message import Message
 
 from chat.conversation import Role
+from chat.errors import ChatError
 from chat.records import StoredTurn
-from chat.replay.playback import Moment, Playback, faster, slower
+from chat.replay.branch import RecordedBranch, missing_pictures
+from chat.replay.playback import Moment, Playback
 from chat.safe_text import printable
-from chat.talk.wording import checkpoint_in_words, time_in_words
+from chat.talk.wording import checkpoint_in_words, count_in_words, time_in_words
 from chat.tui.binding import Binding
-from chat.tui.screens.layer import Layer
+from chat.tui.screens.played import PlayedScreen
 from chat.tui.widgets.log import ConversationLog
-from chat.tui.widgets.scrubber import Scrubber, ScrubLine
-from chat.tui.widgets.turn_window import EarlierTurns, LaterTurns
-
-TICK_S: Final = 0.1
-"""Seconds between two looks at what is to be shown."""
 
 
-class ReplayScreen(Layer[None]):
+class Comparer(Protocol):
+    """Has a recorded branch answered anew by a model, on a screen of its own."""
+
+    async def verify_branch(self, branch: RecordedBranch) -> str:
+        """Run the recorded turns again; gives why that cannot be, or nothing."""
+
+    async def compare_branch(self, branch: RecordedBranch) -> str:
+        """Ask which checkpoint is to answer the recorded messages; gives why none can, or nothing."""
+
+
+class PicturesMissed(Message):
+    """Some of the pictures are not there."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+
+class ReplayScreen(PlayedScreen):
     """Shows the turns one after the other at their recorded or a chosen speed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "play", "Play", tooltip="Go on, or pause"),
-        Binding("left", "turn(-1)", "Earlier", key_display="←", tooltip="Back by a turn"),
-        Binding("right", "turn(1)", "Later", key_display="→", tooltip="On by a turn"),
-        Binding("comma", "slower", "Slower", key_display=",", tooltip="Play at a lower speed"),
-        Binding("full_stop", "faster", "Faster", key_display=".", tooltip="Play at a higher speed"),
-        Binding("home", "jump(-1)", "First", show=False, tooltip="Go to the beginning"),
-        Binding("end", "jump(1)", "Last", show=False, tooltip="Go to the end"),
-        Binding("pageup", "scroll(-1)", "Up", show=False, tooltip="Scroll up"),
-        Binding("pagedown", "scroll(1)", "Down", show=False, tooltip="Scroll down"),
-        Binding("escape", "close", "Back", tooltip="Back to the conversation"),
-        Binding("f1", "help", "Help", tooltip="Show these keys"),
+        Binding("t,b", "tree", "Branches", tooltip="Choose another branch"),
+        Binding("left_square_bracket", "branch(-1)", "Earlier branch", show=False, tooltip="Show the branch before"),
+        Binding("right_square_bracket", "branch(1)", "Later branch", show=False, tooltip="Show the branch after"),
+        Binding("v", "verify", "Verify", tooltip="Run the recorded turns again and see what differs"),
+        Binding("c", "compare", "Compare", tooltip="Have another checkpoint answer the same messages"),
+        *PlayedScreen.LEAVING,
     ]
-    AUTO_FOCUS = ""
 
     def __init__(
-        self, title: str, turns: Sequence[StoredTurn], *, system: str = "", speed: float = 1.0, seconds: float = 0.0
+        self, branch: RecordedBranch, *, speed: float = 1.0, seconds: float = 0.0, comparer: Comparer | None = None
     ) -> None:
-        """Play turns back.
+        """Play a branch back.
 
         Args:
-            title: Of the conversation.
-            turns: From the first.
-            system: The text before them.
+            branch: What is shown.
             speed: 1 is the recorded one.
             seconds: Where to begin.
+            comparer: Has it answered anew; None where there is no model.
         """
-        super().__init__()
-        self._title = title
-        self._system = system
-        self._playback = Playback(turns)
-        self._speed = speed
-        self._seconds = seconds
-        self._is_playing = True
-        self._moment = Moment(0, None)
-        self._ticked_at = 0.0
-        self._timer: Timer | None = None
-        self._changing = asyncio.Lock()
-        """Held while turns come and go: keys are not handled where the ticks of the playback are."""
+        super().__init__(branch, speed=speed, seconds=seconds)
+        self._comparer = comparer
 
-    def compose(self) -> ComposeResult:
-        """Title, turns, where the playback is, keys."""
-        with Horizontal(id="replay-title"):
-            title = printable(self._title, multiline=False) or "Conversation"
-            yield Static(Content.assemble(("Replay", "bold"), " · ", title), id="title", markup=False)
-            yield Static(Content.styled(self._recorded_with(), "$quiet"), id="checkpoint", markup=False)
+    def compose_turns(self) -> ComposeResult:
+        """The conversation, to be read."""
         yield ConversationLog()
-        with Vertical(id="replay-foot"):
-            yield Scrubber()
-        yield Footer(show_command_palette=False)
 
     async def on_mount(self) -> None:
-        """Begin to play."""
-        self.add_class("-talking")
-        await self._show(force=True)
-        self._ticked_at = time.monotonic()
-        self._timer = self.set_interval(TICK_S, self._tick)
+        """Look for the pictures, beside the playing."""
+        await super().on_mount()
+        self._count_missing()
 
-    def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:
-        """Leave the keys to the playback: turns that are played back cannot be edited."""
-        super().set_focus(None, scroll_visible, from_app_focus)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key that would do nothing is not there."""
+        match action:
+            case "tree" | "branch":
+                return len(self._branch.ends) > 1
+            case "verify" | "compare":
+                return self._comparer is not None
+            case _:
+                return super().check_action(action, parameters)
 
     @property
     def _log(self) -> ConversationLog:
         return self.query_one(ConversationLog)
 
-    @property
-    def _is_over(self) -> bool:
-        return self._seconds >= self._playback.duration_s
+    # Pictures
 
-    async def action_play(self) -> None:
-        """Pause, or go on; from the end it begins anew."""
-        if self._is_over:
-            self._seconds, self._is_playing = 0.0, True
-        else:
-            self._is_playing = not self._is_playing
-        await self._show()
+    @work(thread=True, group="missing")
+    def _count_missing(self) -> None:
+        if count := len(missing_pictures(self._branch.turns)):
+            self.post_message(PicturesMissed(count))
 
-    async def action_turn(self, by: int) -> None:
-        """Go to the next or the previous turn and show all of it."""
-        position = self._playback.position_at(self._seconds)
-        is_in_part = self._moment.text is not None
-        target = position if by > 0 and is_in_part else position + by
-        self._seconds = self._playback.shown_s(target)
-        if target >= len(self._playback.steps) - 1:
-            self._seconds = self._playback.duration_s
-        await self._show()
-
-    async def action_jump(self, to: int) -> None:
-        """Go to the beginning or to the end."""
-        self._seconds = 0.0 if to < 0 else self._playback.duration_s
-        await self._show()
-
-    async def action_slower(self) -> None:
-        """Play at the next lower speed."""
-        self._speed = slower(self._speed)
-        await self._show()
-
-    async def action_faster(self) -> None:
-        """Play at the next higher speed."""
-        self._speed = faster(self._speed)
-        await self._show()
-
-    def action_scroll(self, by: int) -> None:
-        """Scroll what is shown."""
-        if by < 0:
-            self._log.scroll_page_up()
-        else:
-            self._log.scroll_page_down()
-
-    def action_close(self) -> None:
-        """Back to the conversation."""
-        self.dismiss()
-
-    def action_help(self) -> None:
-        """Show the keys of this screen."""
-        from chat.tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen(self.active_bindings))
-
-    async def on_scrub_line_sought(self, message: ScrubLine.Sought) -> None:
-        """Go to the place that was clicked."""
-        self._seconds = message.share * self._playback.duration_s
-        await self._show()
-
-    async def on_earlier_turns_wanted(self, message: EarlierTurns.Wanted) -> None:
-        """Show turns before those in view."""
-        message.stop()
-        async with self._changing:
-            await self._log.show_earlier()
-
-    async def on_later_turns_wanted(self, message: LaterTurns.Wanted) -> None:
-        """Show turns after those in view."""
-        message.stop()
-        async with self._changing:
-            await self._log.show_later()
-
-    async def _tick(self) -> None:
-        now = time.monotonic()
-        elapsed, self._ticked_at = now - self._ticked_at, now
-        if not self._is_playing or self._is_over or not self.is_current:
+    @on(PicturesMissed)
+    def _tell_missing(self, message: PicturesMissed) -> None:
+        if not self.is_there:
             return
-        self._seconds = min(self._seconds + elapsed * self._speed, self._playback.duration_s)
-        await self._show()
+        verb = "is" if message.count == 1 else "are"
+        self.say(f"{count_in_words(message.count, 'picture')} {verb} missing: a placeholder stands where one was.")
 
-    async def _show(self, *, force: bool = False) -> None:
-        """Bring what is shown to the present moment."""
-        async with self._changing:
-            await self._bring_on(force=force)
+    # Branches
 
-    async def _bring_on(self, *, force: bool) -> None:
-        """Change what is shown by as little as it takes."""
-        before, moment = self._moment, self._playback.at(self._seconds)
-        self._moment = moment
-        if self._is_over:
+    def action_tree(self) -> None:
+        """Choose a branch."""
+        from chat.tui.screens.tree import TreeScreen
+
+        self.app.push_screen(TreeScreen(self._branch.shown_tree, self._branch.title), self._show_chosen)
+
+    async def action_branch(self, by: int) -> None:
+        """Show the branch before, or the one after."""
+        ends, place = self._branch.ends, self._branch.place + by
+        if 0 <= place < len(ends):
+            await self._switch(ends[place], to_turn=False)
+        else:
+            self.say(f"There is no branch {'after' if by > 0 else 'before'} this one.", is_problem=False)
+
+    async def _show_chosen(self, turn_id: int | None) -> None:
+        if turn_id is not None:
+            await self._switch(turn_id, to_turn=True)
+
+    async def _switch(self, turn_id: int, *, to_turn: bool) -> None:
+        """Show the branch that a turn is in: all of that turn, or as much as was shown of the other."""
+        position = self._position
+        try:
+            self._branch = self._branch.branch_with(turn_id)
+        except ChatError as error:
+            self.say(str(error))
+            return
+        self._playback = Playback(self._branch.turns)
+        if to_turn:
+            ids = [stored.id for stored in self._branch.turns]
+            position = ids.index(turn_id)
+        self._seconds = self._playback.shown_s(min(position, len(self._playback.steps) - 1))
+        self.say("")
+        self.show_facts()
+        await self._show(force=True)
+        self._count_missing()
+
+    # Models
+
+    async def action_verify(self) -> None:
+        """Run the recorded turns again."""
+        if self._comparer is not None:
             self._is_playing = False
-        self._show_place()
-        if moment == before and not force:
-            return
+            self.say(await self._comparer.verify_branch(self._branch))
+            self.show_place()
+
+    async def action_compare(self) -> None:
+        """Have another checkpoint answer the same messages."""
+        if self._comparer is not None:
+            self._is_playing = False
+            self.say(await self._comparer.compare_branch(self._branch))
+            self.show_place()
+
+    # Turns
+
+    async def show_moment(self, before: Moment, *, force: bool) -> None:
+        """Change what is shown by as little as it takes."""
+        moment = self._moment
         is_next = moment.shown == before.shown + 1 and before.text is None
         if moment.shown == before.shown and moment.text is not None and before.text is not None and not force:
             self._log.stream_reply(moment.text, calmly=False)
@@ -220,29 +191,21 @@ class ReplayScreen(Layer[None]):
     async def _show_all(self, moment: Moment) -> None:
         whole = moment.shown if moment.text is None else moment.shown - 1
         entries = [(step.stored, step.number) for step in self._playback.steps[:whole]]
-        await self._log.show_entries(entries, self._system)
+        await self._log.show_entries(entries, self._branch.system)
         if moment.text is not None:
             await self._begin_reply(self._playback.steps[whole].stored)
             self._log.stream_reply(moment.text, calmly=False)
         self._log.anchor()
 
-    def _show_place(self) -> None:
-        self.query_one(Scrubber).show(
-            position=self._moment.shown,
-            count=len(self._playback.steps),
-            seconds=self._seconds,
-            duration=self._playback.duration_s,
-            speed=self._speed,
-            is_playing=self._is_playing,
-        )
-
-    def _recorded_with(self) -> str:
-        """What gave the replies, and when, as far as it is known."""
-        from datetime import datetime
-
-        recorded = [step.stored for step in self._playback.steps if step.stored.generation is not None]
-        if not recorded or recorded[-1].generation is None:
-            return ""
-        name, detail = checkpoint_in_words(recorded[-1].generation.facts)
-        when = time_in_words(recorded[-1].created_at, datetime.now().astimezone())
-        return printable(" · ".join(part for part in (f"recorded with {name}", detail, when) if part), multiline=False)
+    def facts(self) -> Content:
+        """Which branch it is, what gave the replies, and when, as far as it is known."""
+        count, place = len(self._branch.ends), self._branch.place
+        # An exchange that was undone is behind the end of the branch.
+        branch = f"branch {place + 1} of {count}" if place >= 0 else f"{count} branches"
+        recorded = [stored for stored in self._branch.turns if stored.generation is not None]
+        parts = [branch if count > 1 else ""]
+        if recorded and recorded[-1].generation is not None:
+            name, detail = checkpoint_in_words(recorded[-1].generation.facts)
+            when = time_in_words(recorded[-1].created_at, datetime.now().astimezone())
+            parts += [f"recorded with {name}" if name else "", detail if name else "", when]
+        return Content.styled(printable(" · ".join(part for part in parts if part), multiline=False), "$quiet")

@@ -54,6 +54,10 @@ class Receipt(Static):
         self._problem = problem
         self._show()
 
+    def tell_missing(self) -> None:
+        """Show that the picture is not there to be drawn."""
+        self.add_problem(f"{GLYPHS.failed} picture [{self._number}] not found by digest")
+
     def _show(self) -> None:
         image = self._image
         facts = [f"{image.width}×{image.height}"]
@@ -114,7 +118,10 @@ class Figure(Horizontal):
 
     @on(PictureView.Unreadable)
     def _add_problem(self, message: PictureView.Unreadable) -> None:
-        self.query_one(Receipt).add_problem(str(message.error))
+        if message.is_missing:
+            self.query_one(Receipt).tell_missing()
+        else:
+            self.query_one(Receipt).add_problem(str(message.error))
 
 
 class Figures(Horizontal):

@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from chat.conversation import Image
 from chat.errors import ChatError
+from chat.images import is_there
 from chat.tui.half_blocks import half_blocks
 from chat.tui.pictures import PICTURES, PictureMode, ShrunkPicture, cells_for, picture_mode
 from chat.tui.widgets.remeasured import Remeasured
@@ -50,10 +51,12 @@ class PictureView(Remeasured):
     class Unreadable(Message):
         """The picture's bytes are gone or damaged."""
 
-        def __init__(self, view: "PictureView", error: ChatError) -> None:
+        def __init__(self, view: "PictureView", error: ChatError, *, is_missing: bool) -> None:
             super().__init__()
             self.view = view
             self.error = error
+            self.is_missing = is_missing
+            """Whether there are no bytes at all."""
 
     class Opened(Message):
         """The picture was clicked."""
@@ -115,7 +118,7 @@ class PictureView(Remeasured):
         try:
             shrunk = PICTURES.make(image, cells[0] * factor[0], cells[1] * factor[1])
         except ChatError as error:
-            self.post_message(self.Unreadable(self, error))
+            self.post_message(self.Unreadable(self, error, is_missing=not is_there(image)))
         else:
             self.post_message(self.Shrunk(self, shrunk, cells))
 

@@ -55,6 +55,7 @@ class SessionOptions(Choices):
         Binding("d", "ask('delete')", "Delete", tooltip="Take the session out of the list"),
         Binding("u", "restore", "Undo", tooltip="Bring back the session deleted last"),
         Binding("c", "ask('copy')", "Copy", show=False, tooltip="Copy the session's id; pressed again, its title"),
+        Binding("b", "ask('replay')", "Play back", show=False, tooltip="Play the session back as it was recorded"),
         Binding("n", "next_match", "Next match", show=False, tooltip="Show the next turn with the words"),
         Binding("slash", "search", "Search", key_display="/", tooltip="Go to the search line"),
     ]

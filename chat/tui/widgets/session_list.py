@@ -16,6 +16,7 @@ from chat.tui.widgets.session_messages import (
     SessionDeleted,
     SessionPinned,
     SessionRenamed,
+    SessionReplayed,
     SessionRestored,
 )
 
@@ -96,6 +97,8 @@ class SessionList(FoundSessions):
         match name:
             case "delete":
                 self.post_message(SessionDeleted(session.id))
+            case "replay":
+                self.post_message(SessionReplayed(session.id))
             case "pin":
                 self.post_message(SessionPinned(session.id, not session.is_pinned))
             case "rename":

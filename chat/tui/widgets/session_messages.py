@@ -32,6 +32,10 @@ class SessionOpened(SessionAct):
         self.turn_id = turn_id
 
 
+class SessionReplayed(SessionAct):
+    """A session is to be played back."""
+
+
 class SessionDeleted(SessionAct):
     """A session is to be taken out of the list."""
 

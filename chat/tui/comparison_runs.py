@@ -1,0 +1,158 @@
+"""How a recorded branch is answered anew: what runs on a thread beside the UI, and tells a screen by messages alone."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+from textual.message import Message
+
+from chat.conversation import Role
+from chat.errors import ChatError, GenerationError, UsageError, in_one_line
+from chat.generation import CanBeLost, CheckpointFacts, Loader, LoadProgress, TextGenerator
+from chat.replay.beside import figures_in_words, of_compared, of_verified, run_in_words
+from chat.replay.branch import RecordedBranch
+from chat.replay.candidates import Answered as AnsweredStep
+from chat.replay.candidates import Candidate, CandidateResult, Loaded, compared
+from chat.replay.compare import ComparedTurn, History, Recording
+from chat.replay.verify import verify
+from chat.talk.asked_comparison import AskedCheckpoint, AskedComparison
+from chat.talk.offers import AUTO, QUANTIZED, Catalogue
+from chat.talk.wording import short_name, size_in_words
+from chat.tui.screens.column import Answered, Begun, Failed, Working
+
+Post = Callable[[Message], object]
+"""Takes the messages; called on the thread that runs."""
+_PRECISIONS: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+
+
+def verify_on(generator: TextGenerator, branch: RecordedBranch, stop: threading.Event, post: Post) -> None:
+    """Run the recorded replies again on a model that is loaded."""
+    with _told(post, 0):
+        _verify(generator, branch, stop, post)
+
+
+def verify_apart(
+    catalogue: Catalogue,
+    recorded: CheckpointFacts,
+    beside: CheckpointFacts | None,
+    branch: RecordedBranch,
+    stop: threading.Event,
+    post: Post,
+) -> None:
+    """Load what gave the recorded replies, run them again, and let go of it.
+
+    Args:
+        catalogue: Knows what can be loaded.
+        recorded: What gave them.
+        beside: What is loaded, and stays so.
+        branch: The replies.
+        stop: Ends it.
+        post: Is told.
+    """
+    with _told(post, 0):
+        load = _loader(catalogue, AskedCheckpoint(recorded.name, _precision(recorded)), beside)
+        generator = load(partial(_tell_loading, post, 0), stop)
+        try:
+            _verify(generator, branch, stop, post)
+        finally:
+            if isinstance(generator, CanBeLost):
+                generator.close()
+
+
+def compare_apart(
+    catalogue: Catalogue,
+    asked: AskedComparison,
+    beside: CheckpointFacts | None,
+    branch: RecordedBranch,
+    stop: threading.Event,
+    post: Post,
+) -> None:
+    """Load one checkpoint after the other and have it answer the recorded messages.
+
+    Args:
+        catalogue: Knows what can be loaded.
+        asked: Which.
+        beside: What is loaded, and stays so.
+        branch: The messages.
+        stop: Ends it.
+        post: Is told.
+    """
+    history = History.FED_FORWARD if asked.is_fed_forward else History.RECORDED
+    recording = Recording("", branch.turns, branch.system, branch.title, branch.left_out)
+    for place, one in enumerate(asked.checkpoints):
+        if stop.is_set():
+            return
+        with _told(post, place):
+            post(Working(place, f"looking at {short_name(one.name)}"))
+            candidate = Candidate(one.label, _loader(catalogue, one, beside))
+            tell = partial(_tell_candidate, post, place)
+            turns: list[ComparedTurn] = []
+            for step in compared([candidate], [recording], stop=stop, history=history, tell=tell):
+                match step:
+                    case Loaded():
+                        post(Begun(place, run_in_words(step.facts)))
+                        post(Working(place, _answering(one.label, 0, recording.exchange_count)))
+                    case AnsweredStep(what=ComparedTurn() as turn):
+                        turns.append(turn)
+                        post(Answered(place, of_compared(turn), figures_in_words(turns)))
+                        post(Working(place, _answering(one.label, len(turns), recording.exchange_count)))
+                    case CandidateResult(problem=problem) if problem:
+                        post(Failed(place, problem))
+
+
+def _verify(generator: TextGenerator, branch: RecordedBranch, stop: threading.Event, post: Post) -> None:
+    post(Begun(0, run_in_words(generator.facts)))
+    count = sum(stored.turn.role is Role.ASSISTANT for stored in branch.turns)
+    post(Working(0, f"verifying · 0 of {count}"))
+    replies = verify(branch.turns, generator, stop, system=branch.system, left_out=branch.left_out)
+    for number, verified in enumerate(replies, start=1):
+        post(Answered(0, of_verified(verified)))
+        post(Working(0, f"verifying · {number} of {count}"))
+
+
+def _answering(label: str, done: int, count: int) -> str:
+    return f"{short_name(label)} answers · {done} of {count}"
+
+
+def _tell_loading(post: Post, place: int, progress: LoadProgress) -> None:
+    if progress.stage:
+        percent = "" if progress.fraction is None else f" · {100 * progress.fraction:.0f} %"
+        post(Working(place, f"loading · {progress.stage}{percent}"))
+
+
+def _tell_candidate(post: Post, place: int, _: Candidate, progress: LoadProgress) -> None:
+    _tell_loading(post, place, progress)
+
+
+def _loader(catalogue: Catalogue, asked: AskedCheckpoint, beside: CheckpointFacts | None) -> Loader:
+    """What loads a checkpoint beside the one that is loaded; raises ChatError where that cannot be."""
+    offer = catalogue.examine(asked.name, beside, asks_hub=True)
+    way = offer.way(asked.precision)
+    if way is None:
+        raise UsageError(f"{short_name(asked.name)} cannot be loaded as {asked.precision}: choose another precision")
+    if not way.device or not way.fits_beside:
+        other = f" beside {beside.short_name}" if beside is not None and way.device else ""
+        raise UsageError(
+            f"there is no memory for {short_name(asked.name)}{other}: it takes {size_in_words(way.memory)}"
+        )
+    return catalogue.loader(offer.name, way.precision)
+
+
+def _precision(facts: CheckpointFacts) -> str:
+    if facts.quantization in QUANTIZED:
+        return facts.quantization
+    return _PRECISIONS.get(facts.dtype, AUTO)
+
+
+@contextmanager
+def _told(post: Post, place: int) -> Iterator[None]:
+    """Tell what fails."""
+    try:
+        yield
+    except ChatError as error:
+        post(Failed(place, str(error)))
+    except Exception as error:
+        # Whatever torch or a checkpoint's files raise ends here: a thread that died would leave the UI waiting.
+        post(Failed(place, str(GenerationError(in_one_line(error)))))

@@ -1,0 +1,69 @@
+"""A column of a comparison: a checkpoint's answers, and the messages by which they come."""
+
+from dataclasses import dataclass, field
+
+from textual.message import Message
+
+from chat.replay.beside import Beside
+
+
+@dataclass
+class Column:
+    """A checkpoint's answers."""
+
+    name: str
+    """What it is called: `now`, or what was asked for."""
+    facts: str = ""
+    """What gives the answers, in words; empty until it is loaded."""
+    problem: str = ""
+    """Why there are none, or no more."""
+    figures: str = ""
+    """What they come to, in words."""
+    answers: dict[int, Beside] = field(default_factory=dict)
+    """By the place of the message."""
+
+
+class ColumnMessage(Message):
+    """Something happened to a checkpoint's answers."""
+
+    def __init__(self, column: int) -> None:
+        super().__init__()
+        self.column = column
+
+
+class Working(ColumnMessage):
+    """What is being done, in words."""
+
+    def __init__(self, column: int, words: str) -> None:
+        super().__init__(column)
+        self.words = words
+
+
+class Begun(ColumnMessage):
+    """A checkpoint is there."""
+
+    def __init__(self, column: int, facts: str) -> None:
+        super().__init__(column)
+        self.facts = facts
+
+
+class Answered(ColumnMessage):
+    """A message was answered."""
+
+    def __init__(self, column: int, beside: Beside, figures: str = "") -> None:
+        super().__init__(column)
+        self.beside = beside
+        self.figures = figures
+        """What the answers come to so far, in words."""
+
+
+class Failed(ColumnMessage):
+    """There are no answers, or no more."""
+
+    def __init__(self, column: int, problem: str) -> None:
+        super().__init__(column)
+        self.problem = problem
+
+
+class Ended(Message):
+    """Nothing more comes."""
