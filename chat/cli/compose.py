@@ -44,6 +44,15 @@ def open_session_store(db: Path | None, *, must_exist: bool = False, wait_s: flo
     return open_store(db or default_path(), owns_folder=db is None, wait_s=wait_s)
 
 
+def existing_database(db: Path | None) -> Path:
+    """The file that the user named, or the one where the platform keeps a user's data; raises StoreError for none."""
+    from chat.store import default_path
+
+    path = db or default_path()
+    _require(path)
+    return path
+
+
 def _require(db: Path) -> None:
     try:
         db.stat()

@@ -12,7 +12,9 @@ from chat.checkpoints import BUNDLED, request
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -30,14 +32,14 @@ db_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 
-session_options = _all(
+session_options = all_of(
     click.option(
         "--session", "session_id", metavar="ID", help="Go on with this session; the first letters are enough."
     ),
     click.option("--continue", "continue_latest", is_flag=True, help="Go on with the session used last."),
 )
 
-checkpoint_options = _all(
+checkpoint_options = all_of(
     click.option(
         "--checkpoint", metavar="NAME_OR_FOLDER", default=BUNDLED, show_default=True, help="What to talk with."
     ),
@@ -73,7 +75,7 @@ checkpoint_options = _all(
 )
 """Options of every command that loads a checkpoint; `checkpoint_request` reads their values."""
 
-model_options = _all(
+model_options = all_of(
     checkpoint_options,
     click.option("--max-new-tokens", type=int, default=256, show_default=True, help="Longest reply."),
     click.option("--temperature", type=float, default=0.0, show_default=True, help="0 is greedy; above, sampled."),

@@ -1,6 +1,7 @@
 """An open database: safe settings, and transactions whose failures are `StoreError`s."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -83,6 +84,24 @@ def understood(path: Path) -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         raise StoreError(f"{path} holds a value that is not understood ({error}): {ANOTHER_FILE}") from error
+
+
+@contextmanager
+def ended_by(stop: threading.Event, connection: sqlite3.Connection) -> Iterator[None]:
+    """Break off a statement that takes long when `stop` is set: Python is asked for nothing while one runs."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        stop.wait()
+        if not is_over.is_set():
+            connection.interrupt()
+
+    # It may wait for ever where nobody stops anything.
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 class Database:

@@ -170,6 +170,18 @@ _M006: Final = (
     "ALTER TABLE choices ADD COLUMN environment_id INTEGER REFERENCES environments (id)",
 )
 
+# In a table of its own: a column behind the bytes could only be read with them.
+_M007: Final = (
+    """
+    CREATE TABLE likenesses (
+        image_digest TEXT PRIMARY KEY NOT NULL REFERENCES images (digest) ON DELETE CASCADE,
+        hash TEXT NOT NULL -- by which like pictures are found, hexadecimal; empty: there is nothing to compare
+    )
+    """,
+    "CREATE INDEX parts_of_image ON parts (image_digest) WHERE image_digest IS NOT NULL",
+    "CREATE INDEX choices_of_image ON choice_images (image_digest)",
+)
+
 _M008: Final = (
     """
     CREATE TABLE imports (
@@ -219,6 +231,12 @@ def m006_provenance(db: "Database") -> None:
         db.execute(statement)
 
 
+def m007_likenesses(db: "Database") -> None:
+    """What pictures look like, and in which sessions they are."""
+    for statement in _M007:
+        db.execute(statement)
+
+
 def m008_imports(db: "Database") -> None:
     """What was brought in, so that nothing is made twice."""
     for statement in _M008:
@@ -232,6 +250,7 @@ MIGRATIONS: tuple[Callable[["Database"], None], ...] = (
     m004_search,
     m005_left_out,
     m006_provenance,
+    m007_likenesses,
     m008_imports,
 )
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""

@@ -8,12 +8,13 @@ from typing import Final
 from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import quoted
-from chat.records import SessionSummary
+from chat.records import SessionHit, SessionSummary
 from chat.safe_text import printable, short_line
 from chat.search import Piece, parse_query
+from chat.session_search import search_sessions
 from chat.talk.commands import Call
 from chat.talk.filing import export_file
-from chat.talk.wording import count_in_words, label_of, sentence, time_in_words
+from chat.talk.wording import count_in_words, label_of, likeness_in_words, sentence, time_in_words
 
 LISTED: Final = 20
 """Conversations in the list, unless more are asked for."""
@@ -49,9 +50,9 @@ class SessionCommands(CommandGroup):
         query = parse_query(call.argument)
         if not query:
             raise UsageError("/search needs words: /search triangle")
-        found = self.talk.store.search(query, limit=LISTED)
+        found = search_sessions(self.talk.store, query, limit=LISTED)
         self.talk.listed = [hit.summary.id for hit in found.hits]
-        self.tell_sessions([hit.summary for hit in found.hits], [_marked(hit.snippet) for hit in found.hits])
+        self.tell_sessions([hit.summary for hit in found.hits], [_found_in(hit) for hit in found.hits])
         count = f"{'more than ' if found.is_cut else ''}{found.count:,}"
         if not found.hits:
             self.say(f"No conversation has {quoted(call.argument)}.")
@@ -153,6 +154,12 @@ class SessionCommands(CommandGroup):
             raise UsageError("There is nothing to save yet: send a message first.")
         path, overwrite = export_file(call.argument, session.id)
         self.say(f"{sentence(save_session(self.talk.store, session.id, path, overwrite=overwrite))}.")
+
+
+def _found_in(hit: SessionHit) -> str:
+    """What was said or shown in a conversation that was looked for."""
+    picture = f"{likeness_in_words(hit.picture)}: {short_line(hit.picture.name)}" if hit.picture else ""
+    return ", ".join(part for part in (picture, _marked(hit.snippet)) if part)
 
 
 def _marked(snippet: Iterable[Piece]) -> str:
