@@ -26,8 +26,12 @@ _SETTINGS: Final = (
 )
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, wait_s: float | None = None) -> sqlite3.Connection:
     """Open this program's database, or an empty file that is to become one; another program's is left untouched.
+
+    Args:
+        path: The file.
+        wait_s: Seconds to wait for another program that writes, if not as long as usual.
 
     Raises:
         StoreError: The file belongs to another program.
@@ -35,7 +39,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     if path.stat().st_size:
         _refuse_foreign(path)
-    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=usual_wait_s() if wait_s is None else wait_s, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
         # The first statement that reads: it waits for locks and finds what the look above could not tell.
@@ -46,6 +50,11 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def usual_wait_s() -> float:
+    """Seconds to wait for another program that writes, unless told otherwise."""
+    return BUSY_S
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -38,10 +38,14 @@ def store_errors(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.Error as error:
-        is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        raise (StoreBusyError if is_busy else StoreError)(f"{path} {in_words(error)}") from error
+        raise (StoreBusyError if is_busy(error) else StoreError)(f"{path} {in_words(error)}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used ({error.strerror or error}): {ANOTHER_FILE}") from error
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds the database."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def in_words(error: sqlite3.Error) -> str:

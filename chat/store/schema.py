@@ -10,6 +10,7 @@ from chat.store.connection import APPLICATION_ID, transaction
 from chat.store.faults import ANOTHER_FILE
 from chat.store.files import back_up
 from chat.store.search_tables import M004, index_all
+from chat.store.updating import Tell, under_way
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -256,8 +257,8 @@ MIGRATIONS: tuple[Callable[["Database"], None], ...] = (
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a database to the present tables, however many processes do so at once.
+def prepare(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
+    """Bring a database to the present tables, however many processes do so at once; tells of it where it takes long.
 
     A database that has sessions is copied first; see `chat.store.files.back_up`.
 
@@ -270,9 +271,17 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         # Another process may have done it while this one waited for the lock.
         if not _pending(connection, path):
             return
-        if _applied(connection):
-            back_up(path)
-        _apply(connection)
+        if not _applied(connection):
+            _apply(connection)
+            return
+        with under_way(connection, path, tell) as go_on:
+            back_up(path, go_on)
+            _apply(connection)
+
+
+def is_outdated(connection: sqlite3.Connection) -> bool:
+    """Whether a database is one of an earlier version."""
+    return bool(applied := _applied(connection)) and applied < {migration.__name__ for migration in MIGRATIONS}
 
 
 def _pending(connection: sqlite3.Connection, path: Path) -> bool:

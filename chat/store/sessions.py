@@ -17,14 +17,17 @@ from chat.store import branches, choices, drafts, ids, left_out, pictures, repli
 from chat.store.columns import Column, now, summary_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
-from chat.store.files import make_private, tighten
+from chat.store.files import make_private
 from chat.store.kept_pictures import KeptPictures
+from chat.store.opening import opened
 from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES
-from chat.store.schema import prepare
+from chat.store.updating import Tell
 from chat.store.whole import WholeSessionStore
 
 
-def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = None) -> "SqliteStore":
+def open_store(
+    path: Path, *, owns_folder: bool = False, wait_s: float | None = None, tell: Tell = lambda _: None
+) -> "SqliteStore":
     """Open the store in a file, which is created where there is none, for the calling thread.
 
     A file that may not be written opens all the same; then every change raises.
@@ -33,6 +36,7 @@ def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = 
         path: The file.
         owns_folder: The folder is this program's alone: nobody but its owner may look into it.
         wait_s: Seconds to wait for another program that writes, once the file is open, if not as long as usual.
+        tell: Is told what goes on where the file must be brought up to date and that takes longer than a second.
 
     Raises:
         StoreError: The file cannot be used: it is no database, another program's, a newer version's, or damaged.
@@ -40,15 +44,9 @@ def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = 
     path = path.absolute()
     with store_errors(path):
         make_private(path, owns_folder=owns_folder)
-        connection = connect(path)
-        try:
-            prepare(connection, path)
-            tighten(path)
-            if wait_s is not None:
-                connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
-        except BaseException:
-            connection.close()
-            raise
+        connection = opened(path, tell)
+        if wait_s is not None:
+            connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
     return SqliteStore(Database(path, connection))
 
 

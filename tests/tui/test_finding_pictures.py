@@ -70,7 +70,8 @@ async def test_the_list_says_how_far_the_comparing_is_and_other_words_end_it(
     monkeypatch.chdir(tmp_path)
     talk(store, ("Hello", "Hi."), image=drawn(tmp_path / "one.png"))
     talk(store, ("Hello again", "Hi."), image=drawn(tmp_path / "two.jpg"))
-    gate, looked_at = threading.Event(), []
+    gate = threading.Event()
+    looked_at: list[bytes] = []
 
     def slowly(data: bytes) -> str:
         if looked_at:
