@@ -15,7 +15,7 @@ from chat.records import LeftOut
 from chat.search import parse_query
 from chat.store import open_store
 from chat.store.checks import Check, Difference
-from tests.store.samples import FACTS, SETTINGS, choice, drawn, integrity, reply
+from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, drawn, integrity, reply
 
 ODD = "Straße \0 lone \ud800 İ ǅ half\0way 三角形"
 
@@ -28,7 +28,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for title in (ODD, ""):
             session_id = store.new_session(title=title)
             message = store.add_user_turn(session_id, user_turn(f"What is it? {ODD}", drawn(), "And that?"))
-            store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply("A green triangle."))
+            store.close_reply(store.open_reply(message, COMPUTED, SETTINGS), reply("A green triangle."))
             store.add_choice(session_id, choice(message, drawn("blue")))
             store.leave_out(session_id, LeftOut(frozenset(), frozenset({(message, 0)})))
         store.rename_session(session_id, "Renamed")
@@ -88,6 +88,13 @@ def test_a_sound_database_has_no_difference(path: Path) -> None:
         ("UPDATE generations SET settings = '[' WHERE turn_id = 2", "turn 2: its settings cannot be read"),
         ("UPDATE parts SET position = 7 WHERE position = 2", "turn 1: its 3 parts are not numbered from 0 on"),
         ("DELETE FROM parts WHERE turn_id = 1", "turn 1: is an empty message"),
+        (
+            "UPDATE parts SET kind = 'text', text = 'x', image_digest = NULL WHERE kind = 'image'",
+            "turn 3: has two texts",
+        ),
+        ("UPDATE parts SET text = char(10) WHERE turn_id = 6", "turn 6: is an empty message"),
+        ("UPDATE environments SET content = '{'", "the database: what replies were computed with, number 1, cannot be"),
+        ("INSERT INTO drafts VALUES (NULL, '', '[')", "the pictures of its unsent message cannot be read"),
         ("UPDATE turns SET role = 'assistant' WHERE id = 1", "turn 1: is a reply of more than one text"),
         ("UPDATE choices SET turn_id = 4 WHERE turn_id = 1", "turn 4: is of session"),
         ("UPDATE left_out SET turn_id = 2 WHERE turn_id = 1", "turn 2: is left out for the model, and is no message"),
@@ -113,7 +120,7 @@ def test_what_is_wrong_is_named_with_its_place_and_left_as_it_is(path: Path, sta
     before = dumped(path)
     lines = [difference.line for difference in found_in(path) if not difference.is_repaired]
     assert any(expected in line for line in lines), lines
-    if not re.search("SET role|DELETE FROM (parts|generations)|turn_id = 1 WHERE turn_id = 2", statement):
+    if not re.search("SET (role|kind|text)|DELETE FROM (parts|generations)|turn_id = 1 WHERE turn_id = 2", statement):
         # Those take with them what is counted and looked for.
         assert dumped(path) == before
 

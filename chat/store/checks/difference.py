@@ -27,7 +27,7 @@ class Difference:
         places = [
             f"session {self.session_id}" if self.session_id is not None else "",
             f"turn {self.turn_id}" if self.turn_id is not None else "",
-            f"picture {self.image}" if self.image is not None else "",
+            f"picture {self.image[:8]}" if self.image is not None else "",
         ]
         where = ", ".join(place for place in places if place) or "the database"
         return f"{where}: {self.words}{' (repaired)' if self.is_repaired else ''}"

@@ -68,7 +68,15 @@ _QUESTIONS: Final = (
     """,
     """
     SELECT turns.session_id, turns.id, 'is an empty message' FROM turns
-    WHERE role = 'user' AND id NOT IN (SELECT turn_id FROM parts)
+    WHERE role = 'user' AND id NOT IN (
+        SELECT turn_id FROM parts WHERE kind = 'image' OR trim(text, ' ' || char(9, 10, 13)) <> ''
+    )
+    """,
+    """
+    SELECT session_id, first.turn_id, 'has two texts next to each other'
+    FROM parts AS first JOIN parts AS second ON second.turn_id = first.turn_id AND second.position = first.position + 1
+        JOIN turns ON turns.id = first.turn_id
+    WHERE first.kind = 'text' AND second.kind = 'text'
     """,
     """
     SELECT session_id, turn_id, 'is a reply of more than one text'
@@ -88,6 +96,14 @@ _QUESTIONS: Final = (
     SELECT session_id, turn_id, 'its picture ' || (picture + 1) || ' is left out for the model, and it has none such'
     FROM left_out JOIN turns ON turns.id = turn_id
     WHERE picture >= (SELECT count(*) FROM parts WHERE parts.turn_id = left_out.turn_id AND kind = 'image')
+    """,
+    """
+    SELECT NULL, NULL, 'what replies were computed with, number ' || id || ', cannot be read'
+    FROM environments WHERE NOT json_valid(content)
+    """,
+    """
+    SELECT session_id, NULL, 'the pictures of its unsent message cannot be read'
+    FROM drafts WHERE NOT json_valid(images)
     """,
     """
     SELECT session_id, NULL, 'its unsent message names a picture that is not kept: '
