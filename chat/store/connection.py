@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -102,8 +102,10 @@ def ended_by(stop: threading.Event, connection: sqlite3.Connection) -> Iterator[
 
     def watch() -> None:
         stop.wait()
-        if not is_over.is_set():
-            connection.interrupt()
+        # It may be over by the time that this is said.
+        with suppress(sqlite3.ProgrammingError):
+            if not is_over.is_set():
+                connection.interrupt()
 
     # It may wait for ever where nobody stops anything.
     threading.Thread(target=watch, daemon=True).start()

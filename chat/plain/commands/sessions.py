@@ -1,7 +1,8 @@
 """Conversations: listing, opening, naming, deleting and saving them as files."""
 
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +20,8 @@ from chat.talk.wording import count_in_words, label_of, likeness_in_words, sente
 LISTED: Final = 20
 """Conversations in the list, unless more are asked for."""
 MOST_LISTED: Final = 1_000
+TOLD_AFTER_S: Final = 1.0
+"""Seconds of looking at pictures that nobody needs to be told of."""
 
 
 class SessionCommands(CommandGroup):
@@ -50,7 +53,7 @@ class SessionCommands(CommandGroup):
         query = parse_query(call.argument)
         if not query:
             raise UsageError("/search needs words: /search triangle")
-        found = search_sessions(self.talk.store, query, limit=LISTED)
+        found = search_sessions(self.talk.store, query, limit=LISTED, tell=self._tell_looking())
         self.talk.listed = [hit.summary.id for hit in found.hits]
         self.tell_sessions([hit.summary for hit in found.hits], [_found_in(hit) for hit in found.hits])
         count = f"{'more than ' if found.is_cut else ''}{found.count:,}"
@@ -60,6 +63,18 @@ class SessionCommands(CommandGroup):
             self.say(f"The first {len(found.hits)} of {count}. /open NUMBER goes on with one.")
         else:
             self.say("/open NUMBER goes on with one.")
+
+    def _tell_looking(self) -> Callable[[int, int], None]:
+        """What says once that pictures are being looked at, if that takes long."""
+        begun, is_told = time.monotonic(), False
+
+        def tell(_: int, of: int) -> None:
+            nonlocal is_told
+            if not is_told and time.monotonic() - begun >= TOLD_AFTER_S:
+                is_told = True
+                self.say(f"Looking at {count_in_words(of, 'picture')}; that is done once.")
+
+        return tell
 
     def command_pin(self, call: Call) -> None:
         """Let a conversation stand before the others, or among them again."""
