@@ -132,6 +132,28 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, overwrite: bool, error:
         _sync_folder(path.parent)
 
 
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool, error: type[InputError]) -> Iterator[Path]:
+    """A file that only its owner can read, to be written by the body; it gets its name once that is done.
+
+    Args:
+        path: What it is to be called; its folder must exist.
+        overwrite: Take the place of a file that is there by then; otherwise that is an error.
+        error: What is raised, in one line that names the file, when it cannot be written.
+    """
+    with _write_errors(path, error):
+        if not overwrite and os.path.lexists(path):
+            raise error(_taken(path))
+        with _new_file(path, []) as written:
+            yield Path(written)
+            _sync_file(written)
+            if overwrite:
+                os.replace(written, path)
+            else:
+                _give_free_name(written, path, error)
+        _sync_folder(path.parent)
+
+
 def check_free(path: Path, content: bytes, *, error: type[InputError]) -> None:
     """Raise `error` where a path is taken by anything but a file that holds just this."""
     if os.path.lexists(path) and not _holds(path, content):
@@ -230,6 +252,27 @@ def _new_file(path: Path, pieces: Iterable[bytes]) -> Iterator[str]:
     finally:
         with suppress(OSError):
             os.unlink(temporary)
+
+
+def _give_free_name(temporary: str, path: Path, error: type[InputError]) -> None:
+    """Rename a file; raises `error` where the name is taken, however short the time since somebody looked."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError as cause:
+        raise error(_taken(path)) from cause
+    except OSError as cause:
+        # There are file systems without a second name for a file.
+        if os.path.lexists(path):
+            raise error(_taken(path)) from cause
+        os.rename(temporary, path)
+
+
+def _sync_file(path: str) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

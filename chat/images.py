@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from chat.conversation import Image
 from chat.errors import ChatError, ImageError
 from chat.files import byte_size, read_file
+from chat.pixels import to_rgb, upright
 from chat.safe_text import printable, short_line
 
 # Neither the first frame nor commands without a picture need wait for Pillow and hashlib: functions import them.
@@ -51,6 +52,8 @@ A scan of nothing costs a hundred bytes of the file and as much time as a full o
 """
 
 _ORIENTATION_TAG: Final = 0x0112
+_FIRST_ON_ITS_SIDE: Final = 5
+"""Of EXIF's ways to turn a picture."""
 
 # What Pillow and its decoders raise on bytes that are no picture: nearly everything, so it is listed and not guessed.
 _DECODER_ERRORS: Final = (
@@ -148,6 +151,45 @@ def thumbnail(image: Image, width: int, height: int) -> "PIL.Image.Image":
     return picture if size == picture.size else picture.resize(size, Resampling.BOX)
 
 
+def miniature(data: bytes, side: int) -> "PIL.Image.Image":
+    """The picture of a file in RGB, pressed into a square of so many pixels, whatever its shape, to be compared.
+
+    A JPEG is decoded no finer than that takes, which is several times as fast.
+
+    Raises:
+        ImageError: The bytes are no picture that can be used.
+    """
+    import PIL.Image
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    with _decoder_errors(data, "picture"):
+        _check_bytes(data)
+        with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            _check_size(*picture.size)
+            picture.draft("RGB", (4 * side, 4 * side))
+            picture.load()
+            asked = _orientation(picture)
+            small = to_rgb(picture).resize((side, side), PIL.Image.Resampling.BOX)
+        return upright(small, asked)
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height of the picture as it is shown, which the beginning of its file tells: nothing is decoded.
+
+    Raises:
+        ImageError: The bytes are no picture that can be used.
+    """
+    import PIL.Image
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    with _decoder_errors(data, "picture"):
+        _check_bytes(data)
+        with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            width, height = picture.size
+            _check_size(width, height)
+    return (height, width) if orientation(data) >= _FIRST_ON_ITS_SIDE else (width, height)
+
+
 def media_type(data: bytes) -> str:
     """The media type that the first bytes of a file tell, `application/octet-stream` for no picture we read."""
     return next((kind for kind, signature in _SIGNATURES if signature.match(data)), UNKNOWN_MEDIA_TYPE)
@@ -177,21 +219,6 @@ def looks_alike_everywhere(data: bytes) -> bool:
         return False
 
 
-def to_rgb(picture: "PIL.Image.Image") -> "PIL.Image.Image":
-    """A picture of any mode in RGB: what is transparent laid on white, deeper greys brought to 8 bits."""
-    import PIL.Image
-
-    if picture.mode.startswith(("I", "F")):
-        picture = _eight_bit_grey(picture)
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    # A conversion to the mode a picture has already is a copy, which for a large picture is too dear.
-    colours = picture if picture.mode in ("RGBA", "LA") else picture.convert("RGBA")
-    on_white = PIL.Image.new("RGB", picture.size, "white")
-    on_white.paste(colours, mask=colours)
-    return on_white
-
-
 def _decoded(data: bytes, name: str) -> "PIL.Image.Image":
     # Pillow warns of damaged metadata and of sizes that our own limits refuse; on a terminal a warning spoils the
     # screen. A filter that stays is safe with threads, which `warnings.catch_warnings` is not.
@@ -199,10 +226,10 @@ def _decoded(data: bytes, name: str) -> "PIL.Image.Image":
     with _decoder_errors(data, short_line(name)):
         _check_bytes(data)
         # The picture as the file has it is let go before a second copy is made to turn it.
-        upright = _upright(*_pixels(data))
+        shown = upright(*_pixels(data))
         # Whoever turns pictures by their metadata must not turn this one again.
-        upright.info.clear()
-        return upright
+        shown.info.clear()
+        return shown
 
 
 def _pixels(data: bytes) -> tuple["PIL.Image.Image", object]:
@@ -262,39 +289,9 @@ def _too_large(pixels: str) -> str:
     return f"has {pixels} pixels, the most is {MOST_PIXELS:,}: make a smaller copy"
 
 
-def _eight_bit_grey(picture: "PIL.Image.Image") -> "PIL.Image.Image":
-    """Grey of 16 or 32 bits brought to 8, where a plain conversion would turn all but the darkest into white."""
-    white = 65535.0
-    if not picture.mode.startswith("I;16"):
-        # These modes do not say what white is: the smallest usual white that no pixel exceeds.
-        _, highest = picture.getextrema()
-        white = next((top for top in (1.0, 255.0, 65535.0) if float(str(highest)) <= top), float(str(highest)))
-    scale = 255 / white
-    grey = picture.point(lambda level: level * scale + 0.5).convert("L")
-    if "transparency" in picture.info:
-        grey.info["transparency"] = round(picture.info["transparency"] * scale)
-    return grey
-
-
 def _orientation(picture: "PIL.Image.Image") -> object:
     try:
         return picture.getexif().get(_ORIENTATION_TAG)
     except _DECODER_ERRORS:
         # Damaged metadata takes nothing from the pixels.
         return None
-
-
-def _upright(picture: "PIL.Image.Image", orientation: object) -> "PIL.Image.Image":
-    from PIL.Image import Transpose
-
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
-    turn = turns.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)

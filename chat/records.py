@@ -35,14 +35,31 @@ class SessionSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureMatch:
+    """A picture of a session that is the one looked for, or looks like it."""
+
+    digest: str
+    name: str
+    distance: int
+    """0: it is the same file. Otherwise in how many bits it looks different, 1 at least."""
+    turn_id: int | None
+    """The newest turn it came with; None where it came with a question that was not sent, before the first turn."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionHit:
     """A session that was found."""
 
     summary: SessionSummary
     turn_id: int | None = None
-    """The newest turn in which the words were found; None where they are in the title alone, or none were given."""
+    """The newest turn in which the words were found; None where they are in the title alone.
+
+    Where no words were given, that of the picture, or None.
+    """
     snippet: "tuple[Piece, ...]" = ()
     """The part of that turn's text around the words."""
+    picture: PictureMatch | None = None
+    """Where a picture was looked for, the likest one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ SNIPPET: Final = 160
 _BEFORE: Final = 32
 """Characters of a snippet that stand before the first word found."""
 
-_TOKEN: Final = re.compile(r'(?:(?P<filter>has|checkpoint|before|after):)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))?')
+_TOKEN: Final = re.compile(
+    r'(?:(?P<filter>has|checkpoint|before|after|image):)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))?'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Filters:
     """Changed at this time or later; ISO 8601, UTC."""
     before: str = ""
     """Changed earlier than this; ISO 8601, UTC."""
+    image: str = ""
+    """The file of a picture that is in it, or one like it."""
 
 
 NO_FILTERS: Final = Filters()
@@ -57,26 +61,26 @@ class Piece(NamedTuple):
 def parse_query(text: str) -> Query:
     """The query somebody typed: words, words "in quotes" that stand together, and filters.
 
-    The filters are `has:picture`, `checkpoint:NAME`, `before:2026-11-01` and `after:2026-11-01`. Anything else with a
-    colon is a word.
+    The filters are `has:picture`, `checkpoint:NAME`, `before:2026-11-01`, `after:2026-11-01` and `image:FILE`. Anything
+    else with a colon is a word.
 
     Raises:
         UsageError: A filter cannot be understood.
     """
     words: list[str] = []
-    has_picture, checkpoint, days = False, "", {"before": "", "after": ""}
+    has_picture, named, days = False, {"checkpoint": "", "image": ""}, {"before": "", "after": ""}
     for token in _TOKEN.finditer(text.replace("\0", " ")):
         name = token["filter"]
         value = token["phrase"] if token["phrase"] is not None else token["word"] or ""
         if name == "has":
             has_picture = _has_picture(value)
-        elif name == "checkpoint":
-            checkpoint = value
+        elif name in named:
+            named[name] = value if name != "image" else _named_file(value)
         elif name is not None:
-            days[name] = _start_of(name, value)
+            days[name] = start_of_day(f"{name}:", value)
         elif value.strip():
             words.append(value)
-    return Query(tuple(words), Filters(has_picture, checkpoint, **days))
+    return Query(tuple(words), Filters(has_picture, **named, **days))
 
 
 def _has_picture(value: str) -> bool:
@@ -85,13 +89,28 @@ def _has_picture(value: str) -> bool:
     return True
 
 
-def _start_of(name: str, value: str) -> str:
-    """When a day begins here, in UTC and as the store writes times."""
+def _named_file(value: str) -> str:
+    if not value.strip():
+        raise UsageError("image: names no file; image:cat.png does")
+    return value
+
+
+def start_of_day(filter_before: str, value: str) -> str:
+    """When a day begins here, in UTC and as the store writes times.
+
+    Args:
+        filter_before: What stood before the value, to be said where that is no day.
+        value: As in `2026-11-01`.
+
+    Raises:
+        UsageError: It is no day.
+    """
     try:
         day = date.fromisoformat(value)
         begins = datetime(day.year, day.month, day.day).astimezone().astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"{name}:{short_line(value, 20)} is no day; {name}:2026-11-01 is") from error
+        said = f"{filter_before}{short_line(value, 20)}"
+        raise UsageError(f"{said} is no day; {filter_before}2026-11-01 is") from error
     return begins.isoformat(timespec="microseconds")
 
 

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from chat.conversation import Conversation, Image, Role, Turn, assistant_turn
+from chat.conversation import Conversation, Role, Turn, assistant_turn
 from chat.drafts import Draft
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
+from chat.picture_store import PictureStore
 from chat.records import Choice, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn
 from chat.whole_sessions import WholeSessions
 
 # Imported with the first prompt: the first frame of the UI does without.
 if TYPE_CHECKING:
+    from chat.likeness import Sought
     from chat.prompt import Said
     from chat.search import Query
 
@@ -23,7 +25,7 @@ SAVE_EVERY_S: Final = 0.5
 """Seconds between two commits of a reply that is being streamed; half of what is promised."""
 
 
-class SessionStore(WholeSessions, Protocol):
+class SessionStore(WholeSessions, PictureStore, Protocol):
     """Keeps sessions. Belongs to the thread that opened it. Every call is committed when it returns."""
 
     def open_again(self) -> "SessionStore":
@@ -44,10 +46,13 @@ class SessionStore(WholeSessions, Protocol):
     def sessions(self, *, limit: int = 200, offset: int = 0) -> Sequence[SessionSummary]:
         """Sessions: those that are pinned, then the others; of each the one changed last first."""
 
-    def search(self, query: "Query", *, limit: int = 200, offset: int = 0) -> FoundSessions:
+    def search(
+        self, query: "Query", *, limit: int = 200, offset: int = 0, sought: "Sought | None" = None
+    ) -> FoundSessions:
         """The sessions whose title or a turn holds all the words and that the filters let through, in that order.
 
-        A turn of any branch counts. Without words it is every session that the filters let through.
+        A turn of any branch counts. Without words it is every session that the filters let through. With a picture they
+        are those that hold it, then those that hold one like it, the likest first; see `learn_likenesses`.
         """
 
     def pin_session(self, session_id: str, is_pinned: bool) -> None:
@@ -132,9 +137,6 @@ class SessionStore(WholeSessions, Protocol):
 
     def draft(self, session_id: str | None) -> Draft:
         """The unsent message that was kept, or an empty one."""
-
-    def add_image(self, data: bytes, image: Image) -> Image:
-        """Keep a picture's bytes once by digest; gives the image with bytes read from the store."""
 
 
 def conversation_of(

@@ -5,7 +5,8 @@ import struct
 import PIL.Image
 import pytest
 
-from chat.images import decode, read_image, to_rgb
+from chat.images import decode, read_image
+from chat.pixels import to_rgb
 from tests.pictures import BLUE, GREEN, RED, WHITE, YELLOW, colour_at, encoded
 
 

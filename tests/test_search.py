@@ -28,6 +28,8 @@ def test_words_are_parted_by_spaces_outside_quotes(typed: str, words: tuple[str,
 def test_filters_may_stand_anywhere() -> None:
     query = parse_query('has:picture green checkpoint:"my folder" triangle has:pictures')
     assert query == Query(("green", "triangle"), Filters(has_picture=True, checkpoint="my folder"))
+    assert parse_query('image:"my cat.png" tail').filters.image == "my cat.png"
+    assert parse_query("tail image:~/cat.png") == Query(("tail",), Filters(image="~/cat.png"))
 
 
 def test_a_day_begins_when_it_does_here() -> None:
@@ -43,6 +45,8 @@ def test_a_day_begins_when_it_does_here() -> None:
     ("typed", "said"),
     [
         ("has:cat", "has:cat is no filter; has:picture is"),
+        ("image:", "image: names no file; image:cat.png does"),
+        ('image:""', "image: names no file; image:cat.png does"),
         ("has:", "has: is no filter; has:picture is"),
         ("before:2026-13-01", "before:2026-13-01 is no day; before:2026-11-01 is"),
         ("after:", "after: is no day; after:2026-11-01 is"),

@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "batch": ("chat.cli.batch", "Do many jobs at once, and go on where a run was stopped."),
     "sessions": (
         "chat.cli.sessions",
-        "List, search, pin, show, rename, delete, restore, export and import saved sessions.",
+        "List, search, pin, show, rename, delete, restore, export, import, check and back up saved sessions.",
     ),
     "replay": ("chat.cli.replay", "Play saved conversations back, or run them again and tell what differs."),
     "prompt": ("chat.cli.prompt", "Show what the model sees of a saved session, token by token."),

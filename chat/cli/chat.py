@@ -7,7 +7,14 @@ from typing import Any, Final
 
 import click
 
-from chat.cli.compose import apart_loader, machine_catalogue, open_session_store, opened, sample_images
+from chat.cli.compose import (
+    apart_loader,
+    machine_catalogue,
+    open_session_store,
+    opened,
+    sample_images,
+    store_update,
+)
 from chat.cli.configured import config_of, set_environment, tell_problems
 from chat.cli.ending import end_at_once
 from chat.cli.options import (
@@ -57,6 +64,7 @@ def chat(images: tuple[str, ...], plain: bool, **options: Any) -> None:
 
     app = ChatApp(
         open_store=lambda: open_session_store(options["db"], wait_s=WAIT_S),
+        store_update=lambda: store_update(options["db"]),
         load=apart_loader(request),
         checkpoint=request.shown_name,
         is_demonstration=request.is_demonstration,

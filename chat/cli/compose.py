@@ -10,6 +10,8 @@ from chat.errors import StoreError
 from chat.generation import Loader, LoadProgress, TextGenerator
 from chat.models.request import CheckpointRequest
 
+Tell = Callable[[str], None]
+
 if TYPE_CHECKING:
     from chat.session import SessionStore
     from chat.talk.offers import Catalogue
@@ -29,19 +31,42 @@ def sample_images() -> Sequence[Image]:
     return opened(SAMPLES)
 
 
-def open_session_store(db: Path | None, *, must_exist: bool = False, wait_s: float | None = None) -> "SessionStore":
+def open_session_store(
+    db: Path | None, *, must_exist: bool = False, wait_s: float | None = None, tell: Tell | None = None
+) -> "SessionStore":
     """The store in this file, or in the place where the platform keeps a user's data.
 
     Args:
         db: The file the user named, if any.
         must_exist: Raise StoreError where that file is not there, and make nothing.
         wait_s: Seconds to wait for another program that writes, if not as long as usual.
+        tell: Is told what goes on where the file must be brought up to date and that takes long; stderr, if not given.
     """
+    from chat.cli.waiting import on_stderr
     from chat.store import default_path, open_store
 
     if db and must_exist:
         _require(db)
-    return open_store(db or default_path(), owns_folder=db is None, wait_s=wait_s)
+    with on_stderr() as say:
+        return open_store(db or default_path(), owns_folder=db is None, wait_s=wait_s, tell=tell or say)
+
+
+def store_update(db: Path | None) -> Callable[[Tell], None] | None:
+    """What brings the store in this file up to date, which may take minutes; None where that is not needed."""
+    from chat.store import default_path, needs_update
+
+    if not needs_update(db or default_path()):
+        return None
+    return lambda tell: open_session_store(db, tell=tell).close()
+
+
+def existing_database(db: Path | None) -> Path:
+    """The file that the user named, or the one where the platform keeps a user's data; raises StoreError for none."""
+    from chat.store import default_path
+
+    path = db or default_path()
+    _require(path)
+    return path
 
 
 def _require(db: Path) -> None:

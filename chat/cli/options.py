@@ -12,7 +12,9 @@ from chat.checkpoints import BUNDLED, request
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -30,7 +32,7 @@ db_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 
-session_options = _all(
+session_options = all_of(
     click.option(
         "--session", "session_id", metavar="ID", help="Go on with this session; the first letters are enough."
     ),
@@ -41,7 +43,7 @@ checkpoint_option = click.option(
     "--checkpoint", metavar="NAME_OR_FOLDER", default=BUNDLED, show_default=True, help="What to talk with."
 )
 
-loading_options = _all(
+loading_options = all_of(
     click.option("--revision", metavar="COMMIT", help="Branch, tag or commit of a hub checkpoint."),
     click.option(
         "--dtype", type=click.Choice(["auto", "float32", "float16", "bfloat16"]), default="auto", help="Of the weights."
@@ -74,10 +76,10 @@ loading_options = _all(
 )
 """Options of every command that loads a checkpoint; `checkpoint_request` reads their values."""
 
-checkpoint_options = _all(checkpoint_option, loading_options)
+checkpoint_options = all_of(checkpoint_option, loading_options)
 """The same with the one that names it."""
 
-model_options = _all(
+model_options = all_of(
     checkpoint_options,
     click.option("--max-new-tokens", type=int, default=256, show_default=True, help="Longest reply."),
     click.option("--temperature", type=float, default=0.0, show_default=True, help="0 is greedy; above, sampled."),

@@ -1,7 +1,8 @@
 """`idefics-chat replay`: saved conversations once more: played back, run again, or asked of other checkpoints."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,9 @@ from chat.cli.replay_options import (
     refuse_playing,
 )
 from chat.errors import UsageError
+
+if TYPE_CHECKING:
+    from chat.cli.replay_sources import Source
 
 
 @click.command()
@@ -64,45 +68,55 @@ def replay(
     the other, and their answers stand beside the recorded replies, with how alike they are, how fast they came, and how
     likely each checkpoint finds the recorded ones. Loading options hold for all that do not say otherwise.
     """
-    from chat.cli.replay_sources import sources
+    _refuse_contradictions(is_verify, tolerance, checkpoints, options)
+    from chat.cli.replay_sources import in_branch, sources
 
+    found = sources(what, db, missing_ok=True)
     if not (is_verify or checkpoints):
-        refuse_comparing(options)
-        _play(what, db, tolerance, as_json=as_json, options=options)
-        return
-    refuse_playing(options)
-    if not is_verify:
-        from chat.cli.replay_compare import compare
+        from chat.cli.replay_play import play
 
-        compare(
-            sources(what, db, missing_ok=True),
-            checkpoints,
-            loading=given(options, LOADING),
-            overrides=given(options, SETTINGS),
-            feeds_forward=options["feed_forward"],
-            report_to=options["report"],
-            overwrite=options["overwrite"],
-            as_json=as_json,
-        )
+        play(found, speed=options["speed"], branch=options["branch"], is_plain=options["plain"], as_json=as_json)
         return
-    refuse_comparing(options)
-    if len(checkpoints) > 1:
-        raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
+    if options["branch"] is not None:
+        found = in_branch(found, options["branch"])
+    if not is_verify:
+        _compare(found, checkpoints, as_json=as_json, options=options)
+        return
     from chat.cli.replay_verify import verify
     from chat.cli.replay_wishes import Wishes
 
     wishes = Wishes.of(checkpoints[0] if checkpoints else None, options)
-    verify(sources(what, db), wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)
+    verify(found, wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)
 
 
-def _play(what: str, db: Path | None, tolerance: float | None, *, as_json: bool, options: dict[str, Any]) -> None:
-    """Play back; raises UsageError for options that load something."""
-    if tolerance is not None:
+def _refuse_contradictions(
+    is_verify: bool, tolerance: float | None, checkpoints: Sequence[str], options: dict[str, Any]
+) -> None:
+    """Raise UsageError for options that do not go together."""
+    if tolerance is not None and not is_verify:
         raise UsageError("--tolerance is for --verify")
-    for name in given(options, LOADING):
-        raise UsageError(f"--{name.replace('_', '-')} loads nothing here: give --verify or --checkpoint with it")
-    from chat.cli.replay_play import play
-    from chat.cli.replay_sources import sources
+    if is_verify and len(checkpoints) > 1:
+        raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
+    if is_verify or checkpoints:
+        refuse_playing(options)
+    if is_verify or not checkpoints:
+        refuse_comparing(options)
+    if not (is_verify or checkpoints):
+        for name in given(options, LOADING):
+            raise UsageError(f"--{name.replace('_', '-')} loads nothing here: give --verify or --checkpoint with it")
 
-    found = sources(what, db, missing_ok=True)
-    play(found, speed=options["speed"], branch=options["branch"], is_plain=options["plain"], as_json=as_json)
+
+def _compare(found: "Sequence[Source]", checkpoints: Sequence[str], *, as_json: bool, options: dict[str, Any]) -> None:
+    """Ask other checkpoints."""
+    from chat.cli.replay_compare import compare
+
+    compare(
+        found,
+        checkpoints,
+        loading=given(options, LOADING),
+        overrides=given(options, SETTINGS),
+        feeds_forward=options["feed_forward"],
+        report_to=options["report"],
+        overwrite=options["overwrite"],
+        as_json=as_json,
+    )

@@ -101,8 +101,8 @@ class VerifiedLines:
         of = f" in {conversations:,} conversations" if conversations > 1 else ""
         replies = "1 reply" if len(turns) == 1 else f"{len(turns):,} replies"
         told = [f"{counts[outcome]:,} {words}" for outcome, words in _WORDS.items() if counts[outcome]]
-        if len(counts) == 1 and len(turns) > 1:
-            told = [f"all {_WORDS[outcome]}" for outcome in counts]
+        if len(counts) == 1:
+            told = [f"{'all ' if len(turns) > 1 else ''}{_WORDS[outcome]}" for outcome in counts]
         self._begin(f"{replies}{of}: {', '.join(told) or 'nothing to verify'}")
 
     def _details(self, turn: VerifiedTurn) -> Iterator[str]:

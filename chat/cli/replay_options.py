@@ -16,7 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LOADING: Final = tuple(field.name for field in fields(CheckpointRequest))
 SETTINGS: Final = tuple(field.name for field in fields(GenerationSettings))
-_PLAYING: Final = ("speed", "branch", "plain")
+_PLAYING: Final = ("speed", "plain")
 _COMPARING: Final = ("feed_forward", "report", "overwrite", *SETTINGS)
 
 _OPTIONS: Final = (
@@ -42,7 +42,7 @@ _PLAYING_OPTIONS: Final = (
     click.option(
         "--speed", type=float, default=1.0, show_default=True, help="Play back at this speed; 1 is the recorded one."
     ),
-    click.option("--branch", type=int, metavar="TURN", help="Play back the branch that this turn is in."),
+    click.option("--branch", type=int, metavar="TURN", help="Take the branch that this turn is in."),
     click.option("--plain", is_flag=True, help="Play back as text: for screen readers and slow links."),
 )
 

@@ -1,11 +1,12 @@
 """What is replayed: a saved session, a file, or every file of a folder."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chat.cli.compose import open_session_store
-from chat.errors import TranscriptError, UnknownSessionError
+from chat.errors import TranscriptError, UnknownSessionError, UsageError
 from chat.safe_text import short_line
 
 if TYPE_CHECKING:
@@ -43,6 +44,27 @@ def sources(what: str, db: Path | None, *, missing_ok: bool = False) -> list[Sou
     if path.exists() or path.suffix:
         return [_from_file(path, missing_ok=missing_ok)]
     return [_from_store(what, db)]
+
+
+def in_branch(found: Sequence[Source], turn: int) -> list[Source]:
+    """A conversation in the branch that a turn is in, down to the newest of all turns that follow it.
+
+    Args:
+        found: The conversation; it must be one.
+        turn: Its number in the file that the conversation is or would be exported as.
+
+    Raises:
+        UsageError: There are several conversations, or there is no such turn.
+    """
+    if len(found) != 1:
+        raise UsageError(f"--branch names a turn of one conversation, and there are {len(found):,}: name one of them")
+    from chat.replay.branch import of_transcript
+    from chat.transcript.values import divided
+
+    (source,) = found
+    branch = of_transcript(source.transcript).branch_with(turn)
+    turns, others = divided(source.transcript.tree, branch.turns[-1].id)
+    return [replace(source, transcript=replace(source.transcript, turns=turns, others=others))]
 
 
 def _from_file(path: Path, *, missing_ok: bool) -> Source:

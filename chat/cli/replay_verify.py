@@ -80,7 +80,13 @@ class Verification:
         transcript, places = self.source.transcript, self.open[request]
         try:
             for turn in verified_turns(
-                transcript.turns, generator, stop, system=transcript.system, tolerance=tolerance, places=places
+                transcript.turns,
+                generator,
+                stop,
+                system=transcript.system,
+                left_out=transcript.left_out,
+                tolerance=tolerance,
+                places=places,
             ):
                 self._found[turn.place] = turn
                 yield turn

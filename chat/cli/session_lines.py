@@ -2,6 +2,7 @@
 
 from chat.records import SessionHit, SessionSummary
 from chat.safe_text import printable
+from chat.talk.wording import likeness_in_words
 
 
 def session_line(session: SessionSummary) -> str:
@@ -38,7 +39,17 @@ def snippet_line(hit: SessionHit) -> str:
     return printable(text, multiline=False)
 
 
+def found_line(hit: SessionHit) -> list[str]:
+    """What was found in a session, a line each: the words, the picture."""
+    picture = hit.picture
+    return [
+        *([snippet_line(hit)] if hit.snippet else []),
+        *([printable(f"{likeness_in_words(picture)}: {picture.name}", multiline=False)] if picture else []),
+    ]
+
+
 def hit_object(hit: SessionHit) -> dict[str, object]:
-    """A session that was found, as JSON."""
+    """A session that was found, as JSON; what is told of a picture is there where one was looked for."""
     snippet = [{"text": piece.text, "is_match": piece.is_match} for piece in hit.snippet]
-    return {**session_object(hit.summary), "turn": hit.turn_id, "snippet": snippet}
+    found = {**session_object(hit.summary), "turn": hit.turn_id, "snippet": snippet}
+    return found | ({"image": hit.picture.digest, "distance": hit.picture.distance} if hit.picture else {})

@@ -10,18 +10,23 @@ import click
 from chat.cli.choices import choice_in_words, choice_object
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
+from chat.cli.session_check import backup, check
 from chat.cli.session_files import export_command, import_command
-from chat.cli.session_lines import hit_object, session_line, session_object, snippet_line
+from chat.cli.session_lines import session_object
+from chat.cli.session_list import list_sessions, search
 from chat.conversation import Image, Role
 from chat.records import Choice, StoredTurn
 from chat.safe_text import json_line, printable
-from chat.search import parse_query
 from chat.session import SessionStore
 
 
 @click.group()
 def sessions() -> None:
-    """List, search, pin, show, rename, delete, restore, export and import saved sessions."""
+    """List, search, pin, show, rename, delete, restore, export, import, check and back up saved sessions."""
+
+
+for command in (list_sessions, search, check, backup):
+    sessions.add_command(command)
 
 
 @contextlib.contextmanager
@@ -37,52 +42,6 @@ def _say(text: str) -> None:
 
 def _print_json(document: object) -> None:
     click.echo(json_line(document))
-
-
-@sessions.command("list")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
-@db_option
-@json_option
-def list_sessions(limit: int, db: Path | None, as_json: bool) -> None:
-    """List the sessions: those that are pinned, with a star, then the others; of each the one used last first."""
-    with _store(db) as store:
-        found = store.sessions(limit=limit)
-    if as_json:
-        _print_json([session_object(session) for session in found])
-        return
-    if not found:
-        _say("No sessions yet. `idefics-chat` begins one.")
-    for session in found:
-        _say(session_line(session))
-
-
-@sessions.command()
-@click.argument("words", nargs=-1, required=True, metavar="WORDS...")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
-@db_option
-@json_option
-def search(words: tuple[str, ...], limit: int, db: Path | None, as_json: bool) -> None:
-    """Find the sessions in whose title or in one of whose turns all WORDS are, or parts of words, in any language.
-
-    Among the words may stand has:picture, checkpoint:NAME, before:2026-11-01 and after:2026-11-01; "two words" in
-    quotes of their own stand together.
-    """
-    query = parse_query(" ".join(words))
-    with _store(db) as store:
-        found = store.search(query, limit=limit)
-    if as_json:
-        sessions = [hit_object(hit) for hit in found.hits]
-        _print_json({"count": found.count, "has_more": found.is_cut, "sessions": sessions})
-        return
-    for hit in found.hits:
-        _say(session_line(hit.summary))
-        if hit.snippet:
-            _say(f"          {snippet_line(hit)}")
-    if not found.hits:
-        _say("No session mentions that.")
-    elif found.is_cut or found.count > len(found.hits):
-        more = "more than " if found.is_cut else ""
-        click.echo(f"{len(found.hits):,} of {more}{found.count:,}: --limit shows more", err=True)
 
 
 @sessions.command()

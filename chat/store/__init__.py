@@ -5,6 +5,7 @@ Only this package knows SQLite. What it keeps and gives back is in `chat.records
 """
 
 from chat.store.files import default_path
+from chat.store.opening import needs_update
 from chat.store.sessions import SqliteStore, open_store
 
-__all__ = ["SqliteStore", "default_path", "open_store"]
+__all__ = ["SqliteStore", "default_path", "needs_update", "open_store"]

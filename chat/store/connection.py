@@ -1,8 +1,9 @@
 """An open database: safe settings, and transactions whose failures are `StoreError`s."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +26,12 @@ _SETTINGS: Final = (
 )
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, wait_s: float | None = None) -> sqlite3.Connection:
     """Open this program's database, or an empty file that is to become one; another program's is left untouched.
+
+    Args:
+        path: The file.
+        wait_s: Seconds to wait for another program that writes, if not as long as usual.
 
     Raises:
         StoreError: The file belongs to another program.
@@ -34,7 +39,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     if path.stat().st_size:
         _refuse_foreign(path)
-    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=usual_wait_s() if wait_s is None else wait_s, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
         # The first statement that reads: it waits for locks and finds what the look above could not tell.
@@ -45,6 +50,11 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def usual_wait_s() -> float:
+    """Seconds to wait for another program that writes, unless told otherwise."""
+    return BUSY_S
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -83,6 +93,26 @@ def understood(path: Path) -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         raise StoreError(f"{path} holds a value that is not understood ({error}): {ANOTHER_FILE}") from error
+
+
+@contextmanager
+def ended_by(stop: threading.Event, connection: sqlite3.Connection) -> Iterator[None]:
+    """Break off a statement that takes long when `stop` is set: Python is asked for nothing while one runs."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        stop.wait()
+        # It may be over by the time that this is said.
+        with suppress(sqlite3.ProgrammingError):
+            if not is_over.is_set():
+                connection.interrupt()
+
+    # It may wait for ever where nobody stops anything.
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 class Database:

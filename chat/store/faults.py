@@ -38,13 +38,18 @@ def store_errors(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.Error as error:
-        is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        raise (StoreBusyError if is_busy else StoreError)(f"{path} {_line(error)}") from error
+        raise (StoreBusyError if is_busy(error) else StoreError)(f"{path} {in_words(error)}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used ({error.strerror or error}): {ANOTHER_FILE}") from error
 
 
-def _line(error: sqlite3.Error) -> str:
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds the database."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def in_words(error: sqlite3.Error) -> str:
+    """What SQLite complains of, to stand behind the name of the file."""
     code = getattr(error, "sqlite_errorcode", 0)
     line = _LINES.get(code) or _LINES.get(code & 0xFF)
     return line or f"cannot be used ({error}): try again, or {ANOTHER_FILE}"

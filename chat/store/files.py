@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from chat.errors import StoreError
 from chat.store.faults import ANOTHER_FILE
 
 KEPT_BACKUPS: Final = 3
+_PAGES: Final = 4096
+"""Pages that are copied at once."""
 
 
 def default_path() -> Path:
@@ -67,10 +70,14 @@ def _refuse_other_kinds(path: Path) -> None:
         raise StoreError(f"{path} is not a plain file: {ANOTHER_FILE}")
 
 
-def back_up(path: Path) -> None:
+def back_up(path: Path, go_on: Callable[[], None]) -> None:
     """Copy a database beside itself, as a whole or not at all, and drop all but the newest copies.
 
     The caller holds the database's write lock.
+
+    Args:
+        path: The database.
+        go_on: Is called after each part of it.
     """
     unfinished = path.with_name(f"{path.name}.unfinished-backup")
     unfinished.unlink(missing_ok=True)
@@ -78,7 +85,7 @@ def back_up(path: Path) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as copy:
         # A journal on the disk could outlive this process and be taken for that of the next copy.
         copy.execute("PRAGMA journal_mode = MEMORY")
-        source.backup(copy)
+        source.backup(copy, pages=_PAGES, progress=lambda *_: go_on())
     unfinished.replace(path.with_name(f"{path.name}.backup-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"))
     for outdated in backups(path)[:-KEPT_BACKUPS]:
         outdated.unlink()

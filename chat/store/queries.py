@@ -10,6 +10,9 @@ SUMMARIES: Final = """
 """
 """The sessions that are not deleted; conditions and an order may follow."""
 
+LISTED_IDS: Final = "SELECT id AS session_id FROM sessions WHERE deleted_at IS NULL"
+"""The same by their ids alone."""
+
 AS_LISTED: Final = "ORDER BY pinned_at IS NOT NULL DESC, updated_at DESC, rowid DESC LIMIT ? OFFSET ?"
 NEWEST: Final = "ORDER BY updated_at DESC, rowid DESC LIMIT 1"
 

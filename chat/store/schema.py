@@ -10,6 +10,8 @@ from chat.store.connection import APPLICATION_ID, transaction
 from chat.store.faults import ANOTHER_FILE
 from chat.store.files import back_up
 from chat.store.search_tables import M004, index_all
+from chat.store.tables import M003, M005, M006, M007, M008
+from chat.store.updating import Tell, under_way
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -101,89 +103,6 @@ _M001: Final = (
 )
 
 
-_M003: Final = (
-    "ALTER TABLE turns ADD COLUMN is_example INTEGER NOT NULL DEFAULT 0",
-    """
-    CREATE TABLE choices (
-        id INTEGER PRIMARY KEY,
-        session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
-        turn_id INTEGER REFERENCES turns (id) ON DELETE CASCADE, -- turn it follows; null: before the first
-        created_at TEXT NOT NULL,
-        checkpoint TEXT NOT NULL,
-        revision TEXT,
-        family TEXT NOT NULL,
-        device TEXT NOT NULL,
-        dtype TEXT NOT NULL,
-        quantization TEXT NOT NULL,
-        context_length INTEGER NOT NULL,
-        image_size INTEGER NOT NULL,
-        image_detail TEXT NOT NULL,
-        is_demonstration INTEGER NOT NULL,
-        per_token INTEGER NOT NULL, -- 1: compared by the log-likelihood of one token on average
-        number INTEGER NOT NULL, -- of the first picture that came with it, or else of the newest one seen; 0: none
-        left_out INTEGER NOT NULL -- oldest messages that the model was not shown
-    )
-    """,
-    "CREATE INDEX choices_of_session ON choices (session_id)",
-    """
-    CREATE TABLE choice_labels (
-        choice_id INTEGER NOT NULL REFERENCES choices (id) ON DELETE CASCADE,
-        position INTEGER NOT NULL, -- from 0, as they were named
-        label TEXT NOT NULL,
-        log_likelihood REAL NOT NULL, -- natural, of all tokens together
-        token_count INTEGER NOT NULL CHECK (token_count > 0),
-        PRIMARY KEY (choice_id, position)
-    )
-    """,
-    """
-    CREATE TABLE choice_images (
-        choice_id INTEGER NOT NULL REFERENCES choices (id) ON DELETE CASCADE,
-        position INTEGER NOT NULL, -- from 0
-        image_digest TEXT NOT NULL REFERENCES images (digest),
-        image_name TEXT NOT NULL,
-        PRIMARY KEY (choice_id, position)
-    )
-    """,
-)
-
-
-_M005: Final = """
-    CREATE TABLE left_out (
-        turn_id INTEGER NOT NULL REFERENCES turns (id) ON DELETE CASCADE, -- a user's
-        picture INTEGER NOT NULL, -- which of its pictures, from 0; -1: the whole turn, with the reply to it
-        PRIMARY KEY (turn_id, picture)
-    )
-"""
-
-_M006: Final = (
-    """
-    CREATE TABLE environments (
-        id INTEGER PRIMARY KEY,
-        -- JSON object: "files" of the checkpoint with name and sha256, "libraries" with name and version
-        content TEXT NOT NULL UNIQUE
-    )
-    """,
-    "ALTER TABLE generations ADD COLUMN environment_id INTEGER REFERENCES environments (id)",
-    # Of the ids of the nearest reply above it, its prompt's and its own, how many this prompt begins with.
-    "ALTER TABLE generations ADD COLUMN prompt_shared INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE generations ADD COLUMN prompt_token_ids TEXT /* JSON array: those that follow; null: not known */",
-    "ALTER TABLE choices ADD COLUMN environment_id INTEGER REFERENCES environments (id)",
-)
-
-_M008: Final = (
-    """
-    CREATE TABLE imports (
-        fingerprint TEXT PRIMARY KEY NOT NULL, -- sha256 of a document's content, wherever its pictures lie
-        session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, -- that holds it
-        origin TEXT, -- by which the program that the document comes from knows it; null: that is not said
-        created_at TEXT NOT NULL -- when it was brought in
-    )
-    """,
-    "CREATE INDEX imports_of_session ON imports (session_id)",
-    "CREATE INDEX imports_by_origin ON imports (origin)",
-)
-
-
 def m001_sessions(db: "Database") -> None:
     """Every table of the first version."""
     for statement in _M001:
@@ -197,7 +116,7 @@ def m002_image_detail(db: "Database") -> None:
 
 def m003_choices(db: "Database") -> None:
     """Labels that were ranked, and the messages that are examples."""
-    for statement in _M003:
+    for statement in M003:
         db.execute(statement)
 
 
@@ -210,18 +129,24 @@ def m004_search(db: "Database") -> None:
 
 def m005_left_out(db: "Database") -> None:
     """What the model is not shown."""
-    db.execute(_M005)
+    db.execute(M005)
 
 
 def m006_provenance(db: "Database") -> None:
     """What replies were computed with, and the ids of their prompts."""
-    for statement in _M006:
+    for statement in M006:
+        db.execute(statement)
+
+
+def m007_likenesses(db: "Database") -> None:
+    """What pictures look like, and in which sessions they are."""
+    for statement in M007:
         db.execute(statement)
 
 
 def m008_imports(db: "Database") -> None:
     """What was brought in, so that nothing is made twice."""
-    for statement in _M008:
+    for statement in M008:
         db.execute(statement)
 
 
@@ -232,13 +157,14 @@ MIGRATIONS: tuple[Callable[["Database"], None], ...] = (
     m004_search,
     m005_left_out,
     m006_provenance,
+    m007_likenesses,
     m008_imports,
 )
 """From an empty file to the present tables, in order. Append only: databases exist that have taken each step."""
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a database to the present tables, however many processes do so at once.
+def prepare(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
+    """Bring a database to the present tables, however many processes do so at once; tells of it where it takes long.
 
     A database that has sessions is copied first; see `chat.store.files.back_up`.
 
@@ -251,9 +177,17 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         # Another process may have done it while this one waited for the lock.
         if not _pending(connection, path):
             return
-        if _applied(connection):
-            back_up(path)
-        _apply(connection)
+        if not _applied(connection):
+            _apply(connection)
+            return
+        with under_way(connection, path, tell) as go_on:
+            back_up(path, go_on)
+            _apply(connection)
+
+
+def is_outdated(connection: sqlite3.Connection) -> bool:
+    """Whether a database is one of an earlier version."""
+    return bool(applied := _applied(connection)) and applied < {migration.__name__ for migration in MIGRATIONS}
 
 
 def _pending(connection: sqlite3.Connection, path: Path) -> bool:

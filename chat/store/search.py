@@ -1,4 +1,4 @@
-"""Finds sessions by what their titles and turns say.
+"""Finds sessions by what their titles and turns say, and by their pictures.
 
 What is found is gathered newest first and no further than is asked for, so that a word that stands everywhere takes no
 longer than one that stands nowhere.
@@ -6,15 +6,19 @@ longer than one that stands nowhere.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Final
 
-from chat.records import FoundSessions, SessionHit
+from chat.likeness import Sought
+from chat.records import FoundSessions, PictureMatch, SessionHit, SessionSummary
 from chat.search import Filters, Query, folded, holds, snippet
 from chat.store.columns import Column, summary_from, text_from
+from chat.store.likenesses import matches
 from chat.store.queries import (
     AS_LISTED,
+    LISTED_IDS,
     NEWEST_TITLES,
     NEWEST_TURNS,
     SUMMARIES,
@@ -38,20 +42,58 @@ FEW: Final = 200
 """Sessions that are read from end to end where the filters let no more through."""
 
 
-def find(connection: sqlite3.Connection, query: Query, limit: int, offset: int) -> FoundSessions:
-    """The sessions with these words, as the list has them: pinned ones first, then the one changed last."""
+def find(
+    connection: sqlite3.Connection, query: Query, limit: int, offset: int, sought: Sought | None = None
+) -> FoundSessions:
+    """The sessions with these words, as the list has them: pinned ones first, then the one changed last.
+
+    Where a picture is sought, those with a picture that is like it, the likest first.
+    """
     total: int = connection.execute("SELECT count(*) FROM sessions WHERE deleted_at IS NULL").fetchone()[0]
     conditions, values = _conditions(query.filters)
+    if sought is not None:
+        return _find_like(connection, query, (limit, offset), (conditions, values), matches(connection, sought), total)
     if not query.words:
         rows = connection.execute(f"{SUMMARIES} {conditions} {AS_LISTED}", (*values, limit, offset))
         hits = tuple(SessionHit(summary_from(row)) for row in rows)
         counted = f"SELECT count(*) FROM sessions WHERE deleted_at IS NULL {conditions}"
         count = connection.execute(counted, values).fetchone()[0] if conditions else total
         return FoundSessions(hits, count, False, total)
-    search = _Search(connection, query)
+    search = _Search(connection, query.words, conditions, values)
     found, are_titles_cut, are_turns_cut = _gather(search, max(search.most, offset + limit))
     hits = tuple(_hit(connection, row, query.words, reads_on=are_turns_cut) for row in found[offset : offset + limit])
     return FoundSessions(hits, len(found), are_titles_cut or are_turns_cut, total)
+
+
+def _find_like(
+    connection: sqlite3.Connection,
+    query: Query,
+    page: tuple[int, int],
+    filters: tuple[str, list[Column]],
+    pictures: Mapping[str, PictureMatch],
+    total: int,
+) -> FoundSessions:
+    """The sessions with these pictures that the words and filters let through."""
+    limit, offset = page
+    conditions = f"{filters[0]} AND sessions.id IN (SELECT value FROM json_each(?))"
+    values = [*filters[1], json.dumps([*pictures])]
+    is_cut = are_turns_cut = False
+    if query.words:
+        search = _Search(connection, query.words, conditions, values)
+        found, are_titles_cut, are_turns_cut = _gather(search, max(search.most, offset + limit))
+        is_cut = are_titles_cut or are_turns_cut
+    else:
+        found = connection.execute(f"{LISTED_IDS} {conditions} {AS_LISTED}", (*values, -1, 0)).fetchall()
+    found.sort(key=lambda row: pictures[row["session_id"]].distance)
+    hits = []
+    for row in found[offset : offset + limit]:
+        match = pictures[row["session_id"]]
+        if query.words:
+            hit = _hit(connection, row, query.words, reads_on=are_turns_cut)
+        else:
+            hit = SessionHit(_summary(connection, row["session_id"]), match.turn_id)
+        hits.append(replace(hit, picture=match))
+    return FoundSessions(tuple(hits), len(found), is_cut, total)
 
 
 def _conditions(filters: Filters) -> tuple[str, list[Column]]:
@@ -100,7 +142,7 @@ def _gather(search: "_Search", most: int) -> tuple[list[sqlite3.Row], bool, bool
 def _hit(connection: sqlite3.Connection, row: sqlite3.Row, words: Sequence[str], *, reads_on: bool) -> SessionHit:
     """What was found in a session; its turns are read where they may not have been come to, and only there."""
     session_id: str = row["session_id"]
-    summary = summary_from(connection.execute(f"{SUMMARIES} AND id = ?", (session_id,)).fetchone())
+    summary = _summary(connection, session_id)
     turn_ids = [row["turn_id"]]
     if row["turn_id"] is None:
         turn_ids = [turn_id for (turn_id,) in connection.execute(TURN_IDS, (session_id,))] if reads_on else []
@@ -109,6 +151,10 @@ def _hit(connection: sqlite3.Connection, row: sqlite3.Row, words: Sequence[str],
         if row["turn_id"] is not None or holds(said, words):
             return SessionHit(summary, turn_id, snippet(said, words))
     return SessionHit(summary)
+
+
+def _summary(connection: sqlite3.Connection, session_id: str) -> SessionSummary:
+    return summary_from(connection.execute(f"{SUMMARIES} AND id = ?", (session_id,)).fetchone())
 
 
 def _text_of(connection: sqlite3.Connection, turn_id: int) -> str:
@@ -123,12 +169,14 @@ def _valid(text: str) -> str:
 class _Search:
     """The titles and turns that hold the words, each the newest first."""
 
-    def __init__(self, connection: sqlite3.Connection, query: Query) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, words: Sequence[str], conditions: str, values: list[Column]
+    ) -> None:
         self._connection = connection
-        self._conditions, self._values = _conditions(query.filters)
-        self._words = query.words
-        self._long = [word for word in query.words if len(word) >= LEAST_INDEXED]
-        self._short = [word for word in query.words if len(word) < LEAST_INDEXED]
+        self._conditions, self._values = conditions, values
+        self._words = words
+        self._long = [word for word in words if len(word) >= LEAST_INDEXED]
+        self._short = [word for word in words if len(word) < LEAST_INDEXED]
         self.most = MOST if self._long else MOST_OF_SHORT
         """Sessions that can be gathered in little time."""
         self._are_few = bool(self._conditions) and self._has_few()

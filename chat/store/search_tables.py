@@ -65,25 +65,45 @@ M004: Final = (
     """,
 )
 
-_TITLES: Final = "SELECT -number AS id, title AS text FROM sessions WHERE title <> ''"
-_TURNS: Final = """
-    SELECT turn_id AS id, text FROM parts
+TITLES: Final = "SELECT -number AS id, 0 AS position, title AS text FROM sessions WHERE title <> ''"
+"""The titles that belong into the index."""
+TURNS: Final = """
+    SELECT turn_id AS id, position, text FROM parts
     WHERE kind = 'text' AND turn_id NOT IN (SELECT turn_id FROM generations WHERE stop_reason IS NULL)
-    ORDER BY turn_id, position
 """
+"""The texts of turns that belong into the index."""
 
 
 def indexed(text: str) -> str | bytes:
+    """A text as it is given to the index."""
+    return to_text(padded(text))
+
+
+def padded(text: str) -> str:
     """A text as it goes into the index, which would end at a zero."""
-    return to_text(text.replace("\0", " ") + "  ")
+    return text.replace("\0", " ") + "  "
 
 
 def index_all(connection: sqlite3.Connection) -> None:
     """Put every title and turn of a database into the index, which is empty."""
-    for query in (_TITLES, _TURNS):
-        connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", _indexed_rows(connection, query))
+    for query in (TITLES, TURNS):
+        rows = texts_of(connection, query)
+        connection.executemany(
+            "INSERT INTO words (rowid, text) VALUES (?, ?)", ((row, indexed(text)) for row, text in rows)
+        )
 
 
-def _indexed_rows(connection: sqlite3.Connection, query: str) -> Iterator[tuple[int, str | bytes]]:
-    for number, rows in groupby(connection.execute(query), key=lambda row: row["id"]):
-        yield number, indexed("\n".join(text_from(row["text"]) for row in rows))
+def texts_of(
+    connection: sqlite3.Connection, query: str, after: int = -(2**63), until: int = 2**63 - 1
+) -> Iterator[tuple[int, str]]:
+    """The texts that belong into the index, each with its row there.
+
+    Args:
+        connection: Where they are.
+        query: `TITLES` or `TURNS`.
+        after: The row behind which they begin.
+        until: The last row.
+    """
+    texts = f"SELECT id, text FROM ({query}) WHERE id > ? AND id <= ? ORDER BY id, position"
+    for number, rows in groupby(connection.execute(texts, (after, until)), key=lambda row: row["id"]):
+        yield number, "\n".join(text_from(row["text"]) for row in rows)

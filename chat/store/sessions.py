@@ -10,19 +10,24 @@ from chat.conversation import Image, Role, Turn
 from chat.drafts import Draft
 from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
+from chat.likeness import Sought
 from chat.records import Choice, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn, examples_of
 from chat.search import Query
 from chat.store import branches, choices, drafts, ids, left_out, pictures, replies, search, titles, turns
 from chat.store.columns import Column, now, summary_from, to_text
 from chat.store.connection import Database, connect
 from chat.store.faults import store_errors
-from chat.store.files import make_private, tighten
+from chat.store.files import make_private
+from chat.store.kept_pictures import KeptPictures
+from chat.store.opening import opened
 from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES
-from chat.store.schema import prepare
+from chat.store.updating import Tell
 from chat.store.whole import WholeSessionStore
 
 
-def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = None) -> "SqliteStore":
+def open_store(
+    path: Path, *, owns_folder: bool = False, wait_s: float | None = None, tell: Tell = lambda _: None
+) -> "SqliteStore":
     """Open the store in a file, which is created where there is none, for the calling thread.
 
     A file that may not be written opens all the same; then every change raises.
@@ -31,6 +36,7 @@ def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = 
         path: The file.
         owns_folder: The folder is this program's alone: nobody but its owner may look into it.
         wait_s: Seconds to wait for another program that writes, once the file is open, if not as long as usual.
+        tell: Is told what goes on where the file must be brought up to date and that takes longer than a second.
 
     Raises:
         StoreError: The file cannot be used: it is no database, another program's, a newer version's, or damaged.
@@ -38,19 +44,13 @@ def open_store(path: Path, *, owns_folder: bool = False, wait_s: float | None = 
     path = path.absolute()
     with store_errors(path):
         make_private(path, owns_folder=owns_folder)
-        connection = connect(path)
-        try:
-            prepare(connection, path)
-            tighten(path)
-            if wait_s is not None:
-                connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
-        except BaseException:
-            connection.close()
-            raise
+        connection = opened(path, tell)
+        if wait_s is not None:
+            connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
     return SqliteStore(Database(path, connection))
 
 
-class SqliteStore(WholeSessionStore):
+class SqliteStore(WholeSessionStore, KeptPictures):
     """Keeps sessions in one SQLite file; see `chat.session.SessionStore` for what each method promises.
 
     Belongs to the thread that opened it, save for the `read` of its images, which works in any. A deleted session is
@@ -113,10 +113,10 @@ class SqliteStore(WholeSessionStore):
         """Sessions: those that are pinned, then the others; of each the one changed last first, other than by title."""
         return self._summaries(AS_LISTED, limit, offset)
 
-    def search(self, query: Query, *, limit: int = 200, offset: int = 0) -> FoundSessions:
-        """The sessions whose title or a turn holds all the words, in the order of `sessions`."""
+    def search(self, query: Query, *, limit: int = 200, offset: int = 0, sought: Sought | None = None) -> FoundSessions:
+        """The sessions whose title or a turn holds all the words, in the order of `sessions`; see the protocol."""
         with self._database.reading() as connection:
-            return search.find(connection, query, limit, offset)
+            return search.find(connection, query, limit, offset, sought)
 
     def pin_session(self, session_id: str, is_pinned: bool) -> None:
         """Let a session stand before the others in the list, or among them again."""
@@ -250,13 +250,6 @@ class SqliteStore(WholeSessionStore):
                 turns.require_session(connection, session_id)
             return drafts.find(connection, self._database.path, session_id)
 
-    def add_image(self, data: bytes, image: Image) -> Image:
-        """Keep a picture's bytes once by digest; gives the image with bytes read from the store."""
-        pictures.check(image, data)
-        with self._database.writing() as connection:
-            pictures.insert(connection, image, data)
-        return pictures.kept(image, self._database.path)
-
     def _summaries(self, conditions: str, *values: Column) -> list[SessionSummary]:
         with self._database.reading() as connection:
             return [summary_from(row) for row in connection.execute(f"{SUMMARIES} {conditions}", values)]
@@ -285,9 +278,3 @@ class SqliteStore(WholeSessionStore):
         if not turns.require_session(connection, session_id)["title"]:
             turns.update_session(connection, session_id, title=to_text(titles.title_of(turn)))
         return turn_id
-
-    def _read_missing(self, images: Iterable[Image]) -> list[tuple[Image, bytes]]:
-        """The bytes of the pictures that are not kept yet, read before the database is locked for writing."""
-        with self._database.reading() as connection:
-            new = pictures.missing(connection, images)
-        return [(image, pictures.check(image, image.read())) for image in new]

@@ -28,7 +28,7 @@ COMMANDS: Final = (
     Command("paste", "attach or paste what is in the clipboard"),
     Command("new", "begin a new conversation"),
     Command("sessions", "open an earlier conversation"),
-    Command("search", "find conversations by what was said", "WORDS"),
+    Command("search", "find conversations by words, or by image:FILE", "WORDS"),
     Command("rename", "give the conversation a title", "TITLE"),
     Command("pin", "list the conversation first, or not any more"),
     Command("delete", "take the conversation out of the list"),

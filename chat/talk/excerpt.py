@@ -32,7 +32,8 @@ def excerpt_of(
     Args:
         store: Where the session is.
         session_id: The session's id.
-        words: What is looked for; without any, or where none of the turns has them, it is the first exchange.
+        words: What is looked for; without any, the turn that is named is the match. Where there is no match, it is the
+            first exchange.
         turn_id: The match to begin at; without one it is the first.
         step: How many matches further it is to be; the first one follows the last.
 
@@ -43,7 +44,11 @@ def excerpt_of(
     if turn_id is not None and all(stored.id != turn_id for stored in turns):
         # It is on a branch that is not shown.
         turns = list(store.turns(session_id, turn_id))
-    matches = [place for place, stored in enumerate(turns) if words and holds(stored.turn.text, words)]
+    matches = [
+        place
+        for place, stored in enumerate(turns)
+        if (holds(stored.turn.text, words) if words else stored.id == turn_id)
+    ]
     ids = [turns[place].id for place in matches]
     match = (ids.index(turn_id) if turn_id in ids else 0) + step
     place = matches[match % len(matches)] if matches else 0

@@ -8,7 +8,7 @@ from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 # The first frame does without.
 if TYPE_CHECKING:
     from chat.context import Overflow
-    from chat.records import Choice
+    from chat.records import Choice, PictureMatch
 
 _TURNS: Final = {
     2: "mirrored by EXIF",
@@ -50,6 +50,11 @@ def sentence(words: str) -> str:
 def count_in_words(count: int, noun: str) -> str:
     """A count and its noun: `1 picture`, `no pictures`."""
     return f"{count:,} {noun}" if count == 1 else f"{f'{count:,}' if count else 'no'} {noun}s"
+
+
+def likeness_in_words(match: "PictureMatch") -> str:
+    """How like a picture is that was found."""
+    return "the same picture" if match.distance == 0 else "looks like it"
 
 
 def time_in_words(moment: str, now: datetime) -> str:

@@ -24,6 +24,7 @@ from chat.tui.screens.chat import ChatScreen
 if TYPE_CHECKING:
     from chat.session import SessionStore
     from chat.talk.offers import Catalogue
+    from chat.tui.updating import Update
 
 STYLES: Final = Path(__file__).with_name("styles")
 """A folder with the rules that the first frame does without."""
@@ -56,6 +57,7 @@ class ChatApp(LeavingApp):
         self,
         *,
         open_store: "Callable[[], SessionStore]",
+        store_update: "Callable[[], Update | None]" = lambda: None,
         load: Loader,
         checkpoint: str,
         is_demonstration: bool,
@@ -71,6 +73,7 @@ class ChatApp(LeavingApp):
 
         Args:
             open_store: Opens the store; called on the thread of the UI.
+            store_update: Gives what has to be done first where the store is of an earlier version.
             load: Loads the checkpoint; called on another thread.
             checkpoint: Its name.
             is_demonstration: Whether it is the bundled one, which knows little.
@@ -85,7 +88,7 @@ class ChatApp(LeavingApp):
         # Nothing that the first frame makes is garbage; looking for it would take a tenth of the time.
         gc.disable()
         super().__init__(config)
-        self._open_store = open_store
+        self._open_store, self._store_update = open_store, store_update
         self._session_id = session_id
         self._continue_latest = continue_latest
         self._images = images
@@ -109,6 +112,23 @@ class ChatApp(LeavingApp):
         gc.enable()
         self.stylesheet.read_all(sorted(STYLES.glob("*.tcss")))
         self.refresh_css(animate=False)
+        if (update := self._store_update()) is not None:
+            # Not here: whatever is to be done with keys meanwhile waits for this to return.
+            self.run_worker(self._begin_after(update))
+            return
+        await self._open()
+
+    async def _begin_after(self, update: "Update") -> None:
+        from chat.tui.updating import bring_up_to_date
+
+        try:
+            await bring_up_to_date(update, self.chat.show_preparing)
+        except ChatError as error:
+            self.exit(error, return_code=error.exit_code)
+            return
+        await self._open()
+
+    async def _open(self) -> None:
         try:
             store = self._open_store()
             session_id = self._session_id

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,11 @@ from chat.cli import replay_lines, running
 from chat.cli.app import INTERRUPTED
 from chat.cli.app import run as run_here
 from chat.cli.replay_verify import DIFFERENT
-from chat.generation import TextGenerator
+from chat.conversation import user_turn
+from chat.generation import GenerationSettings, Reply, TextGenerator
 from chat.models.request import CheckpointRequest
+from chat.prompt import serialize
+from chat.session import RunningReply, conversation_of
 from chat.shapes.bundled import CHECKPOINT
 from chat.shapes.sample_sessions import hold
 from chat.store import open_store
@@ -150,6 +154,8 @@ def test_other_weights_are_told_before_the_replies_they_change(
     assert lines[0].endswith(f"{folder.name} on cpu, float32")
     assert [line.split()[:2] for line in lines[1:3]] == [["≠", "revision"], ["≠", "file"]]
     assert lines[3:5] == ["", f"{session_id}  Shapes"]
+    assert lines[5].startswith("  ≠  2  [green-triangle.png] How many shapes are there?")
+    assert lines[-1] == "1 reply: different"
 
 
 def test_a_session_is_run_on_another_checkpoint_where_one_is_named(
@@ -166,6 +172,27 @@ def test_a_session_is_run_on_another_checkpoint_where_one_is_named(
     assert [turn["same"] for turn in report["turns"]] == [True]
     assert report["name"] == session_id
     assert [one.name for one in loads] == ["shapes"]
+
+
+def test_another_branch_can_be_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, shapes: TextGenerator, loads: list[CheckpointRequest]
+) -> None:
+    db = tmp_path / "sessions.db"
+    with open_store(db) as store:
+        messages = (("[green-triangle]", "How many shapes are there?"), ("Is there a star?",))
+        session_id = hold(store, shapes, "Shapes", messages)
+        message = store.add_version(store.turns(session_id)[2].id, user_turn("Where is the circle?"))
+        conversation = conversation_of(store.turns(session_id), facts=shapes.facts)
+        prompt = serialize(conversation, shapes.dialect)
+        *_, reply = shapes.generate(prompt, GenerationSettings(), threading.Event())
+        RunningReply(store, message, shapes.facts, GenerationSettings()).finish(cast(Reply, reply))
+    assert replay("--verify", session_id, "--db", db, "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [turn["turn"] for turn in shown["turns"]] == [2, 6]
+    assert replay("--verify", session_id, "--db", db, "--branch", "3", "--json") == 0
+    other = json.loads(capsys.readouterr().out)
+    assert [turn["turn"] for turn in other["turns"]] == [2, 4]
+    assert shown["turns"][1]["recorded"] != other["turns"][1]["recorded"]
 
 
 def test_what_cannot_be_run_is_named_and_no_checkpoint_is_loaded_for_it(
@@ -187,6 +214,22 @@ def test_what_cannot_be_run_is_named_and_no_checkpoint_is_loaded_for_it(
     assert replay("--verify", talk, "--checkpoint", "shapes", "--json") == DIFFERENT
     report = json.loads(capsys.readouterr().out)
     assert [turn["outcome"] for turn in report["turns"]] == ["not_verifiable", "same", "same"]
+
+
+def test_replies_about_a_picture_that_is_gone_are_named(
+    capsys: pytest.CaptureFixture[str],
+    talk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    load_shapes: Callable[[], TextGenerator],
+) -> None:
+    for path in (talk.parent / "pictures").glob("red-circle-*"):
+        path.unlink()
+    # What was seen of a picture before needs no bytes.
+    monkeypatch.setattr(running, "loader", lambda _request: lambda _progress, _stop: load_shapes())
+    assert replay("--verify", talk.parent) == DIFFERENT
+    printed = capsys.readouterr().out
+    assert printed.count("is missing") == 3
+    assert "4 replies in 2 conversations: 1 the same, 3 not verifiable" in printed
 
 
 def test_every_checkpoint_is_loaded_once_and_as_it_was(talk: Path, loads: list[CheckpointRequest]) -> None:
@@ -260,6 +303,8 @@ def test_a_terminal_without_the_signs_gets_others(
         (["--verify", "story.json", "--revision", "main"], 2, "--revision is for checkpoints of the hub"),
         (["--verify", "story.json", "--checkpoint", "no/such/folder"], 4, "no/such/folder"),
         (["--verify", "story.json", "--device", "cuda:99"], 4, "cuda:99"),
+        (["--verify", "story.json", "--branch", "9"], 2, "there is no turn 9 in this conversation"),
+        (["--verify", ".", "--branch", "1"], 2, "--branch names a turn of one conversation, and there are 8"),
         (["--verify", "nothing.json"], 3, "nothing.json"),
         (["--verify", "pictures"], 3, "there is no saved conversation"),
         (["--verify", "nosuch"], 3, "nosuch is neither a file, a folder nor a session"),

@@ -1,4 +1,4 @@
-"""Conversations recorded with a generator, as the program records them."""
+"""Conversations recorded with a generator, as the program records them, and run again."""
 
 import threading
 from dataclasses import replace
@@ -9,12 +9,15 @@ from chat.generation import Chunk, GenerationSettings, Reply, TextGenerator
 from chat.prompt import Said
 from chat.prompt_ids import told, whole_prompts
 from chat.records import Generation, LeftOut, StoredTurn
+from chat.replay.verified import Outcome, VerifiedTurn
+from chat.replay.verify import verify
 from chat.session import ReplySoFar, conversation_of, ids_for
 from chat.talk.branches import as_kept
 from chat.talk.said import prompt_of
 from chat.talk.shown import shown_turns
 
 GREEDY = GenerationSettings()
+LIVELY = GenerationSettings(temperature=8.0, top_k=50, seed=7, max_new_tokens=12)
 
 
 class Recording:
@@ -91,3 +94,11 @@ def with_token(reply: StoredTurn, place: int, token_id: int) -> StoredTurn:
     ids = list(reply.generation.token_ids)
     ids[place] = token_id
     return changed(reply, token_ids=tuple(ids))
+
+
+def run(turns: list[StoredTurn], generator: TextGenerator, **options: object) -> list[VerifiedTurn]:
+    return list(verify(turns, generator, threading.Event(), **options))  # type: ignore[arg-type]
+
+
+def outcomes(turns: list[StoredTurn], generator: TextGenerator, **options: object) -> list[Outcome]:
+    return [turn.outcome for turn in run(turns, generator, **options)]

@@ -1,6 +1,7 @@
 """Turns, pictures and replies to keep."""
 
 import hashlib
+import io
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -8,9 +9,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import PIL.Image
+
 from chat.conversation import Image
 from chat.environment import CheckpointFile, Environment, Library
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, Score, StopReason
+from chat.images import read_image
 from chat.ranking import Ranking
 from chat.records import Choice
 from chat.store import SqliteStore, open_store
@@ -28,6 +32,13 @@ SETTINGS = GenerationSettings(max_new_tokens=7, temperature=0.1, top_p=0.9, top_
 def picture(data: bytes = b"\x89PNG\r\n\x1a\npixels", name: str = "cat.png", *, width: int = 3) -> Image:
     """An image over bytes that need not be a picture: the store never looks inside."""
     return Image(hashlib.sha256(data).hexdigest(), width, 2, name, lambda: data)
+
+
+def drawn(colour: str = "red", *, width: int = 8) -> Image:
+    """A picture of one colour."""
+    encoded = io.BytesIO()
+    PIL.Image.new("RGB", (width, 6), colour).save(encoded, "PNG")
+    return read_image(encoded.getvalue(), f"{colour}.png")
 
 
 def unreadable(image: Image) -> Image:

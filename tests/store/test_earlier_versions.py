@@ -5,20 +5,29 @@ from pathlib import Path
 
 from chat.conversation import user_turn
 from chat.generation import CheckpointFacts
+from chat.likeness import sought
 from chat.prompt_ids import PromptIds
 from chat.records import LeftOut
-from chat.search import parse_query
+from chat.search import Query, parse_query
 from chat.store import SqliteStore, open_store
 from chat.store.files import backups
-from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, execute, integrity, picture, reply
+from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, drawn, execute, integrity, picture, reply
 
 UNDO_M008 = (
     "DROP TABLE imports",
     "DELETE FROM _sqlite_migrations WHERE name = 'm008_imports'",
+    "PRAGMA user_version = 7",
+)
+UNDO_M007 = (
+    *UNDO_M008,
+    "DROP TABLE likenesses",
+    "DROP INDEX parts_of_image",
+    "DROP INDEX choices_of_image",
+    "DELETE FROM _sqlite_migrations WHERE name = 'm007_likenesses'",
     "PRAGMA user_version = 6",
 )
 UNDO_M006 = (
-    *UNDO_M008,
+    *UNDO_M007,
     "ALTER TABLE generations DROP COLUMN environment_id",
     "ALTER TABLE generations DROP COLUMN prompt_shared",
     "ALTER TABLE generations DROP COLUMN prompt_token_ids",
@@ -97,6 +106,24 @@ def test_replies_of_a_database_without_provenance_have_none(store: SqliteStore, 
         assert (recent.generation.facts, recent.generation.prompt) == (COMPUTED, PromptIds(0, (1, 2, 3)))
     assert integrity(path) == "ok"
     assert len(backups(path)) == 1
+
+
+def test_pictures_that_were_kept_before_they_were_compared_are_found(store: SqliteStore, path: Path) -> None:
+    session_id, other = store.new_session(), store.new_session()
+    message = store.add_user_turn(session_id, user_turn(drawn("red"), "hi"))
+    store.add_user_turn(other, user_turn(drawn("blue")))
+    store.add_choice(other, choice(None, drawn("green")))
+    store.close()
+    execute(path, *UNDO_M007)
+    with open_store(path) as opened:
+        assert opened.turns(session_id)[0].turn.text == "hi"
+        opened.learn_likenesses(lambda _done, _of: None, lambda: True)
+        (hit,) = opened.search(Query(), sought=sought(drawn("red"))).hits
+        assert (hit.summary.id, hit.turn_id) == (session_id, message)
+        (hit,) = opened.search(Query(), sought=sought(drawn("green"))).hits
+        assert (hit.summary.id, hit.turn_id) == (other, None)
+    assert len(backups(path)) == 1
+    assert integrity(path) == "ok"
 
 
 def test_a_database_that_knows_nothing_left_out_gets_room_for_it(store: SqliteStore, path: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 TABLES = set(
-    "sessions turns parts images generations environments drafts imports".split()
+    "sessions turns parts images likenesses generations environments drafts imports".split()
     + "choices choice_labels choice_images left_out".split()
 )
 
@@ -71,6 +71,7 @@ def one_exchange(store: SqliteStore, path: Path) -> str:
     store.leave_out(session_id, LeftOut(frozenset({message})))
     store.save_draft(session_id, store.draft(None))
     store.import_sessions([store.export(session_id)])
+    store.learn_likenesses(lambda _done, _of: None, lambda: True)
     store.close()
     execute(path, "INSERT INTO drafts VALUES (NULL, 'draft', '[]')")
     return session_id

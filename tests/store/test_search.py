@@ -26,8 +26,8 @@ def talk(store: SqliteStore, *texts: str, title: str = "") -> str:
     return session_id
 
 
-def found(store: SqliteStore, words: str, **page: int) -> list[str]:
-    return [hit.summary.id for hit in store.search(parse_query(words), **page).hits]
+def found(store: SqliteStore, words: str, *, limit: int = 200, offset: int = 0) -> list[str]:
+    return [hit.summary.id for hit in store.search(parse_query(words), limit=limit, offset=offset).hits]
 
 
 def snippets(page: FoundSessions) -> list[str]:

@@ -1,23 +1,27 @@
 """Conversations: listing, opening, naming, deleting and saving them as files."""
 
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
 from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import quoted
-from chat.records import SessionSummary
+from chat.records import SessionHit, SessionSummary
 from chat.safe_text import printable, short_line
 from chat.search import Piece, parse_query
+from chat.session_search import search_sessions
 from chat.talk.commands import Call
 from chat.talk.filing import export_file
-from chat.talk.wording import count_in_words, label_of, sentence, time_in_words
+from chat.talk.wording import count_in_words, label_of, likeness_in_words, sentence, time_in_words
 
 LISTED: Final = 20
 """Conversations in the list, unless more are asked for."""
 MOST_LISTED: Final = 1_000
+TOLD_AFTER_S: Final = 1.0
+"""Seconds of looking at pictures that nobody needs to be told of."""
 
 
 class SessionCommands(CommandGroup):
@@ -49,9 +53,9 @@ class SessionCommands(CommandGroup):
         query = parse_query(call.argument)
         if not query:
             raise UsageError("/search needs words: /search triangle")
-        found = self.talk.store.search(query, limit=LISTED)
+        found = search_sessions(self.talk.store, query, limit=LISTED, tell=self._tell_looking())
         self.talk.listed = [hit.summary.id for hit in found.hits]
-        self.tell_sessions([hit.summary for hit in found.hits], [_marked(hit.snippet) for hit in found.hits])
+        self.tell_sessions([hit.summary for hit in found.hits], [_found_in(hit) for hit in found.hits])
         count = f"{'more than ' if found.is_cut else ''}{found.count:,}"
         if not found.hits:
             self.say(f"No conversation has {quoted(call.argument)}.")
@@ -59,6 +63,18 @@ class SessionCommands(CommandGroup):
             self.say(f"The first {len(found.hits)} of {count}. /open NUMBER goes on with one.")
         else:
             self.say("/open NUMBER goes on with one.")
+
+    def _tell_looking(self) -> Callable[[int, int], None]:
+        """What says once that pictures are being looked at, if that takes long."""
+        begun, is_told = time.monotonic(), False
+
+        def tell(_: int, of: int) -> None:
+            nonlocal is_told
+            if not is_told and time.monotonic() - begun >= TOLD_AFTER_S:
+                is_told = True
+                self.say(f"Looking at {count_in_words(of, 'picture')}; that is done once.")
+
+        return tell
 
     def command_pin(self, call: Call) -> None:
         """Let a conversation stand before the others, or among them again."""
@@ -153,6 +169,12 @@ class SessionCommands(CommandGroup):
             raise UsageError("There is nothing to save yet: send a message first.")
         path, overwrite = export_file(call.argument, session.id)
         self.say(f"{sentence(save_session(self.talk.store, session.id, path, overwrite=overwrite))}.")
+
+
+def _found_in(hit: SessionHit) -> str:
+    """What was said or shown in a conversation that was looked for."""
+    picture = f"{likeness_in_words(hit.picture)}: {short_line(hit.picture.name)}" if hit.picture else ""
+    return ", ".join(part for part in (picture, _marked(hit.snippet)) if part)
 
 
 def _marked(snippet: Iterable[Piece]) -> str:

@@ -8,9 +8,10 @@ from textual import on, work
 from textual.worker import get_current_worker
 
 from chat.drafts import NOTHING
-from chat.errors import ChatError, StoreError
+from chat.errors import ChatError, ImageError, StoreError
 from chat.tui.screens.branching import BranchingScreen
 from chat.tui.widgets.session_messages import (
+    PicturesCompared,
     SessionAct,
     SessionDeleted,
     SessionOpened,
@@ -69,12 +70,28 @@ class FindingScreen(BranchingScreen):
 
     @work(thread=True, group="search", exclusive=True)
     def _look_up(self, open_store: OpenStore, sessions: "SessionList", wanted: SessionsWanted) -> None:
-        if get_current_worker().is_cancelled:
+        worker = get_current_worker()
+        if worker.is_cancelled:
             return
+        from chat.session_search import search_sessions
+
         number, offset = wanted.number, wanted.offset
+
+        def tell(done: int, of: int) -> None:
+            sessions.post_message(PicturesCompared(number, done, of))
+
         try:
             with closing(open_store()) as store:
-                found = store.search(wanted.query, limit=wanted.limit, offset=offset)
+                found = search_sessions(
+                    store,
+                    wanted.query,
+                    limit=wanted.limit,
+                    offset=offset,
+                    tell=tell,
+                    is_wanted=lambda: not worker.is_cancelled,
+                )
+        except ImageError as error:
+            sessions.post_message(SessionsTaken(number, offset, None, str(error)))
         except StoreError as error:
             problem = f"The sessions cannot be read: {error}"
             sessions.post_message(SessionsTaken(number, offset, None, problem))

@@ -213,6 +213,10 @@ class ModelScreen(KeepingScreen):
         """Show what the program is doing."""
         self.query_one(StatusRow).show(self._status())
 
+    def show_preparing(self, words: str) -> None:
+        """Show what goes on before there is a session."""
+        self.query_one(StatusRow).show(Status(State.LOADING, (words,)))
+
     def _status(self) -> Status:
         if problem := self._not_saved or self._reply_not_saved:
             return Status(State.NOT_SAVED, (problem,))

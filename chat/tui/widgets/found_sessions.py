@@ -23,6 +23,7 @@ from chat.talk.wording import count_in_words
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.session_keys import SearchLine, SessionOptions, TitleLine
 from chat.tui.widgets.session_messages import (
+    PicturesCompared,
     SessionHighlighted,
     SessionOpened,
     SessionsCounted,
@@ -35,6 +36,7 @@ PAGE: Final = 200
 """Sessions that are asked for at once."""
 SEARCH_DELAY_S: Final = 0.08
 """Seconds of quiet after a key before what is typed is looked for."""
+_LOOKING: Final = "looking at pictures"
 
 
 class FoundSessions(Vertical):
@@ -65,7 +67,7 @@ class FoundSessions(Vertical):
         """Line, rows, the line for a title, and a word about all."""
         search = SearchLine(self._typed, placeholder="Search titles and text", id="search", compact=True)
         if not self._is_pane:
-            search.border_subtitle = "has:picture  checkpoint:  before:  after:"
+            search.border_subtitle = "has:picture  checkpoint:  before:  after:  image:"
         yield search
         yield SessionOptions(compact=True, markup=False)
         yield TitleLine(placeholder="A title; empty takes the first words", id="new-title", compact=True)
@@ -104,13 +106,19 @@ class FoundSessions(Vertical):
             self._options.add_options(self._rows(new))
         else:
             self._show_hits(list(message.found.hits))
-        if self._line.startswith(GLYPHS.failed):
+        if self._line.startswith((GLYPHS.failed, _LOOKING)):
             self._line = ""
         self._show_line()
         self.post_message(SessionsCounted(self._count(message.found)))
         if self._opens_first and self._hits:
             self.open(self._hits[0])
         self._opens_first = False
+
+    @on(PicturesCompared)
+    def _tell_compared(self, message: PicturesCompared) -> None:
+        message.stop()
+        if message.number == self._number and self._is_asking:
+            self.say(f"{_LOOKING}, {message.done:,} of {message.of:,}")
 
     def _show_hits(self, hits: list[SessionHit]) -> None:
         """Show these rows; the pointer stays on its session, or else where it is."""
@@ -142,7 +150,8 @@ class FoundSessions(Vertical):
         shown = self._line
         if not shown and self._found is not None and not self._hits:
             if self._query:
-                shown = f"No session mentions “{short_line(self._search_line.value.strip(), 60)}”. esc shows all."
+                matches = "mentions" if self._query.words else "is like"
+                shown = f"No session {matches} “{short_line(self._search_line.value.strip(), 60)}”. esc shows all."
             else:
                 shown = "No sessions yet. The first message begins one."
         elif not shown and self._is_pane and self._query and self._found is not None:

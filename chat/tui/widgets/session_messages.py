@@ -96,6 +96,21 @@ class SessionsTaken(Message, bubble=False):
         self.problem = problem
 
 
+class PicturesCompared(Message, bubble=False):
+    """What was looked for takes a while: pictures are looked at that were never compared."""
+
+    def __init__(self, number: int, done: int, of: int) -> None:
+        super().__init__()
+        self.number = number
+        """Of the asking, as that of `SessionsWanted`."""
+        self.done = done
+        self.of = of
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest matters."""
+        return isinstance(message, PicturesCompared)
+
+
 class SessionHighlighted(Message):
     """Another session is under the pointer, or none, or other words are looked for."""
 

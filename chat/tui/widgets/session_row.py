@@ -9,7 +9,7 @@ from textual.content import Content
 from chat.records import SessionHit, SessionSummary
 from chat.safe_text import printable
 from chat.search import Piece, marked
-from chat.talk.wording import count_in_words, label_of, time_in_words
+from chat.talk.wording import count_in_words, label_of, likeness_in_words, time_in_words
 from chat.tui.glyphs import GLYPHS
 
 LEAST_TITLE: Final = 16
@@ -50,14 +50,15 @@ def session_row(hit: SessionHit, words: Sequence[str], width: int, *, is_open: b
         facts += f"   {printable(label_of(checkpoint), multiline=False) if checkpoint else '':<8}"
     room = max(LEAST_TITLE, width - 2 - len(facts))
     row = Content.assemble(sign, title.truncate(room, ellipsis=True, pad=True), (facts, "$quiet"))
-    return row + _second_line(hit, width, words) if words else row
+    return row + _second_line(hit, width, words) if words or hit.picture else row
 
 
 def pane_row(hit: SessionHit, words: Sequence[str], width: int, *, is_open: bool, now: datetime) -> Content:
     """A row of two lines for the narrow list beside the conversation."""
     title = title_of(hit.summary, words).truncate(width - 2, ellipsis=True)
     facts = Content.styled(f"\n  {' · '.join(facts_of(hit.summary, now))}", "$quiet")
-    return Content.assemble(_sign(hit.summary, is_open), title, _second_line(hit, width, words) if words else facts)
+    second = _second_line(hit, width, words) if words or hit.picture else facts
+    return Content.assemble(_sign(hit.summary, is_open), title, second)
 
 
 def _sign(session: SessionSummary, is_open: bool) -> tuple[str, str]:
@@ -66,6 +67,13 @@ def _sign(session: SessionSummary, is_open: bool) -> tuple[str, str]:
 
 
 def _second_line(hit: SessionHit, width: int, words: Sequence[str]) -> Content:
-    found = shown_pieces(hit.snippet, "$quiet") if hit.snippet else Content.styled("in the title", "$quiet")
+    found = (
+        shown_pieces(hit.snippet, "$quiet")
+        if hit.snippet
+        else Content.styled("in the title" if words else "", "$quiet")
+    )
+    if hit.picture is not None:
+        picture = printable(f"{likeness_in_words(hit.picture)}: {hit.picture.name}", multiline=False)
+        found = Content.assemble((picture, "$quiet"), (" · " if words else "", "$quiet"), found)
     indent = "    " if width > 40 else "  "
     return Content.assemble(f"\n{indent}", found.truncate(width - len(indent), ellipsis=True))

@@ -1,0 +1,79 @@
+"""All checks in turn: the file, the rows, what follows from the rows, and the pictures."""
+
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from chat.store.checks import derived, file, pictures, rows, words
+from chat.store.checks.difference import Difference, Differences, Tell
+from chat.store.connection import connect, ended_by, understood
+from chat.store.faults import store_errors
+
+NOTHING_REPAIRED: Final = (
+    "the file is damaged, so nothing was repaired and no more was looked at: keep it, and go on with a backup"
+)
+
+
+class Check:
+    """Looks through a database of the present version, which others may use meanwhile.
+
+    It reads in short transactions, so that nobody waits long to write, and no more than one picture at a time.
+    """
+
+    def __init__(self, path: Path, tell: Tell, stop: threading.Event) -> None:
+        """Prepare it.
+
+        Args:
+            path: The database.
+            tell: Is told how far it is.
+            stop: Set when nobody wants to know any more; then what is found ends early, or with a StoreError.
+        """
+        self._path, self._tell, self._stop = path.absolute(), tell, stop
+        self.sessions = 0
+        """Sessions that were looked at."""
+        self.turns = 0
+        """Turns that were looked at."""
+        self.pictures = 0
+        """Pictures that were looked at."""
+
+    def differences(self) -> Differences:
+        """What is wrong, as it is found; what follows from the rest is repaired.
+
+        Raises:
+            StoreError: The database cannot be read to its end.
+        """
+        with (
+            understood(self._path),
+            store_errors(self._path),
+            closing(connect(self._path)) as connection,
+            ended_by(self._stop, connection),
+        ):
+            is_damaged = False
+            for found, is_damage in file.differences(connection, self._tell):
+                is_damaged = is_damaged or is_damage
+                yield found
+            if is_damaged:
+                yield Difference(NOTHING_REPAIRED)
+            else:
+                yield from self._beyond_the_file(connection)
+
+    def _beyond_the_file(self, connection: sqlite3.Connection) -> Differences:
+        self.sessions, self.turns = (
+            connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("sessions", "turns")
+        )
+        for part in (
+            file.lost_references(connection, self._tell),
+            rows.differences(connection, self._tell),
+            derived.differences(connection, self._tell),
+            words.differences(connection, self._tell, self._stop),
+        ):
+            if self._stop.is_set():
+                return
+            yield from part
+        for number, found_in_picture in enumerate(pictures.differences(connection, self._tell), start=1):
+            if self._stop.is_set():
+                return
+            self.pictures = number
+            yield from found_in_picture

@@ -1,0 +1,105 @@
+"""Sessions are listed and searched by options, and by a picture in a file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from chat.cli.app import run
+from chat.conversation import user_turn
+from chat.images import open_image
+from chat.store import open_store
+from tests.store.samples import FACTS, SETTINGS, reply
+
+
+@pytest.fixture
+def talked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Sessions about a picture, a copy of it and no picture, by name; the files are in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IDEFICS_CHAT_DB", str(tmp_path / "sessions.db"))
+    # The config may name a checkpoint to talk with; it is no filter.
+    monkeypatch.setenv("IDEFICS_CHAT_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text('checkpoint = "hub/other"\n')
+    drawn = Image.new("RGB", (120, 90), "grey")
+    ImageDraw.Draw(drawn).ellipse((20, 20, 60, 60), fill="red")
+    ImageDraw.Draw(drawn).rectangle((70, 40, 110, 80), fill="blue")
+    drawn.save("shapes.png")
+    drawn.resize((80, 60)).save("copy.jpg")
+    (tmp_path / "notes.txt").write_text("no picture")
+    named: dict[str, str] = {}
+    with open_store(tmp_path / "sessions.db") as store:
+        for name, pictures in (("copy", ["copy.jpg"]), ("same", ["shapes.png"]), ("none", [])):
+            named[name] = store.new_session()
+            message = store.add_user_turn(named[name], user_turn(*map(open_image, pictures), f"What? {name}"))
+            store.close_reply(store.open_reply(message, FACTS, SETTINGS), reply())
+    return named
+
+
+def document(capfd: pytest.CaptureFixture[str], *arguments: str) -> object:
+    assert run(["sessions", *arguments, "--json"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    return json.loads(out)
+
+
+def test_a_picture_finds_itself_first_and_then_its_copies(
+    talked: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = document(capfd, "search", "--image", "shapes.png")
+    assert isinstance(found, dict)
+    assert (found["count"], found["has_more"]) == (2, False)
+    same, copy = found["sessions"]
+    assert (same["session"], same["distance"], same["image"]) == (talked["same"], 0, open_image("shapes.png").digest)
+    assert (copy["session"], copy["image"]) == (talked["copy"], open_image("copy.jpg").digest)
+    assert copy["distance"] > 0
+    assert (same["turn"], same["snippet"]) == (3, [])
+    assert run(["sessions", "search", "copy", "--image", "shapes.png"]) == 0
+    session, words, picture = capfd.readouterr().out.splitlines()
+    assert session.startswith(talked["copy"])
+    assert words.strip() == "What? «copy»"
+    assert picture.strip() == "looks like it: copy.jpg"
+    assert document(capfd, "search", 'image:"shapes.png"') == found
+
+
+def test_options_narrow_a_search_without_words_and_the_list(
+    talked: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    everything = ["none", "same", "copy"]
+    for options, names in (
+        (["--has-picture"], everything[1:]),
+        (["--checkpoint", "SHAP"], everything),
+        (["--checkpoint", "hub"], []),
+        (["--after", "2020-01-01", "--before", "2999-01-01"], everything),
+        (["--before", "2020-01-01"], []),
+        (["--image", "shapes.png", "--has-picture"], everything[1:]),
+    ):
+        found = document(capfd, "search", *options)
+        assert isinstance(found, dict)
+        listed = document(capfd, "list", *options)
+        assert isinstance(listed, list)
+        ids = [talked[name] for name in names]
+        assert [hit["session"] for hit in found["sessions"]] == [hit["session"] for hit in listed] == ids, options
+        assert ["distance" in hit for hit in listed] == ["--image" in options] * len(names)
+    assert run(["sessions", "list", "--before", "2020-01-01"]) == 0
+    assert capfd.readouterr().out == "No session is like that.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "line"),
+    [
+        (["--image", "none.png"], 3, "none.png: there is no such file: check the name"),
+        (["--image", "notes.txt"], 3, "notes.txt: is no PNG, JPEG, WebP, GIF, BMP or AVIF picture: save it as one of"),
+        (["--image", "."], 3, ".: is a folder: name a file in it"),
+        (["--image", ""], 2, "--image names no file: give the picture to look for"),
+        (["--after", "yesterday"], 2, "--after yesterday is no day; --after 2026-11-01 is"),
+        ([], 2, "nothing to look for: give words, or an option such as --image FILE"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_one_line(
+    talked: dict[str, str], capfd: pytest.CaptureFixture[str], options: list[str], code: int, line: str
+) -> None:
+    assert run(["sessions", "search", *options]) == code
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"idefics-chat: {line}")
