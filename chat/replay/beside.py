@@ -8,7 +8,7 @@ from chat.generation import CheckpointFacts
 from chat.records import StoredTurn
 from chat.replay.compare import ComparedTurn
 from chat.replay.differences import Difference
-from chat.replay.figures import Figures
+from chat.replay.figures import Figures, log_in_words
 from chat.replay.verified import FirstDifference, Outcome, TokenThere, VerifiedTurn
 from chat.replay.word_marks import Piece, marked
 from chat.safe_text import printable
@@ -110,7 +110,7 @@ def _compared_in_words(turn: ComparedTurn) -> str:
     if turn.reply.tokens_per_s:
         parts.append(f"{turn.reply.tokens_per_s:.0f} tokens/s")
     if turn.score is not None:
-        parts.append(f"recorded {turn.score.per_token:.2f} a token")
+        parts.append(f"recorded: log-prob {log_in_words(turn.score.per_token)} a token")
     return " · ".join(parts)
 
 
@@ -134,7 +134,7 @@ def figures_in_words(turns: Sequence[ComparedTurn]) -> str:
     if figures.speed.tokens_per_s is not None:
         parts.append(f"{figures.speed.tokens_per_s:.0f} tokens/s")
     if figures.log_probability is not None:
-        parts.append(f"gives the recorded {figures.log_probability:.2f} a token")
+        parts.append(f"recorded: log-prob {log_in_words(figures.log_probability)} a token")
     return " · ".join(parts)
 
 

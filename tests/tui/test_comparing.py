@@ -172,8 +172,9 @@ async def test_other_checkpoints_answer_and_are_shown_their_own_answers_where_th
         await until(pilot, lambda: isinstance(desk.app.screen, ComparisonScreen))
         await until(pilot, lambda: "other cannot be loaded as 8bit" in desk.shown())
         await pilot.press("tab")
-        await until(pilot, lambda: "1 same · ≠ 2 differ · similarity 0." in desk.shown())
-        assert "2/3 org/other" in desk.shown()
+        await until(pilot, lambda: "1 same · ≠ 2 differ" in desk.shown())
+        assert "2/3 other · cpu · bf16" in desk.shown()
+        assert "similarity 0." in desk.shown()
         assert "Left." in model.prompts[-1].text
         assert SAID[1] not in model.prompts[-1].text
         await pilot.press("3")

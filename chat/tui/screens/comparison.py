@@ -33,6 +33,7 @@ class ComparisonScreen(PlayedScreen):
     """Two columns, the recorded replies and the answers; or one, where there is little room."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("comma", "slower", "Slower", show=False, tooltip="Play at a lower speed"),
         Binding("d", "difference(1)", "Difference", tooltip="Go to the next reply that differs"),
         Binding(
             "D", "difference(-1)", "Previous difference", show=False, tooltip="Go to the previous one that differs"
@@ -152,9 +153,10 @@ class ComparisonScreen(PlayedScreen):
             for message, reply in self._exchanges
             if (place := self._places[message.id]) in column.answers
         }
-        name = column.name if len(self._columns) == 1 else f"{self._shown + 1}/{len(self._columns)} {column.name}"
+        name = "now" if len(self._columns) == 1 else f"{self._shown + 1}/{len(self._columns)}"
         self._log.show_answers(by_id, column.name, is_waiting=bool(self._busy) and not column.problem)
-        self.query_one(Heads).show(recorded_in_words(self._branch.turns), name, column.facts)
+        now = column.facts or ("" if column.name == name else column.name)
+        self.query_one(Heads).show(recorded_in_words(self._branch.turns), name, now, column.figures)
         self._marks = {place + 1: one.is_same for place, one in column.answers.items() if one.is_same is not None}
         self._show_beforehand()
         self.show_facts()
@@ -182,7 +184,8 @@ class ComparisonScreen(PlayedScreen):
             parts.append((same, "$text-success"))
         if differ:
             parts.append((f"{GLYPHS.differs} {differ}", "$text-warning"))
-        parts += [(words, "$quiet") for words in (unknown, column.figures) if words]
+        if unknown:
+            parts.append((unknown, "$quiet"))
         if not column.answers:
             parts = [("no answers" if column.problem or not self._busy else "no answers yet", "$quiet")]
         return Content(" · ").join(Content.styled(*part) for part in parts)

@@ -32,7 +32,6 @@ class PlayedScreen(Layer[None]):
         Binding("space", "play", "Play", tooltip="Go on, or pause"),
         Binding("left", "turn(-1)", "Turn", key_display="←→", tooltip="Back by a turn"),
         Binding("right", "turn(1)", "Later", show=False, tooltip="On by a turn"),
-        Binding("comma", "slower", "Speed", key_display=",.", tooltip="Play at a lower speed"),
         Binding("full_stop", "faster", "Faster", show=False, tooltip="Play at a higher speed"),
         Binding("home", "jump(-1)", "First", show=False, tooltip="Go to the beginning"),
         Binding("end", "jump(1)", "Last", show=False, tooltip="Go to the end"),

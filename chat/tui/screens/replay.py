@@ -43,6 +43,7 @@ class ReplayScreen(PlayedScreen):
     """Shows the turns one after the other at their recorded or a chosen speed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("comma", "slower", "Speed", key_display=",.", tooltip="Play at a lower speed"),
         Binding("t,b", "tree", "Branches", tooltip="Choose another branch"),
         Binding("left_square_bracket", "branch(-1)", "Earlier branch", show=False, tooltip="Show the branch before"),
         Binding("right_square_bracket", "branch(1)", "Later branch", show=False, tooltip="Show the branch after"),

@@ -110,10 +110,18 @@ class Heads(Horizontal):
             yield Static("", classes="side", id="recorded-head", markup=False)
             yield Static("", classes="side now", id="now-head", markup=False)
 
-    def show(self, recorded: str, name: str, now: str) -> None:
-        """Say what gave which."""
+    def show(self, recorded: str, name: str, now: str, figures: str) -> None:
+        """Say what gave which.
+
+        Args:
+            recorded: What gave the recorded replies.
+            name: What the answers are called.
+            now: What gives them.
+            figures: What they come to; may be empty.
+        """
         self.query_one("#recorded-head", Static).update(_head("recorded", recorded))
-        self.query_one("#now-head", Static).update(_head(name, now))
+        lines = [_head(name, now), *([Content.styled(figures, "$quiet")] if figures else [])]
+        self.query_one("#now-head", Static).update(Content("\n").join(lines))
 
 
 class ComparisonLog(ChangingWindow):
