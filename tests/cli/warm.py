@@ -75,7 +75,7 @@ def begin_streams(files: list[str]) -> None:
         else:
             mode, is_raw = ("wb", is_unbuffered) if descriptor else ("rb", False)
             stream = io.TextIOWrapper(
-                open(descriptor, mode, buffering=0 if is_raw else -1, closefd=False),  # type: ignore[call-overload]
+                open(descriptor, mode, buffering=0 if is_raw else -1, closefd=False),
                 encoding=before.encoding,
                 errors=before.errors,
                 line_buffering=name == "stderr",
