@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -25,7 +25,7 @@ class Ratio:
         """A line of the Markdown table."""
         verdict = "kept" if self.value <= self.limit else "**missed**"
         return (
-            f"| {self.name} | {self.ours_s * 1000:,.0f} ms | {self.other_s * 1000:,.0f} ms | "
+            f"| {self.name} | {milliseconds(self.ours_s)} | {milliseconds(self.other_s)} | "
             f"{self.value:.2f}x | {self.limit:g}x | {verdict} |"
         )
 
@@ -33,11 +33,26 @@ class Ratio:
 HEADER = "| what | ours | compared with | ratio | at most | |\n|---|---|---|---|---|---|"
 
 
+def milliseconds(seconds: float) -> str:
+    """Seconds as milliseconds, with a decimal where they are few."""
+    return f"{seconds * 1000:,.{int(seconds < 0.01)}f} ms"
+
+
 def seconds(run: Callable[[], object]) -> float:
     """How long a call takes."""
     started = time.perf_counter()
     run()
     return time.perf_counter() - started
+
+
+def compare_calls(
+    name: str, ours: Sequence[Callable[[], object]], other: Sequence[Callable[[], object]], *, limit: float
+) -> Ratio:
+    """Measure pairs of calls by turns, after a run of the first pair that does not count."""
+    seconds(ours[0]), seconds(other[0])
+    pairs = [(seconds(mine), seconds(its)) for mine, its in zip(ours, other, strict=True)]
+    ours_s, other_s = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return Ratio(name, ours_s, other_s, limit)
 
 
 def compare(name: str, ours: Callable[[], float], other: Callable[[], float], *, limit: float, runs: int) -> Ratio:
