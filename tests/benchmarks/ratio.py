@@ -34,8 +34,9 @@ HEADER = "| what | ours | compared with | ratio | at most | |\n|---|---|---|---|
 
 
 def milliseconds(seconds: float) -> str:
-    """Seconds as milliseconds, with a decimal where they are few."""
-    return f"{seconds * 1000:,.{int(seconds < 0.01)}f} ms"
+    """Seconds as milliseconds, with the more decimals the fewer they are."""
+    decimals = 0 if seconds >= 0.01 else 1 if seconds >= 0.0001 else 3
+    return f"{seconds * 1000:,.{decimals}f} ms"
 
 
 def seconds(run: Callable[[], object]) -> float:

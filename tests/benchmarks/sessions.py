@@ -17,7 +17,7 @@ from chat.talk.kept_reply import KeptReply
 from chat.talk.saving import ReplySaver
 from tests.benchmarks.__main__ import COMMAND, EMPTY_APP
 from tests.benchmarks.many_sessions import COMMON, vocabulary, write_many
-from tests.benchmarks.ratio import HEADER, Ratio, compare, seconds
+from tests.benchmarks.ratio import HEADER, Ratio, compare, milliseconds, seconds
 from tests.benchmarks.terminal import first_frame_s
 
 SEARCHES = 300
@@ -98,7 +98,7 @@ def handing_times(store: SqliteStore) -> list[float]:
 def row(what: str, times: Sequence[float]) -> str:
     """A line of the table: median and 99th percentile."""
     worst = statistics.quantiles(times, n=100)[98] if len(times) > 1 else times[0]
-    return f"| {what} | {statistics.median(times) * 1000:,.1f} ms | {worst * 1000:,.1f} ms |"
+    return f"| {what} | {milliseconds(statistics.median(times))} | {milliseconds(worst)} |"
 
 
 def main() -> None:
