@@ -24,15 +24,13 @@ from typing import Final
 from chat.search import parse_query
 from chat.store import open_store
 from tests.benchmarks.many_sessions import COMMON, vocabulary, write_many
-from tests.benchmarks.ratio import milliseconds, seconds
+from tests.benchmarks.ratio import TRIES, milliseconds, seconds
 
 COUNT: Final = 20
 """Entries of a page."""
 AT_LEAST: Final = 10.0
 """So many times as fast is promised."""
 CHILD: Final = Path(__file__).with_name("llm_child.py")
-TRIES: Final = 3
-"""How often a search is made; its quickest time counts, on either side."""
 COMMANDS: Final = 5
 """How often each command is run."""
 
