@@ -1,5 +1,6 @@
 """What every test has: a home of its own, no network but loopback, and the bundled checkpoint loaded once."""
 
+import gc
 import random
 import socket
 from collections.abc import Callable
@@ -12,6 +13,12 @@ from chat.conversation import Image
 from chat.generation import TextGenerator
 from chat.models.request import CheckpointRequest
 from chat.shapes.bundled import CHECKPOINT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def garbage_is_seldom_looked_for() -> None:
+    """Python would do it after every 700 things that are made, beside a million that torch has made."""
+    gc.set_threshold(10_000, *gc.get_threshold()[1:])
 
 
 @pytest.fixture(autouse=True)

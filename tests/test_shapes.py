@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,20 +197,35 @@ def test_asked_something_outside_its_world_it_says_what_it_can_do(shapes: TextGe
     assert reply.text == language.OUTSIDE_REPLY
 
 
-def test_a_training_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "chat.shapes.train", "--out", tmp_path / "out", "--work", tmp_path / "work"]
-    sizes = ["--album", "40", "--sight-steps", "2", "--sight-rows", "4", "--speech-steps", "2", "--speech-rows", "2"]
-    held_out = ["--held-out", "20"]
-    first = subprocess.run(
-        [*map(str, command), *sizes, *held_out, "--minutes", "0"], capture_output=True, text=True, check=True
-    )
-    assert "goes on from here" in json.loads(first.stdout.splitlines()[-1])["stopped"]
+def test_a_training_run_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from chat.shapes import train
+
+    def run(*more: str) -> Any:
+        """Gives the last line of the log."""
+        folders = ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
+        sizes = [
+            "--album",
+            "40",
+            "--sight-steps",
+            "2",
+            "--sight-rows",
+            "4",
+            "--speech-steps",
+            "2",
+            "--speech-rows",
+            "2",
+        ]
+        monkeypatch.setattr(sys, "argv", ["train", *folders, *sizes, "--held-out", "20", *more])
+        train.main()
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    assert "goes on from here" in run("--minutes", "0")["stopped"]
     assert not (tmp_path / "out").exists()
-    second = subprocess.run([*map(str, command), *sizes, *held_out], capture_output=True, text=True, check=True)
-    last = json.loads(second.stdout.splitlines()[-1])
+    last = run()
     assert (last["step"], last["written"]) == (4, str(tmp_path / "out"))
-    third = subprocess.run([*map(str, command), *sizes, *held_out], capture_output=True, text=True, check=True)
-    assert json.loads(third.stdout.splitlines()[-1])["step"] == 4
+    assert run()["step"] == 4
     assert (tmp_path / "out" / "model.safetensors").stat().st_size > 10_000_000
 
 

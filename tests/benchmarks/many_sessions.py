@@ -39,10 +39,10 @@ def vocabulary() -> list[str]:
     return list(words)
 
 
-def write_many(path: Path, sessions: int, turns_each: int = 10) -> None:
+def write_many(path: Path, sessions: int, turns_each: int = 10, *, has_pictures: bool = True) -> None:
     """Write a database of sessions about nothing, whose words are as unevenly common as those of a language.
 
-    Every tenth session has a picture.
+    Every tenth session has a picture, if any has one.
     """
     open_store(path).close()
     with closing(sqlite3.connect(path)) as connection:
@@ -56,7 +56,7 @@ def write_many(path: Path, sessions: int, turns_each: int = 10) -> None:
             connection.execute(f"DROP TRIGGER {trigger['name']}")
         picture = (_DIGEST, 256, 256, "image/png", 1, "", b"\0")
         connection.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?)", picture)
-        for session in _sessions(sessions, turns_each):
+        for session in _sessions(sessions, turns_each, every=10 if has_pictures else sessions + 1):
             session.write(connection)
         for trigger in triggers:
             connection.execute(trigger["sql"])
@@ -98,7 +98,7 @@ class _Session(NamedTuple):
         connection.execute("UPDATE sessions SET head_turn_id = ? WHERE id = ?", (ids[-1], self.id))
 
 
-def _sessions(count: int, turns_each: int) -> Iterator[_Session]:
+def _sessions(count: int, turns_each: int, every: int) -> Iterator[_Session]:
     draw, words = random.Random(1), vocabulary()
     weights = list(itertools.accumulate(1 / (place + 3) for place in range(len(words))))
     said = draw.choices(words, cum_weights=weights, k=2_000_000)
@@ -108,5 +108,5 @@ def _sessions(count: int, turns_each: int) -> Iterator[_Session]:
         session_id = "".join(draw.choices(_ID, k=8))
         changed_at = (_LAST - timedelta(minutes=count - number)).isoformat(timespec="microseconds")
         yield _Session(
-            number + 1, session_id, texts[0][:59], changed_at, 1 + number * turns_each, texts, number % 10 == 0
+            number + 1, session_id, texts[0][:59], changed_at, 1 + number * turns_each, texts, (number + 1) % every == 0
         )

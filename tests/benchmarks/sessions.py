@@ -10,18 +10,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chat.conversation import user_turn
-from chat.generation import CheckpointFacts, GenerationSettings
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings
 from chat.search import parse_query
 from chat.store import SqliteStore, open_store
+from chat.talk.kept_reply import KeptReply
+from chat.talk.saving import ReplySaver
 from tests.benchmarks.__main__ import COMMAND, EMPTY_APP
 from tests.benchmarks.many_sessions import COMMON, vocabulary, write_many
-from tests.benchmarks.ratio import HEADER, Ratio, compare, seconds
+from tests.benchmarks.ratio import HEADER, Ratio, compare, milliseconds, seconds
 from tests.benchmarks.terminal import first_frame_s
 
 SEARCHES = 300
 """Different words that are looked for."""
 OPENED = 100
 """Sessions that are opened."""
+PIECES = 1_000
+"""Of a reply that is saved while it is streamed."""
 
 
 def first_frame_ratio(database: Path, runs: int) -> Ratio:
@@ -69,10 +73,32 @@ def saving_times(store: SqliteStore) -> list[float]:
     return [seconds(lambda text=text: store.save_reply(turn_id, text, [1] * (len(text) // 5))) for text in texts]  # type: ignore[misc]
 
 
+def handing_times(store: SqliteStore) -> list[float]:
+    """Seconds that the UI's thread spends on each piece of a reply at 200 tokens a second, while another saves it."""
+    message = store.add_user_turn(store.new_session(title="benchmark"), user_turn("How is it?"))
+    reply = KeptReply(message, CheckpointFacts("shapes"), GenerationSettings())
+    reply.save(store)
+    problems: list[str] = []
+    saver = ReplySaver(store.open_again, reply.turn_id, problems.append)
+
+    def hand(number: int) -> None:
+        reply.add(Chunk("word ", number))
+        saver.take(reply.text, reply.token_ids)
+
+    times = []
+    for number in range(PIECES):
+        times.append(seconds(lambda number=number: hand(number)))  # type: ignore[misc]
+        time.sleep(0.005)
+    saver.stop()
+    if problems:
+        raise RuntimeError(problems[0])
+    return times
+
+
 def row(what: str, times: Sequence[float]) -> str:
     """A line of the table: median and 99th percentile."""
     worst = statistics.quantiles(times, n=100)[98] if len(times) > 1 else times[0]
-    return f"| {what} | {statistics.median(times) * 1000:,.1f} ms | {worst * 1000:,.1f} ms |"
+    return f"| {what} | {milliseconds(statistics.median(times))} | {milliseconds(worst)} |"
 
 
 def main() -> None:
@@ -94,7 +120,8 @@ def main() -> None:
             print(row("first page of the list", [seconds(lambda: store.sessions(limit=200)) for _ in range(50)]))
             print(row("a search, with snippets", search_times(store)), flush=True)
             print(row("opening a session", opening_times(store, arguments.sessions)))
-            print(row("keeping a reply as it grows", saving_times(store)), flush=True)
+            print(row("a commit of a reply as it grows", saving_times(store)))
+            print(row("what the UI's thread does for one piece of it", handing_times(store)), flush=True)
         print(f"\n{HEADER}\n{first_frame_ratio(database, arguments.runs).row()}")
 
 

@@ -1,8 +1,7 @@
 """`idefics-chat ask` as a person or a script runs it: real processes, real files."""
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -113,10 +112,6 @@ def test_a_question_that_cannot_be_asked_leaves_no_session_behind(
     assert not (tmp_path / "sessions.db").exists()
 
 
-def test_a_question_that_is_no_text_is_answered_all_the_same(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "chat", "ask", b"\xff hello", "--db", str(tmp_path / "sessions.db")],
-        capture_output=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
+def test_a_question_that_is_no_text_is_answered_all_the_same(run: Run) -> None:
+    done = run("ask", os.fsdecode(b"\xff hello"))
+    assert (done.returncode, done.stderr) == (0, "")

@@ -13,14 +13,13 @@ from chat.cli.app import run as run_here
 from chat.conversation import user_turn
 from chat.scripted import ScriptedGenerator
 from chat.store import open_store
-from tests.cli.program import Run, stored
+from tests.cli.program import CLOSED, GONE, Begin, Run, stored
 
 
 @pytest.mark.parametrize("buffering", ["", "1"])
-@pytest.mark.parametrize("command", [["sessions", "list"], ["ask", "Hello"]])
-def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, command: list[str], buffering: str) -> None:
+def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, buffering: str) -> None:
     open_store(tmp_path / "sessions.db").close()
-    script = f"{sys.executable} -m chat {' '.join(command)} | true; echo ${{PIPESTATUS[0]}}"
+    script = f"{sys.executable} -m chat sessions list | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", script],
         capture_output=True,
@@ -29,6 +28,14 @@ def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, comman
         env={**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db"), "PYTHONUNBUFFERED": buffering},
     )
     assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize("buffering", ["", "1"])
+def test_a_reader_that_goes_away_ends_a_reply_quietly(begin: Begin, tmp_path: Path, buffering: str) -> None:
+    errors = tmp_path / "errors"
+    errors.touch()
+    done = begin("ask", "Hello", outputs=[GONE, str(errors)], PYTHONUNBUFFERED=buffering).wait()
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("buffering", ["", "1"])
@@ -69,18 +76,18 @@ def test_nothing_a_session_holds_can_act_on_the_terminal(run: Run, tmp_path: Pat
         assert output
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_an_output_that_is_closed_takes_nothing_and_the_reply_is_kept(tmp_path: Path, closed: str) -> None:
-    done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m chat ask Hello {closed}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "IDEFICS_CHAT_DB": str(tmp_path / "sessions.db")},
-    )
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2)])
+def test_an_output_that_is_closed_takes_nothing_and_the_reply_is_kept(
+    begin: Begin, tmp_path: Path, closed: tuple[int, ...]
+) -> None:
+    files = {1: tmp_path / "stdout", 2: tmp_path / "stderr"}
+    for file in files.values():
+        file.touch()
+    outputs = [CLOSED if number in closed else str(file) for number, file in files.items()]
+    done = begin("ask", "Hello", outputs=outputs).wait()
     ((reason, reply),) = stored(tmp_path, "select stop_reason, text from generations join parts using (turn_id)")
     assert (done.returncode, done.stderr, reason) == (0, "", "end_of_utterance")
-    assert done.stdout == ("" if closed.startswith(">") else f"{reply}\n")
+    assert done.stdout == ("" if 1 in closed else f"{reply}\n")
 
 
 class _Pieces(io.StringIO):

@@ -20,7 +20,7 @@ from chat.generation import GenerationSettings, Reply, TextGenerator
 from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
 from chat.store import open_store
-from tests.cli.program import told
+from tests.cli.program import Begin, slow_script, told
 from tests.cli.test_output import _Pieces
 from tests.tasks.test_recipes import SAMPLE
 
@@ -218,31 +218,14 @@ def test_a_command_without_pictures_is_wrong_usage(program: RUN, arguments: list
     assert "IMAGE..." in done.stderr
 
 
-def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
-    script = (
-        "import sys, time\n"
-        "from chat.models import sampling\n"
-        "choose = sampling.Sampler.choose\n"
-        "def slow(*args): time.sleep(0.3); return choose(*args)\n"
-        "sampling.Sampler.choose = slow\n"
-        "from chat.cli.app import run\n"
-        "sys.exit(run(sys.argv[1:]))\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, "caption", str(FOUR)],
-        # What a buffer holds beyond what is read, `communicate` does not give.
-        bufsize=0,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    assert process.stdout is not None
-    began = process.stdout.read(3)
+def test_ctrl_c_ends_with_130(begin: Begin) -> None:
+    captioned = begin("caption", str(FOUR), script=slow_script(0.3))
+    captioned.wait_for_output(3)
     time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, b"")
-    assert b"A black star, an orange circle".startswith((began + rest).strip()[:30])
+    os.kill(captioned.pid, signal.SIGINT)
+    done = captioned.wait()
+    assert (done.returncode, done.stderr) == (130, "")
+    assert "A black star, an orange circle".startswith(done.stdout.strip()[:30])
 
 
 def test_a_terminal_without_the_characters_of_bars_gets_plain_ones(

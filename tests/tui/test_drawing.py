@@ -87,7 +87,8 @@ class Cycle:
         self.itself = self
 
 
-def test_what_is_made_while_garbage_is_not_looked_for_is_set_aside() -> None:
+def test_what_is_made_while_garbage_is_not_looked_for_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "gc", gc)
     gc.unfreeze()
     with garbage.paused():
         assert not gc.isenabled()
@@ -102,6 +103,7 @@ async def test_what_is_made_during_a_reply_is_looked_over_for_garbage_at_rest(
     make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chat.tui.screens.following.REST_S", 0.1)
+    monkeypatch.setattr(garbage, "gc", gc)
     model = HeldGenerator("one two three four five six")
     desk = make_desk(generator=model)
     gc.unfreeze()
