@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from chat.errors import StoreError
+from chat.store.counts import SessionCount
 from chat.store.faults import ANOTHER_FILE, BUSY_S, NOT_OURS, store_errors
 
 APPLICATION_ID: Final = int.from_bytes(b"idfc")
@@ -120,6 +121,7 @@ class Database:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
+        self.session_count = SessionCount()
         self._connection = connection
 
     @contextmanager

@@ -34,6 +34,8 @@ MOST: Final = 1_000
 """Sessions that are gathered by their titles, and by their turns; of more it is only said that there are more."""
 MOST_OF_SHORT: Final = 200
 """The same where only words are looked for that the index cannot be asked for."""
+PAGES: Final = 5
+"""Pages of sessions that are gathered at most, as far as they are no more than that."""
 LEAST_INDEXED: Final = 3
 """Characters of the shortest word that the index can be asked for."""
 READ_FIRST: Final = 5_000
@@ -43,13 +45,12 @@ FEW: Final = 200
 
 
 def find(
-    connection: sqlite3.Connection, query: Query, limit: int, offset: int, sought: Sought | None = None
+    connection: sqlite3.Connection, query: Query, limit: int, offset: int, total: int, sought: Sought | None = None
 ) -> FoundSessions:
     """The sessions with these words, as the list has them: pinned ones first, then the one changed last.
 
-    Where a picture is sought, those with a picture that is like it, the likest first.
+    Where a picture is sought, those with a picture that is like it, the likest first. `total` is of all sessions.
     """
-    total: int = connection.execute("SELECT count(*) FROM sessions WHERE deleted_at IS NULL").fetchone()[0]
     conditions, values = _conditions(query.filters)
     if sought is not None:
         return _find_like(connection, query, (limit, offset), (conditions, values), matches(connection, sought), total)
@@ -60,7 +61,7 @@ def find(
         count = connection.execute(counted, values).fetchone()[0] if conditions else total
         return FoundSessions(hits, count, False, total)
     search = _Search(connection, query.words, conditions, values)
-    found, are_titles_cut, are_turns_cut = _gather(search, max(search.most, offset + limit))
+    found, are_titles_cut, are_turns_cut = _gather(search, search.most_for(limit, offset))
     hits = tuple(_hit(connection, row, query.words, reads_on=are_turns_cut) for row in found[offset : offset + limit])
     return FoundSessions(hits, len(found), are_titles_cut or are_turns_cut, total)
 
@@ -80,7 +81,7 @@ def _find_like(
     is_cut = are_turns_cut = False
     if query.words:
         search = _Search(connection, query.words, conditions, values)
-        found, are_titles_cut, are_turns_cut = _gather(search, max(search.most, offset + limit))
+        found, are_titles_cut, are_turns_cut = _gather(search, search.most_for(limit, offset))
         is_cut = are_titles_cut or are_turns_cut
     else:
         found = connection.execute(f"{LISTED_IDS} {conditions} {AS_LISTED}", (*values, -1, 0)).fetchall()
@@ -177,9 +178,12 @@ class _Search:
         self._words = words
         self._long = [word for word in words if len(word) >= LEAST_INDEXED]
         self._short = [word for word in words if len(word) < LEAST_INDEXED]
-        self.most = MOST if self._long else MOST_OF_SHORT
-        """Sessions that can be gathered in little time."""
         self._are_few = bool(self._conditions) and self._has_few()
+
+    def most_for(self, limit: int, offset: int) -> int:
+        """Sessions to gather for a page: some pages, so that it can be told how many there are, and no more."""
+        in_little_time = MOST if self._long else MOST_OF_SHORT
+        return max(min(in_little_time, PAGES * limit), offset + limit)
 
     def titles(self) -> Iterator[sqlite3.Row]:
         """The titles."""

@@ -116,7 +116,7 @@ class SqliteStore(WholeSessionStore, KeptPictures):
     def search(self, query: Query, *, limit: int = 200, offset: int = 0, sought: Sought | None = None) -> FoundSessions:
         """The sessions whose title or a turn holds all the words, in the order of `sessions`; see the protocol."""
         with self._database.reading() as connection:
-            return search.find(connection, query, limit, offset, sought)
+            return search.find(connection, query, limit, offset, self._database.session_count.of(connection), sought)
 
     def pin_session(self, session_id: str, is_pinned: bool) -> None:
         """Let a session stand before the others in the list, or among them again."""

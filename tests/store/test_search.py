@@ -232,6 +232,30 @@ def test_what_was_found_comes_in_pages_and_is_counted(store: SqliteStore, monkey
     assert found(store, "number", limit=5) == made
 
 
+def test_no_more_is_gathered_for_a_page_than_some_pages(store: SqliteStore) -> None:
+    made = [talk(store, f"A triangle, number {number}") for number in range(12)][::-1]
+    first = store.search(parse_query("triangle"), limit=2)
+    assert ([hit.summary.id for hit in first.hits], first.count, first.is_cut) == (made[:2], 10, True)
+    assert found(store, "triangle", limit=2, offset=10) == made[10:]
+    whole = store.search(parse_query("triangle"), limit=3)
+    assert (whole.count, whole.is_cut) == (12, False)
+
+
+def test_how_many_sessions_there_are_follows_every_change(store: SqliteStore, path: Path) -> None:
+    def total() -> int:
+        return store.search(parse_query("triangle")).total
+
+    first = talk(store, "A triangle?")
+    assert total() == total() == 1
+    with open_store(path) as other:
+        talk(other, "A star?")
+        assert total() == 2
+        other.delete_session(first)
+        assert total() == 1
+    store.restore_session(first)
+    assert total() == 2
+
+
 @pytest.mark.parametrize(
     "words", ['"', '""', "*", "a*b", "^x", "-x", "NEAR(", "words:x", "\ud800\ud800\ud800", "(x", "%"]
 )
