@@ -2,7 +2,9 @@
 
 from textual.await_complete import AwaitComplete
 from textual.events import Resize
+from textual.geometry import Offset
 from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.widget import Widget
 
 
 class SizedScreen(Screen[ScreenResultType]):
@@ -16,6 +18,14 @@ class SizedScreen(Screen[ScreenResultType]):
         """
         if event.size != self.app.size:
             event.prevent_default()
+
+    def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
+        """What stands at a place, in columns and rows; nothing where that is being taken away.
+
+        Textual would begin a selection in the widget around it, which is none by then.
+        """
+        widget, offset = super().get_widget_and_offset_at(x, y)
+        return (widget, offset) if widget is None or widget.is_attached else (None, None)
 
 
 class Layer(SizedScreen[ScreenResultType]):

@@ -18,6 +18,7 @@ from chat.talk.remedies import Remedy
 from chat.talk.ways_out import WayOut
 from chat.tui.binding import Binding
 from chat.tui.screens.layer import Dialog
+from chat.tui.widgets.choices import Choices
 
 GRACE_S: Final = 0.4
 """Seconds after it has come up in which enter chooses nothing: it was pressed for what was there before."""
@@ -55,7 +56,7 @@ class OverflowScreen(Dialog[Remedy | None]):
         with Vertical(classes="dialog", id="overflow"):
             yield Static("This message does not fit", markup=False, id="overflow-title")
             yield Static(Content.styled(numbers, "$quiet"), markup=False)
-            yield OptionList(*self._options(), id="ways")
+            yield Choices(*self._options(), id="ways")
             yield Static(self._keys(), markup=False)
 
     def on_mount(self) -> None:
