@@ -142,6 +142,8 @@ async def test_a_missing_picture_has_a_placeholder_and_is_counted(make_desk: Mak
         await ready(pilot, desk)
         await send(pilot, desk, f"/replay {saved}")
         await until(pilot, lambda: isinstance(desk.app.screen, ReplayScreen))
+        # The turn with the picture stays in view, however long it takes to draw it.
+        await pilot.press("space", "home", "right")
         await until(pilot, lambda: "1 picture is missing: a placeholder stands where one was." in desk.shown())
         await until(pilot, lambda: "✕ picture [1] not found by digest" in desk.shown())
 
