@@ -1,5 +1,6 @@
 """What is replayed: a saved session, a file, or every file of a folder."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,12 +37,13 @@ def sources(what: str, db: Path | None, *, missing_ok: bool = False) -> list[Sou
         StoreError: The store cannot be used.
     """
     path = Path(what)
-    if path.is_dir():
+    # Unlike those of `Path`, these have no error for a name that no file can have.
+    if os.path.isdir(path):
         files = sorted(path.glob("*.json"))
         if not files:
             raise TranscriptError(f"{short_line(what)}: there is no saved conversation (*.json) in this folder")
         return [_from_file(file, missing_ok=missing_ok) for file in files]
-    if path.exists() or path.suffix:
+    if os.path.exists(path) or path.suffix:
         return [_from_file(path, missing_ok=missing_ok)]
     return [_from_store(what, db)]
 

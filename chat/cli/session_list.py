@@ -51,6 +51,7 @@ def list_sessions(limit: int, db: Path | None, as_json: bool, **filters: Any) ->
         _say("No session is like that." if query else "No sessions yet. `idefics-chat` begins one.")
     for hit in found.hits:
         _say_hit(hit)
+    _tell_rest(found)
 
 
 @click.command()
@@ -78,9 +79,7 @@ def search(words: tuple[str, ...], limit: int, db: Path | None, as_json: bool, *
         _say_hit(hit)
     if not found.hits:
         _say("No session mentions that." if query.words else "No session is like that.")
-    elif found.is_cut or found.count > len(found.hits):
-        more = "more than " if found.is_cut else ""
-        click.echo(f"{len(found.hits):,} of {more}{found.count:,}: --limit shows more", err=True)
+    _tell_rest(found)
 
 
 def _narrowed(
@@ -121,6 +120,13 @@ def _found(db: Path | None, query: Query, limit: int) -> FoundSessions:
             return search_sessions(store, query, limit=limit, tell=tell)
     finally:
         line.clear()
+
+
+def _tell_rest(found: FoundSessions) -> None:
+    """Say where there are more than those that are shown."""
+    if found.hits and (found.is_cut or found.count > len(found.hits)):
+        more = "more than " if found.is_cut else ""
+        click.echo(f"{len(found.hits):,} of {more}{found.count:,}: --limit shows more", err=True)
 
 
 def _say_hit(hit: SessionHit) -> None:

@@ -1,5 +1,6 @@
 """Transcripts as files of any form that can be written."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -7,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from chat.conversation import Image
-from chat.errors import TranscriptError
+from chat.errors import TranscriptError, UsageError
 from chat.files import check_free, write_file, write_pieces
+from chat.safe_text import short_line
 from chat.transcript.folder import save_picture, save_transcript
 from chat.transcript.html import to_html
 from chat.transcript.markdown import to_markdown
@@ -56,8 +58,11 @@ _SUFFIXES: Final = {
 
 
 def form_of(path: Path) -> Form:
-    """The form that a file's name asks for: the project's own where it does not tell."""
-    return _SUFFIXES.get(path.suffix.lower(), Form.JSON)
+    """The form that a file's name asks for, the project's own where it has no ending; raises UsageError for others."""
+    suffix = path.suffix.lower()
+    if suffix and suffix not in _SUFFIXES and not os.path.isdir(path):
+        raise UsageError(f"{short_line(path.name)}: no form ends so: name it .json, .md, .html or .jsonl")
+    return _SUFFIXES.get(suffix, Form.JSON)
 
 
 def file_name(title: str, session_id: str, form: Form) -> str:

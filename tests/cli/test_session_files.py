@@ -84,6 +84,27 @@ def test_the_end_of_the_name_tells_the_form(
     assert (tmp_path / "pictures").is_dir() == has_pictures_beside
 
 
+def test_an_ending_that_no_form_has_is_refused_and_a_name_without_one_is_json(run: Run, ids: list[str]) -> None:
+    refused = run("export", ids[0], "-o", "talk.pdf")
+    assert (refused.code, refused.err) == (
+        2,
+        "idefics-chat: talk.pdf: no form ends so: name it .json, .md, .html or .jsonl\n",
+    )
+    assert not Path("talk.pdf").exists()
+    assert run("export", ids[0], "-o", "talk.pdf", "--format", "html").code == 0
+    assert run("export", ids[0], "-o", "talk").code == 0
+    assert json.loads(Path("talk").read_text())["version"] == 3
+
+
+def test_a_list_that_is_cut_says_so(run: Run, ids: list[str]) -> None:
+    assert run("list", "--limit", "1").err == "1 of 2: --limit shows more\n"
+    assert run("list", "--limit", "2").err == ""
+
+
+def test_a_name_that_no_file_can_have_is_neither_file_nor_session(run: Run, ids: list[str]) -> None:
+    assert run_program(["replay", "a" * 300]) == 3
+
+
 @pytest.mark.parametrize(("form", "suffix"), [("html", "html"), ("openai", "jsonl")])
 def test_all_sessions_become_one_file(form: str, suffix: str, run: Run, ids: list[str], tmp_path: Path) -> None:
     assert run("export", "--all", "-o", f"all.{suffix}").out == f"saved 2 sessions as all.{suffix}\n"

@@ -91,7 +91,7 @@ class ReadingCommands(CommandGroup):
     def _recorded(self, name: str) -> RecordedBranch:
         """What is in a file, or what a saved conversation holds."""
         path = Path(os.path.expanduser(name))
-        if path.exists() or path.suffix:
+        if os.path.exists(path) or path.suffix:
             from chat.transcript import load_transcript
 
             return of_transcript(load_transcript(path, missing_ok=True))

@@ -41,7 +41,7 @@ class ReplayingScreen(FindingScreen):
         path = Path(os.path.expanduser(call.argument))
         if not call.argument:
             self._play(self.shown_branch())
-        elif path.exists() or path.suffix:
+        elif os.path.exists(path) or path.suffix:
             self._read_transcript(path)
         else:
             self.replay_session(call.argument)

@@ -16,12 +16,12 @@ class Choices(OptionList):
     def action_page_up(self) -> None:
         """Go up by what is shown; Textual would look for rows that have no place yet, and fail."""
         if self.scrollable_content_region:
-            super().action_page_up()
+            super().action_page_up()  # type: ignore[no-untyped-call]
 
     def action_page_down(self) -> None:
         """Go down by what is shown."""
         if self.scrollable_content_region:
-            super().action_page_down()
+            super().action_page_down()  # type: ignore[no-untyped-call]
 
     def has(self, message: OptionList.OptionSelected) -> bool:
         """Whether the row that was chosen still stands where it stood."""
