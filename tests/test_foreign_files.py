@@ -210,6 +210,13 @@ def test_the_folder_of_the_pictures_may_be_another(folder: Path) -> None:
     assert said(incoming) == [("user", (RED, "What?"))]
 
 
+def test_a_picture_whose_name_is_too_long_is_refused_with_its_place(tmp_path: Path) -> None:
+    words = refusal(tmp_path, {"image": "a" * 5000, "messages": [user("<image>What?")]})
+    assert words.startswith("talks.jsonl: line 1: image[0]: ")
+    assert words.endswith("the path is too long: move the file where its path is shorter")
+    assert len(words) < 300
+
+
 def test_the_project_s_own_files_are_told_by_what_they_hold(tmp_path: Path) -> None:
     save_transcript(tmp_path / "own.jsonl", TALK)
     (incoming,) = read_transcripts(tmp_path / "own.jsonl")

@@ -16,6 +16,7 @@ from chat.images import MOST_BYTES, read_image
 from chat.records import Generation
 from chat.safe_text import short_line
 from chat.transcript.alternation import LEFT_OUT, Message, transcript_of
+from chat.transcript.folder import is_gone
 from chat.transcript.foreign import Incoming
 from chat.transcript.times import as_utc
 from chat.transcript.values import UNKNOWN_GENERATION
@@ -115,7 +116,7 @@ class Attachments:
             self.left_out.append(f"attachment {short_line(str(attachment_id), 20)} is not in the database")
             return None
         kind, path, url = (text_in(found[0], column) for column in ("type", "path", "url"))
-        name = short_line(path or url or f"attachment {attachment_id}", 200)
+        name = short_line(path or url or f"attachment {attachment_id}")
         try:
             return _picture(str(attachment_id), kind, path, found[0]["content"])
         except ImageError as error:
@@ -130,7 +131,7 @@ def _picture(digest: str, kind: str, path: str, content: object) -> Image:
     if not isinstance(content, bytes) and not path:
         raise ImageError("was not fetched: nothing is")
     if not isinstance(content, bytes):
-        if not Path(path).is_file():
+        if is_gone(path):
             raise ImageError("the picture is not there any more")
         content = read_file(path, most_bytes=MOST_BYTES, error=ImageError)
     # Only what was attached is taken, so that no file can be brought in by its name alone.

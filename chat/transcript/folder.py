@@ -113,5 +113,16 @@ def inside(folder: Path, file: str, whose: str = "the transcript's folder") -> P
     return path
 
 
+def is_gone(path: str | Path) -> bool:
+    """Whether there is nothing of this name; where the system does not say, reading the file tells why."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def _shown(path: Path) -> str:
     return short_line(str(path))

@@ -1,6 +1,8 @@
 """The logs of `llm`, of older and newer versions: conversations, their pictures, and a list of what is not there."""
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -118,6 +120,21 @@ def refusal(path: Path) -> str:
     return str(caught.value).removeprefix(f"{path}: ")
 
 
+def refuse_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody look into folders called `locked`, as root always may."""
+
+    def refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *arguments: Any, **options: Any) -> Any:
+            if "/locked/" in str(path):
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return function(path, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "stat", refusing(os.stat))
+    monkeypatch.setattr(os, "open", refusing(os.open))
+
+
 def test_a_conversation_of_the_older_tables_is_read(older: LogsFile) -> None:
     (incoming,) = read_llm_logs(older.path)
     assert (incoming.transcript.title, incoming.transcript.system) == ("What is this?", "Be brief")
@@ -223,6 +240,30 @@ def test_pictures_of_the_newer_tables_come_along_where_they_are_as_they_were(
         newer.add("parts", message_hash="m1", position=position, type="attachment", payload=payload)
     (incoming,) = read_llm_logs(newer.path)
     check_pictures(incoming)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/" + "a" * 5000, "the path is too long"),
+        ("nul\0.png", "no file can have this name"),
+        ("DIR/locked/red.png", "you may not read it"),
+        ("DIR", "is a folder"),
+        ("DIR/older.db/red.png", "the picture is not there any more"),
+    ],
+    ids=["long", "nul", "locked", "folder", "under a file"],
+)
+def test_no_path_of_a_picture_stands_in_the_way_of_the_rest(
+    path: str, reason: str, older: LogsFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_locked(monkeypatch)
+    older.add("attachments", id="a" * 64, type="image/png", path=path.replace("DIR", str(older.path.parent)))
+    older.add("prompt_attachments", response_id="r1", attachment_id="a" * 64, order=0)
+    (incoming,) = read_llm_logs(older.path)
+    assert len(incoming.transcript.turns) == 4
+    (line,) = incoming.left_out
+    assert f": {reason}" in line
+    assert len(line) < 600
 
 
 def test_a_message_that_was_a_lost_picture_alone_says_so(older: LogsFile, pictures: dict[str, dict[str, Any]]) -> None:
