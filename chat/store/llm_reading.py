@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat.conversation import Image, Part, Text
-from chat.errors import ImageError, TranscriptError, UsageError
+from chat.errors import ImageError, TranscriptError
 from chat.files import read_file
 from chat.generation import CheckpointFacts, GenerationSettings
 from chat.images import MOST_BYTES, read_image
@@ -19,6 +19,7 @@ from chat.transcript.alternation import LEFT_OUT, Message, transcript_of
 from chat.transcript.folder import is_gone
 from chat.transcript.foreign import Incoming
 from chat.transcript.times import as_utc
+from chat.transcript.typed_json import read_as
 from chat.transcript.values import UNKNOWN_GENERATION
 
 _LLM: Final = "llm"
@@ -172,10 +173,11 @@ class Call:
 
     def _settings(self) -> GenerationSettings:
         options = json_in(self.row, "options_json")
+        given = {ours: options[theirs] for theirs, ours in _OPTIONS.items() if options.get(theirs) is not None}
         try:
-            given = {ours: options[theirs] for theirs, ours in _OPTIONS.items() if options.get(theirs) is not None}
-            return GenerationSettings(**given)
-        except (TypeError, UsageError):
+            # As strictly as a file of our own is read: what is kept here can be exported and comes back.
+            return read_as(GenerationSettings, given, "options_json")
+        except TranscriptError:
             return GenerationSettings()
 
 

@@ -17,6 +17,7 @@ from chat.errors import TranscriptError
 from chat.generation import GenerationSettings
 from chat.store import llm_logs
 from chat.store.llm_logs import read_llm_logs
+from chat.transcript import from_json, to_json
 from chat.transcript.foreign import Incoming
 from tests.store.llm_schemas import RESPONSES, SHARED, THREADS
 from tests.transcripts import BLUE, GREEN, RED
@@ -162,6 +163,27 @@ def test_where_a_reply_came_from_is_kept_as_far_as_it_is_known(logs: str, reques
     assert reply.generation.facts.name == "gpt-4o"
     assert reply.generation.settings == GenerationSettings(max_new_tokens=40, temperature=0.5)
     assert (reply.generation.prompt_tokens, reply.generation.total_s) == (11, 1.5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        '{"top_k": 1.5}',
+        '{"max_tokens": 12.5}',
+        '{"max_tokens": 0}',
+        f'{{"top_k": {10**24}}}',
+        '{"top_p": true}',
+        '{"temperature": NaN}',
+        '{"temperature": "hot"}',
+    ],
+)
+def test_settings_that_cannot_be_are_the_ones_that_go_without_saying(options: str, older: LogsFile) -> None:
+    older.run(f"UPDATE responses SET options_json = '{options}'")
+    (incoming,) = read_llm_logs(older.path)
+    generation = incoming.transcript.turns[1].generation
+    assert generation is not None
+    assert generation.settings == GenerationSettings()
+    assert from_json(to_json(incoming.transcript), lambda _: None) == incoming.transcript
 
 
 def test_a_conversation_that_went_on_with_a_newer_version_is_read_once(older: LogsFile) -> None:
