@@ -7,7 +7,7 @@ from typing import Final
 from chat.conversation import Image
 from chat.errors import ImageError, TranscriptError
 from chat.files import byte_size, check_free, make_folder, read_file, write_file
-from chat.images import open_image
+from chat.images import open_image, read_later
 from chat.safe_text import short_line
 from chat.transcript.encoding import encoded
 from chat.transcript.json_text import from_json, picture_files, to_json
@@ -58,7 +58,9 @@ def save_transcript(
 
 
 def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript:
-    """The transcript in a JSON file, with the pictures it names; each is read, checked and held.
+    """The transcript in a JSON file, with the pictures it names; each is read and checked.
+
+    Those in files beside it are read again when they are asked for, which raises ImageError where one has changed.
 
     Args:
         path: The JSON file.
@@ -73,7 +75,8 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
 
     def open_picture(file: str) -> Image | None:
         place = inside(path.parent, file)
-        return open_image(place) if os.path.exists(place) else None
+        # Thousands of pictures may be named: none is held until it is asked for.
+        return read_later(open_image(place), place) if os.path.exists(place) else None
 
     try:
         return from_json(content.decode("utf-8-sig"), open_picture, missing_ok=missing_ok)
