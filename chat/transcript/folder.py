@@ -17,7 +17,9 @@ from chat.transcript.values import Transcript
 MOST_BYTES: Final = 256 * 2**20
 """Of the JSON file, the pictures that it holds included."""
 MOST_VALUES: Final = 20_000_000
-"""That it holds, so that a small file cannot fill the memory."""
+"""That it holds, so that a small file cannot fill the memory: about 1.5 GiB."""
+_LIST_VALUES: Final = 5
+"""For how many values a list or an object counts: it takes up to 250 bytes of memory, a short text 70, a number 40."""
 
 
 def save_transcript(
@@ -88,8 +90,11 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
 
 def check_values(place: str, document: bytes) -> None:
     """Raise TranscriptError for a document with too many values; what separates them in a text counts, too."""
-    if sum(map(document.count, (b",", b"[", b"{"))) > MOST_VALUES:
-        raise TranscriptError(f"{place}: holds more than {MOST_VALUES:,} values, too many for one session")
+    if document.count(b",") + _LIST_VALUES * (document.count(b"[") + document.count(b"{")) > MOST_VALUES:
+        raise TranscriptError(
+            f"{place}: holds more than {MOST_VALUES:,} values (a list or an object counts as {_LIST_VALUES}), too many"
+            " for one session"
+        )
 
 
 def save_picture(folder: Path, file: str, image: Image, overwrite: bool) -> bool:
