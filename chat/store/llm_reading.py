@@ -47,7 +47,7 @@ _TABLES: Final = (
 
 def place_of(conversation: str) -> str:
     """A conversation as an error names it."""
-    return f"conversation {short_line(conversation, 40)}"
+    return f"conversation {short_line(conversation, 40) or 'without an id'}"
 
 
 @contextmanager

@@ -402,6 +402,12 @@ def test_a_message_that_is_damaged_is_listed_and_the_others_come(
     assert reasons(incoming) == [f"message {damaged}: is not kept: payload holds no JSON object"]
 
 
+def test_responses_that_belong_to_no_conversation_are_one_and_named_so(older: LogsFile) -> None:
+    older.run("UPDATE responses SET conversation_id = NULL, options_json = '['")
+    (incoming,) = read_llm_logs(older.path)
+    assert incoming.left_out[0].startswith(f"{older.path}: conversation without an id: response r1: ")
+
+
 def test_a_part_of_an_unknown_kind_is_listed(newer: LogsFile) -> None:
     newer.add("parts", message_hash="m2", position=2, type="im\x1bage", text="x")
     (incoming,) = read_llm_logs(newer.path)
