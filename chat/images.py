@@ -108,13 +108,15 @@ def read_later(image: Image, path: str | Path) -> Image:
 
     Asked for, they raise ImageError where the file is gone or is another since.
     """
+    # Kept with `read`, the image itself would hold its bytes.
+    digest, name = image.digest, image.name
 
     def read() -> bytes:
         from hashlib import sha256
 
         data = read_file(os.path.expanduser(path), most_bytes=MOST_BYTES, error=ImageError)
-        if sha256(data).hexdigest() != image.digest:
-            raise ImageError(f"{image.name}: was changed since it was opened: leave it alone until this ends")
+        if sha256(data).hexdigest() != digest:
+            raise ImageError(f"{name}: was changed since it was opened: leave it alone until this ends")
         return data
 
     return replace(image, read=read)

@@ -145,8 +145,41 @@ def test_the_use_of_a_tool_is_told_and_the_reply_goes_on(tmp_path: Path) -> None
         },
     )
     assert said(incoming) == [("user", ("What is it?",)), ("assistant", ("I look.\n\nA cat.",))]
-    assert len(incoming.left_out) == 3
-    assert incoming.left_out[0].endswith("talks.jsonl: line 1: messages[2]: the use of a tool is not kept")
+    assert [line.removeprefix(f"{tmp_path}/talks.jsonl: line 1: ") for line in incoming.left_out] == [
+        f"messages[{number}]: the use of a tool is not kept" for number in range(1, 5)
+    ]
+
+
+def test_what_a_conversation_has_beside_its_messages_is_kept_or_listed(tmp_path: Path) -> None:
+    (incoming,) = read(
+        tmp_path,
+        {
+            "system": "Be a pirate.",
+            "tools": "[]",
+            "videos": ["v.mp4"],
+            "conversations": [
+                {"from": "system", "value": "Be brief."},
+                {"from": "human", "value": "<video>\nWhat?"},
+                {"from": "gpt", "value": "A <audio> cat."},
+                {"from": "human", "value": "<video>\n\n"},
+            ],
+        },
+    )
+    assert incoming.transcript.system == "Be a pirate.\n\nBe brief."
+    assert said(incoming) == [
+        ("user", ("What?",)),
+        ("assistant", ("A <audio> cat.",)),
+        ("user", ("[video or sound left out]",)),
+    ]
+    assert [line.removeprefix(f"{tmp_path}/talks.jsonl: line 1: ") for line in incoming.left_out] == [
+        "videos: not kept: only pictures are",
+        "tools: the tools that the model was offered are not kept",
+    ]
+    (spoken,) = read(tmp_path, {"messages": [user("What is <video>?")]})
+    assert said(spoken) == [("user", ("What is <video>?",))]
+    assert refusal(tmp_path, {"system": 5, "messages": [user("a")]}) == (
+        "talks.jsonl: line 1: system has no content: neither a text nor a list of parts"
+    )
 
 
 def test_addresses_are_listed_and_never_fetched(tmp_path: Path) -> None:
@@ -208,6 +241,13 @@ def test_the_folder_of_the_pictures_may_be_another(folder: Path) -> None:
         [*read_transcripts(folder / "talk.json")]
     (incoming,) = read_transcripts(folder / "talk.json", folder / "elsewhere")
     assert said(incoming) == [("user", (RED, "What?"))]
+
+
+def test_a_picture_whose_name_is_too_long_is_refused_with_its_place(tmp_path: Path) -> None:
+    words = refusal(tmp_path, {"image": "a" * 5000, "messages": [user("<image>What?")]})
+    assert words.startswith("talks.jsonl: line 1: image[0]: ")
+    assert words.endswith("the path is too long: move the file where its path is shorter")
+    assert len(words) < 300
 
 
 def test_the_project_s_own_files_are_told_by_what_they_hold(tmp_path: Path) -> None:

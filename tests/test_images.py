@@ -9,7 +9,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from chat.images import decode, media_type, open_image, read_image
+from chat.images import decode, media_type, open_image, read_image, read_later
 from tests.pictures import KINDS, encoded, png_of_size, refusal
 
 
@@ -30,6 +30,16 @@ def test_a_path_may_begin_at_home_and_be_a_link(own_home: Path, tmp_path: Path) 
     (own_home / "scan.png").write_bytes(KINDS["png"])
     (tmp_path / "link").symlink_to(own_home / "scan.png")
     assert open_image("~/scan.png") == open_image(str(tmp_path / "link")) == read_image(KINDS["png"], "other")
+
+
+def test_a_picture_that_is_read_later_holds_no_bytes_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(KINDS["png"])
+    data = path.read_bytes()
+    held = sys.getrefcount(data)
+    later = read_later(read_image(data, "picture.png"), path)
+    assert sys.getrefcount(data) == held
+    assert later.read() == data
 
 
 def test_names_are_safe_to_show() -> None:

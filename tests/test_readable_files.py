@@ -30,6 +30,7 @@ BREAKING = [
     "> ## You",
     "[You]: http://evil.example\n",
     "[a word]: http://evil.example\n\nmore",
+    "- [You]: http://evil.example",
     "[^1]: a footnote",
     "![pixel](http://tracker.example/pixel.png)",
     "- a list\n\n      ```",
@@ -55,6 +56,28 @@ def test_no_text_breaks_out_of_its_turn_in_markdown(text: str) -> None:
     assert headings == ["Title", *["You", "Assistant"] * 2]
     every = [*tokens, *(child for token in tokens for child in token.children or ())]
     assert not {"html_block", "html_inline", "image", "link_open"} & {token.type for token in every}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](file://attacker/share/x.png)",
+        "![x](data:image/svg+xml,x)",
+        "[a](javascript:alert(1))",
+        "[a](jav&#x61;script:alert(1))",
+        "[a](<vbscript:x>)",
+        "<file:///etc/passwd>",
+        "> - **see [a](../../secret.txt)**",
+        "[a](//attacker/share)",
+    ],
+)
+def test_markdown_that_leads_a_viewer_to_files_or_scripts_stands_in_a_fence(text: str) -> None:
+    assert f"\n\n```text\n{text}\n```\n" in to_markdown(talk_of(text), {})
+
+
+@pytest.mark.parametrize("text", ["[a](HTTPS://example.org)", "<mailto:a@example.org>", "a[0] and (file:///x)"])
+def test_markdown_that_leads_to_the_net_stays_as_it_is(text: str) -> None:
+    assert f"\n\n{text}\n\n" in to_markdown(talk_of(text), {})
 
 
 def test_markdown_of_a_reply_stays_markdown() -> None:

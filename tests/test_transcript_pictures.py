@@ -84,6 +84,16 @@ def test_another_picture_in_the_place_of_one_is_never_taken_for_a_missing_one(tm
         load_transcript(path, missing_ok=True)
 
 
+def test_a_picture_beside_the_file_is_not_held_and_is_the_same_or_none(tmp_path: Path) -> None:
+    loaded = load_transcript(write(tmp_path, lambda _: None))
+    image = loaded.turns[0].turn.images[0]
+    assert image.read() == RED.read()
+    (red,) = tmp_path.glob("pictures/red*")
+    red.write_bytes(BLUE.read())
+    with pytest.raises(ImageError, match=r"red-\w+\.png: was changed since it was opened"):
+        image.read()
+
+
 def test_what_is_said_to_be_the_size_of_a_missing_picture_is_kept_within_bounds(tmp_path: Path) -> None:
     path = write(tmp_path, lambda d: d["turns"][0]["parts"][1]["image"].update(width=-5, height=2**62))
     next(tmp_path.glob("pictures/red*")).unlink()

@@ -139,8 +139,10 @@ def test_a_file_that_could_fill_the_memory_is_refused_unread(tmp_path: Path, mon
     (tmp_path / "large.json").write_bytes(b" " * 5_001)
     assert refusal(tmp_path / "large.json") == "is larger than 4.9 KiB: make a smaller copy"
     monkeypatch.setattr(folder, "MOST_VALUES", 1_000)
-    (tmp_path / "full.json").write_bytes(b"[" + b"[]," * 500 + b"[]]")
-    assert refusal(tmp_path / "full.json") == "holds more than 1,000 values, too many for one session"
+    (tmp_path / "full.json").write_bytes(b"[" + b"[]," * 166 + b"{}]")
+    assert refusal(tmp_path / "full.json") == (
+        "holds more than 1,000 values (a list or an object counts as 5), too many for one session"
+    )
 
 
 def test_no_file_is_written_that_would_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,13 @@ What a model thought before it replied stays out, and so does the use of tools, 
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from chat.errors import TranscriptError
-from chat.safe_text import printable, short_line
-from chat.store.llm_reading import Logs
+from chat.safe_text import short_line
+from chat.store.llm_reading import Logs, errors_of, place_of
 from chat.store.llm_responses import has_responses, read_conversations
 from chat.store.llm_threads import has_threads, read_thread, thread_ids
 from chat.transcript.foreign import Incoming
@@ -27,15 +27,16 @@ def read_llm_logs(path: Path) -> Iterator[Incoming]:
     """The conversations in the logs of `llm`, the oldest first: an error may come after some of them.
 
     Its pictures are those that the database holds, and those whose files are where it says and as they were. Nothing is
-    fetched. What stays out is listed with the conversation.
+    fetched. What stays out is listed with the conversation, and so is an entry of it that is damaged.
 
     Raises:
-        TranscriptError: The file is another database, damaged, or holds what cannot be; the message names the file.
+        TranscriptError: The file is another database, damaged, or holds what cannot be; the message names the file, and
+            the conversation where there is one.
     """
-    with _errors(path), closing(_opened(path)) as connection:
+    with errors_of(_shown(path)), closing(_opened(path)) as connection:
         logs = Logs(connection)
         if not has_threads(logs) and not has_responses(logs):
-            raise TranscriptError(f"{_shown(path)}: is a database, but holds no logs of llm")
+            raise TranscriptError("is a database, but holds no logs of llm")
         # A conversation that went on after llm was updated is a thread, too, which holds all of it.
         threads = dict.fromkeys(thread_ids(logs))
         for conversation, incoming in read_conversations(logs, without=threads):
@@ -58,21 +59,8 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _placed(path: Path, conversation: str, incoming: Incoming) -> Incoming:
-    place = f"{_shown(path)}: conversation {short_line(conversation, 40)}"
+    place = f"{_shown(path)}: {place_of(conversation)}"
     return incoming._replace(left_out=tuple(f"{place}: {line}" for line in incoming.left_out))
-
-
-@contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except TranscriptError as error:
-        words = str(error)
-        raise TranscriptError(words if words.startswith(_shown(path)) else f"{_shown(path)}: {words}") from error
-    # The words of an error may quote what a damaged file holds, and that need be no text.
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        reason = printable(str(error), multiline=False)
-        raise TranscriptError(f"{_shown(path)}: cannot be read as logs of llm ({reason}): copy it again") from error
 
 
 def _shown(path: Path) -> str:

@@ -3,21 +3,24 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from chat.conversation import Image, Part, Text
-from chat.errors import ImageError, TranscriptError, UsageError
+from chat.errors import ImageError, TranscriptError
 from chat.files import read_file
 from chat.generation import CheckpointFacts, GenerationSettings
 from chat.images import MOST_BYTES, read_image
 from chat.records import Generation
-from chat.safe_text import short_line
+from chat.safe_text import printable, short_line
 from chat.transcript.alternation import LEFT_OUT, Message, transcript_of
+from chat.transcript.folder import is_gone
 from chat.transcript.foreign import Incoming
 from chat.transcript.times import as_utc
+from chat.transcript.typed_json import read_as
 from chat.transcript.values import UNKNOWN_GENERATION
 
 _LLM: Final = "llm"
@@ -40,6 +43,24 @@ _TABLES: Final = (
     "messages",
     "parts",
 )
+
+
+def place_of(conversation: str) -> str:
+    """A conversation as an error names it."""
+    return f"conversation {short_line(conversation, 40) or 'without an id'}"
+
+
+@contextmanager
+def errors_of(place: str) -> Iterator[None]:
+    """Raise what is wrong, SQLite's own complaints included, as TranscriptError that names the place."""
+    try:
+        yield
+    except TranscriptError as error:
+        raise TranscriptError(f"{place}: {error}") from error
+    # The words of an error may quote what a damaged file holds, and that need be no text.
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        reason = printable(str(error), multiline=False)
+        raise TranscriptError(f"{place}: cannot be read as logs of llm ({reason}): copy it again") from error
 
 
 class Logs:
@@ -115,7 +136,7 @@ class Attachments:
             self.left_out.append(f"attachment {short_line(str(attachment_id), 20)} is not in the database")
             return None
         kind, path, url = (text_in(found[0], column) for column in ("type", "path", "url"))
-        name = short_line(path or url or f"attachment {attachment_id}", 200)
+        name = short_line(path or url or f"attachment {attachment_id}")
         try:
             return _picture(str(attachment_id), kind, path, found[0]["content"])
         except ImageError as error:
@@ -130,7 +151,7 @@ def _picture(digest: str, kind: str, path: str, content: object) -> Image:
     if not isinstance(content, bytes) and not path:
         raise ImageError("was not fetched: nothing is")
     if not isinstance(content, bytes):
-        if not Path(path).is_file():
+        if is_gone(path):
             raise ImageError("the picture is not there any more")
         content = read_file(path, most_bytes=MOST_BYTES, error=ImageError)
     # Only what was attached is taken, so that no file can be brought in by its name alone.
@@ -155,31 +176,49 @@ class Call:
         except TranscriptError:
             return ""
 
-    @property
-    def generation(self) -> Generation:
-        """Where the reply came from, as far as it is known."""
+    def generation(self, place: str, left_out: list[str]) -> Generation:
+        """Where the reply came from, as far as it is known.
+
+        Args:
+            place: Of the reply.
+            left_out: Gets a line where its settings cannot be kept.
+        """
         duration, tokens = self.row["duration_ms"], self.row["input_tokens"]
         return replace(
             UNKNOWN_GENERATION,
             facts=CheckpointFacts(
                 text_in(self.row, "model"), family=_LLM, device=_LLM, dtype="", context_length=0, image_size=0
             ),
-            settings=self._settings(),
+            settings=self._settings(place, left_out),
             prompt_tokens=tokens if isinstance(tokens, int) and tokens > 0 else 0,
             total_s=duration / 1000 if isinstance(duration, int) and duration > 0 else 0.0,
         )
 
-    def _settings(self) -> GenerationSettings:
-        options = json_in(self.row, "options_json")
+    def _settings(self, place: str, left_out: list[str]) -> GenerationSettings:
         try:
+            options = json_in(self.row, "options_json")
             given = {ours: options[theirs] for theirs, ours in _OPTIONS.items() if options.get(theirs) is not None}
-            return GenerationSettings(**given)
-        except (TypeError, UsageError):
+            # As strictly as a file of our own is read: what is kept here can be exported and comes back.
+            return read_as(GenerationSettings, given, "options_json")
+        except TranscriptError as error:
+            left_out.append(f"{place}: the settings are not kept: {error}")
             return GenerationSettings()
 
 
+def spoken(parts: Sequence[Part], is_less: bool) -> tuple[Part, ...]:
+    """What a message of the user's says: words stand for nothing.
+
+    Args:
+        parts: What is there of it.
+        is_less: Whether an attachment of this message is not kept.
+    """
+    if any(isinstance(part, Image) or part.text.strip() for part in parts):
+        return tuple(parts)
+    return (Text(LEFT_OUT if is_less else _NO_WORDS),)
+
+
 def incoming(messages: Iterable[Message], title: str, conversation: str, left_out: Sequence[str]) -> Incoming:
-    """The conversation that messages make, whatever is missing among them: an entry of a log is never refused.
+    """The conversation that messages make, in whatever order they speak: a log is not refused for that.
 
     Args:
         messages: In order.
@@ -193,13 +232,7 @@ def incoming(messages: Iterable[Message], title: str, conversation: str, left_ou
         if message.speaker == "system" and kept:
             lines.append(f"{message.place}: a later system text is not kept")
             continue
-        if message.speaker == "user" and not _says_something(message.parts):
-            message = replace(message, parts=(Text(LEFT_OUT if left_out else _NO_WORDS),))
         if message.speaker == "assistant" and (not kept or kept[-1].speaker == "system"):
             kept.append(Message("user", (Text(_NO_WORDS),), message.place, created_at=message.created_at))
         kept.append(replace(message, goes_on=message.speaker == "assistant"))
     return Incoming(transcript_of(kept, title, conversation), tuple(lines))
-
-
-def _says_something(parts: Sequence[Part]) -> bool:
-    return any(isinstance(part, Image) or part.text.strip() for part in parts)

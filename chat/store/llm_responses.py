@@ -4,7 +4,9 @@ from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from chat.conversation import Image, Text
-from chat.store.llm_reading import Attachments, Call, Logs, incoming, text_in
+from chat.errors import TranscriptError
+from chat.safe_text import short_line
+from chat.store.llm_reading import Attachments, Call, Logs, errors_of, incoming, place_of, spoken, text_in
 from chat.transcript.alternation import Message
 from chat.transcript.foreign import Incoming
 
@@ -27,7 +29,9 @@ def read_conversations(logs: Logs, without: Container[str] = ()) -> Iterator[tup
     with_results = {row["response_id"] for row in logs.rows("tool_results", ("response_id",), "")}
     for conversation, rows in responses.items():
         if conversation not in without:
-            yield conversation, _read(logs, conversation, rows, with_results)
+            with errors_of(place_of(conversation)):
+                found = _read(logs, conversation, rows, with_results)
+            yield conversation, found
 
 
 def _read(logs: Logs, conversation: str, rows: Sequence[int], with_results: Container[str]) -> Incoming:
@@ -36,32 +40,40 @@ def _read(logs: Logs, conversation: str, rows: Sequence[int], with_results: Cont
     messages: list[Message] = []
     for number in rows:
         row = logs.row("responses", columns, "WHERE rowid = ?", number)
-        messages += _exchange(logs, row, attachments, with_results)
+        place = f"response {short_line(str(row['id']), 40)}"
+        try:
+            messages += [*_exchange(logs, row, place, attachments, with_results)]
+        except TranscriptError as error:
+            attachments.left_out.append(f"{place}: is not kept: {error}")
+    if not messages:
+        raise TranscriptError(attachments.left_out[-1])
     named = logs.rows("conversations", ("name",), "WHERE id = ?", conversation)
     title = text_in(named[0], "name") if named else ""
     return incoming(_without_repeated_system(messages), title, conversation, attachments.left_out)
 
 
 def _exchange(
-    logs: Logs, row: dict[str, Any], attachments: Attachments, with_results: Container[str]
+    logs: Logs, row: dict[str, Any], place: str, attachments: Attachments, with_results: Container[str]
 ) -> Iterator[Message]:
-    response = text_in(row, "id")
-    place, call = f"response {response}", Call(row)
+    response, call = text_in(row, "id"), Call(row)
     # As llm itself joins them for the model.
     system = [*_fragments(logs, "system_fragments", response), text_in(row, "system")]
     if words := "\n\n".join(text.strip() for text in system if text.strip()):
         yield Message("system", (Text(words),), place)
     prompt = text_in(row, "prompt")
     text = "\n".join([*_fragments(logs, "prompt_fragments", response), *([prompt] if prompt else [])])
+    listed = len(attachments.left_out)
     pictures = [*_pictures(logs, response, attachments)]
     # The call that hands a tool's results on has no message of its own: its reply goes on with the one before.
     if text.strip() or pictures or response not in with_results:
-        yield Message("user", (*([Text(text)] if text else []), *pictures), place, created_at=call.created_at)
+        parts = spoken((*([Text(text)] if text else []), *pictures), len(attachments.left_out) > listed)
+        yield Message("user", parts, place, created_at=call.created_at)
     else:
         attachments.left_out.append(f"{place}: the use of a tool is not kept")
     reply = text_in(row, "response")
+    generation = call.generation(place, attachments.left_out)
     yield Message(
-        "assistant", (Text(reply),) if reply else (), place, created_at=call.created_at, generation=call.generation
+        "assistant", (Text(reply),) if reply else (), place, created_at=call.created_at, generation=generation
     )
 
 

@@ -5,11 +5,14 @@ from typing import Any
 
 from chat.conversation import Part, Text
 from chat.errors import TranscriptError
-from chat.store.llm_reading import Attachments, Call, Logs, incoming, json_in, text_in
+from chat.safe_text import short_line
+from chat.store.llm_reading import Attachments, Call, Logs, errors_of, incoming, json_in, place_of, spoken, text_in
 from chat.transcript.alternation import Message
 from chat.transcript.foreign import Incoming
 
 _TOOL_PARTS = ("tool_call", "tool_result")
+_UNSAID = (*_TOOL_PARTS, "reasoning")
+_DAMAGED = "[message left out]"
 
 
 def thread_ids(logs: Logs) -> list[str]:
@@ -26,7 +29,12 @@ def has_threads(logs: Logs) -> bool:
 
 
 def read_thread(logs: Logs, thread: str) -> Incoming:
-    """One of them, with a list of what of it is not kept."""
+    """One of them, with a list of what of it is not kept; raises TranscriptError that names it."""
+    with errors_of(place_of(thread)):
+        return _read(logs, thread)
+
+
+def _read(logs: Logs, thread: str) -> Incoming:
     row = logs.row("threads", ("name", "tip_message_hash"), "WHERE id = ?", thread)
     columns = ("parent_message_hash", "tip_message_hash", *Call.COLUMNS)
     calls = [Call(call) for call in logs.rows("turns", columns, "WHERE thread_id = ? ORDER BY rowid", thread)]
@@ -41,10 +49,10 @@ def _chain(logs: Logs, tip: str) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     while tip:
         if tip in found:
-            raise TranscriptError(f"message {tip[:40]} comes before itself")
+            raise TranscriptError(f"message {short_line(tip, 40)} comes before itself")
         rows = logs.rows("messages", ("parent_hash", "role"), "WHERE hash = ?", tip)
         if not rows:
-            raise TranscriptError(f"message {tip[:40]} is missing")
+            raise TranscriptError(f"message {short_line(tip, 40)} is missing")
         found[tip] = text_in(rows[0], "role")
         tip = text_in(rows[0], "parent_hash")
     return [*found.items()][::-1]
@@ -56,26 +64,44 @@ def _messages(
     asked = {call.row["parent_message_hash"]: call for call in calls}
     answered = {call.row["tip_message_hash"]: call for call in calls}
     for key, role in chain:
-        place = f"message {key}"
-        parts = tuple(_parts(logs, key, place, attachments))
-        match role:
-            case "system":
-                if parts:
-                    yield Message("system", parts, place)
-            case "user" if parts or not _is_of_tool(logs, key):
-                yield Message("user", parts, place, created_at=asked[key].created_at if key in asked else "")
-            case "assistant":
-                call = answered.get(key)
-                words = tuple(part for part in parts if isinstance(part, Text))
-                yield Message(
-                    "assistant",
-                    words,
-                    place,
-                    created_at=call.created_at if call else "",
-                    generation=call.generation if call else None,
-                )
-            case _:
-                attachments.left_out.append(f"{place}: the use of a tool is not kept")
+        place = f"message {short_line(key, 40)}"
+        try:
+            message = _message(logs, key, role, place, asked.get(key), answered.get(key), attachments)
+        except TranscriptError as error:
+            attachments.left_out.append(f"{place}: is not kept: {error}")
+            message = _in_the_place_of(role, place)
+        if message is not None:
+            yield message
+
+
+def _message(
+    logs: Logs, key: str, role: str, place: str, asked: Call | None, answered: Call | None, attachments: Attachments
+) -> Message | None:
+    listed = len(attachments.left_out)
+    parts = tuple(_parts(logs, key, place, attachments))
+    is_less = len(attachments.left_out) > listed
+    words = tuple(part for part in parts if isinstance(part, Text))
+    if role != "user" and len(words) < len(parts):
+        attachments.left_out.append(f"{place}: a picture is not kept: only messages of the user's have any")
+    match role:
+        case "system":
+            return Message("system", words, place) if words else None
+        case "user" if parts or is_less or not _is_of_tool(logs, key):
+            return Message("user", spoken(parts, is_less), place, created_at=asked.created_at if asked else "")
+        case "assistant":
+            created_at = answered.created_at if answered else ""
+            generation = answered.generation(place, attachments.left_out) if answered else None
+            return Message("assistant", words, place, created_at=created_at, generation=generation)
+        case _:
+            attachments.left_out.append(f"{place}: the use of a tool is not kept")
+            return None
+
+
+def _in_the_place_of(role: str, place: str) -> Message | None:
+    """What stands for a damaged message, so that nobody takes what follows it for an answer to another one."""
+    if role == "user":
+        return Message("user", (Text(_DAMAGED),), place)
+    return Message("assistant", (), place) if role == "assistant" else None
 
 
 def _is_of_tool(logs: Logs, key: str) -> bool:
@@ -93,6 +119,8 @@ def _parts(logs: Logs, key: str, place: str, attachments: Attachments) -> Iterat
             image = attachments.open(named.get("id") if isinstance(named, dict) else None)
             if image is not None:
                 yield image
+        elif row["type"] not in _UNSAID:
+            attachments.left_out.append(f"{place}: a part is not kept: {short_line(str(row['type']), 40)}")
 
 
 def _text(logs: Logs, row: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from chat.conversation import Image
 from chat.errors import ImageError, TranscriptError
 from chat.files import byte_size, check_free, make_folder, read_file, write_file
-from chat.images import open_image
+from chat.images import open_image, read_later
 from chat.safe_text import short_line
 from chat.transcript.encoding import encoded
 from chat.transcript.json_text import from_json, picture_files, to_json
@@ -17,7 +17,9 @@ from chat.transcript.values import Transcript
 MOST_BYTES: Final = 256 * 2**20
 """Of the JSON file, the pictures that it holds included."""
 MOST_VALUES: Final = 20_000_000
-"""That it holds, so that a small file cannot fill the memory."""
+"""That it holds, so that a small file cannot fill the memory: about 1.5 GiB."""
+_LIST_VALUES: Final = 5
+"""For how many values a list or an object counts: it takes up to 250 bytes of memory, a short text 70, a number 40."""
 
 
 def save_transcript(
@@ -58,7 +60,9 @@ def save_transcript(
 
 
 def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript:
-    """The transcript in a JSON file, with the pictures it names; each is read, checked and held.
+    """The transcript in a JSON file, with the pictures it names; each is read and checked.
+
+    Those in files beside it are read again when they are asked for, which raises ImageError where one has changed.
 
     Args:
         path: The JSON file.
@@ -73,7 +77,8 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
 
     def open_picture(file: str) -> Image | None:
         place = inside(path.parent, file)
-        return open_image(place) if os.path.exists(place) else None
+        # Thousands of pictures may be named: none is held until it is asked for.
+        return read_later(open_image(place), place) if os.path.exists(place) else None
 
     try:
         return from_json(content.decode("utf-8-sig"), open_picture, missing_ok=missing_ok)
@@ -85,8 +90,11 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
 
 def check_values(place: str, document: bytes) -> None:
     """Raise TranscriptError for a document with too many values; what separates them in a text counts, too."""
-    if sum(map(document.count, (b",", b"[", b"{"))) > MOST_VALUES:
-        raise TranscriptError(f"{place}: holds more than {MOST_VALUES:,} values, too many for one session")
+    if document.count(b",") + _LIST_VALUES * (document.count(b"[") + document.count(b"{")) > MOST_VALUES:
+        raise TranscriptError(
+            f"{place}: holds more than {MOST_VALUES:,} values (a list or an object counts as {_LIST_VALUES}), too many"
+            " for one session"
+        )
 
 
 def save_picture(folder: Path, file: str, image: Image, overwrite: bool) -> bool:
@@ -111,6 +119,17 @@ def inside(folder: Path, file: str, whose: str = "the transcript's folder") -> P
     if not named.parts or named.is_absolute() or ".." in named.parts or not path.is_relative_to(top):
         raise TranscriptError(f"{short_line(file) or 'a picture'} lies outside {whose}: move it in")
     return path
+
+
+def is_gone(path: str | Path) -> bool:
+    """Whether there is nothing of this name; where the system does not say, reading the file tells why."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _shown(path: Path) -> str:

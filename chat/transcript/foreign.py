@@ -34,6 +34,13 @@ _TOOLS: Final = frozenset({"tool", "function", "function_call", "observation"})
 # A line's end beside the mark belongs to it, as LLaVA writes it.
 _MARK: Final = re.compile(r"<image>\n?|\n<image>")
 _PICTURE_KEYS: Final = ("images", "image")
+_SYSTEM_KEY: Final = "system"
+_OTHER_MEDIA: Final = ("video", "videos", "audio", "audios")
+_OTHER_LEFT_OUT: Final = "[video or sound left out]"
+_TOOL_KEYS: Final = ("tool_calls", "function_call")
+"""Of a message."""
+_OFFERED_KEYS: Final = ("tools", "functions")
+"""Of a conversation."""
 
 
 class Incoming(NamedTuple):
@@ -66,7 +73,10 @@ def read_foreign(value: object, folder: Path) -> Incoming:
         raise TranscriptError('is no conversation: it has no list "messages" or "conversations"')
     sources = PictureSources(folder)
     pictures = _Pictures(value, sources)
-    messages = [*_messages(value[key], key, pictures, sources)]
+    for offered in _OFFERED_KEYS:
+        if value.get(offered):
+            sources.leave_out(offered, "the tools that the model was offered are not kept")
+    messages = [*_system(value, pictures, sources), *_messages(value[key], key, pictures, sources)]
     transcript = transcript_of(pictures.placed(messages), _title_of(value))
     if not transcript.turns:
         raise TranscriptError(f"{key} has no message of the user's")
@@ -82,11 +92,23 @@ class _Pictures:
         self._names = named if isinstance(named, list) else [named]
         self._sources = sources
         self._next = 0
+        self._others = [key for key in _OTHER_MEDIA if value.get(key)]
+        for key in self._others:
+            sources.leave_out(key, "not kept: only pictures are")
+        kinds = {key.removesuffix("s") for key in self._others}
+        self._other_marks = "|".join(rf"<{kind}>\n?|\n<{kind}>" for kind in sorted(kinds))
 
     @property
     def are_there(self) -> bool:
         """Whether there are any, so that `<image>` stands for one and is not a word."""
         return bool(self._names)
+
+    def without_others(self, text: str) -> str:
+        """The text without the places of videos and sounds; where there are none, `<video>` is a word."""
+        if not self._others:
+            return text
+        rest = re.sub(self._other_marks, "", text)
+        return rest if rest.strip() else ""
 
     def take(self, place: str) -> Iterator[Part]:
         """The next one; nothing for one that stays out."""
@@ -113,6 +135,12 @@ class _Pictures:
         return [*messages[:first], changed, *messages[first + 1 :]]
 
 
+def _system(value: dict[str, object], pictures: _Pictures, sources: PictureSources) -> Iterator[Message]:
+    """The text that stands beside the messages, as ShareGPT has it."""
+    if content := value.get(_SYSTEM_KEY):
+        yield Message("system", tuple(_parts(content, _SYSTEM_KEY, pictures, sources)), _SYSTEM_KEY)
+
+
 def _messages(entries: Sequence[object], key: str, pictures: _Pictures, sources: PictureSources) -> Iterator[Message]:
     after_tool = False
     for number, entry in enumerate(entries):
@@ -121,8 +149,10 @@ def _messages(entries: Sequence[object], key: str, pictures: _Pictures, sources:
             raise TranscriptError(f"{place} is not an object")
         named = entry.get("role", entry.get("from"))
         role = named if isinstance(named, str) else ""
-        if role in _TOOLS or (entry.get("content") is None and (entry.get("tool_calls") or entry.get("function_call"))):
+        uses_tool = role in _TOOLS or any(entry.get(key) for key in _TOOL_KEYS)
+        if uses_tool:
             sources.leave_out(place, "the use of a tool is not kept")
+        if role in _TOOLS or (uses_tool and entry.get("content") is None):
             after_tool = True
             continue
         speaker = _SPEAKERS.get(role)
@@ -131,10 +161,17 @@ def _messages(entries: Sequence[object], key: str, pictures: _Pictures, sources:
         content = entry.get("content", entry.get("value"))
         had_left_out = len(sources.left_out)
         parts = tuple(_parts(content, place, pictures, sources))
-        if speaker == "user" and not parts and len(sources.left_out) > had_left_out:
-            parts = (Text(LEFT_OUT),)
+        if speaker == "user" and not parts:
+            parts = _in_the_place_of(content, is_less=len(sources.left_out) > had_left_out)
         yield Message(speaker, parts, place, goes_on=after_tool and speaker == "assistant")
-        after_tool = after_tool and speaker != "user"
+        after_tool = uses_tool or (after_tool and speaker != "user")
+
+
+def _in_the_place_of(content: object, *, is_less: bool) -> tuple[Part, ...]:
+    """What stands for a message of which nothing is kept; nothing for one that was empty."""
+    if is_less:
+        return (Text(LEFT_OUT),)
+    return (Text(_OTHER_LEFT_OUT),) if content and isinstance(content, str) else ()
 
 
 def _parts(content: object, place: str, pictures: _Pictures, sources: PictureSources) -> Iterator[Part]:
@@ -161,6 +198,7 @@ def _parts(content: object, place: str, pictures: _Pictures, sources: PictureSou
 
 def _marked(content: str, place: str, pictures: _Pictures) -> Iterator[Part]:
     """A text in which `<image>` may stand for the pictures in order."""
+    content = pictures.without_others(content)
     if not pictures.are_there:
         yield from _text(content, place)
         return

@@ -12,6 +12,7 @@ from chat.conversation import Image, Role
 from chat.records import StoredTurn
 from chat.safe_text import printable
 from chat.transcript.present import missing_in_words
+from chat.transcript.rendering import leads_to_the_net
 from chat.transcript.telling import (
     choice_in_words,
     moment_of,
@@ -30,7 +31,7 @@ MOST_CHARACTERS: Final = 100_000
 """Of a text whose Markdown is looked at; a longer one stands in a fence."""
 
 _SIGNS: Final = re.compile(r"([\\`*_{}\[\]<>()#!|~&])")
-# Of links and footnotes: they would reach every turn of the document.
+# Of footnotes, which our parser does not know: like links, they would reach every turn of the document.
 _DEFINITION: Final = re.compile(r"^[ >\t]*\[[^\]\n]+\]:", re.MULTILINE)
 _END: Final = "\n\n## end\n"
 _END_TOKENS: Final = 3
@@ -93,24 +94,36 @@ def _contained(text: str) -> str:
 
 
 def _kinds(text: str) -> set[str] | None:
-    """What a text is made of as Markdown; None where what follows it would be taken for a part of it."""
+    """What a text is made of as Markdown; None where it does not keep to itself.
+
+    It may take what follows it for a part of it, give it a meaning, or lead to the reader's own files.
+    """
     if len(text) > MOST_CHARACTERS:
         return None
     if not _MARKS.search(text):
         return set()
-    tokens = _parser().parse(text + _END)
+    found: dict[str, object] = {}
+    tokens = _parser().parse(text + _END, found)
     own, end = tokens[:-_END_TOKENS], tokens[-_END_TOKENS:]
     ends_apart = end[0].type == "heading_open" and end[0].map == [text.count("\n") + 2, text.count("\n") + 3]
-    if not ends_apart or end[0].level:
+    if not ends_apart or end[0].level or found.get("references"):
         return None
-    return {token.type for token in own} | {child.type for token in own for child in token.children or ()}
+    within = [child for token in own for child in token.children or ()]
+    if not all(leads_to_the_net(str(token.attrGet("href"))) for token in within if token.type == "link_open"):
+        return None
+    return {token.type for token in (*own, *within)}
 
 
 @cache
 def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    class Parser(MarkdownIt):
+        # What this parser refuses to take for a link or a picture, a viewer may follow or fetch.
+        def validateLink(self, url: str) -> bool:
+            return True
+
+    return Parser("commonmark").enable(["table", "strikethrough"])
 
 
 def _fenced(text: str) -> str:

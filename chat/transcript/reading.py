@@ -56,12 +56,13 @@ def read_transcripts(path: Path, pictures: Path | None = None) -> Iterator[Incom
         TranscriptError: The file cannot be read, or is wrong; the message names the file and the place.
     """
     folder = pictures or path.parent
-    begin = _beginning(path)
-    if begin.startswith(b"["):
+    # A line may be the whole file: neither it nor what it holds is kept while the file is read anew.
+    begin = _beginning(path)[:1]
+    if begin == b"[":
         yield from _of_list(path, folder)
-    elif begin.startswith(b"{") and (first := _first_object(path)) is not None and first.get("format") != FORMAT:
+    elif begin == b"{" and _begins_with_foreign_line(path):
         yield from _of_lines(path, folder)
-    elif begin.startswith(b"{") and (whole := _foreign_document(path)) is not None:
+    elif begin == b"{" and (whole := _foreign_document(path)) is not None:
         yield _read(whole, _shown(path), folder)
     else:
         yield Incoming(load_transcript(path))
@@ -75,10 +76,10 @@ def _beginning(path: Path) -> bytes:
     return b""
 
 
-def _first_object(path: Path) -> dict[str, object] | None:
-    """The object that the first line is; None where an object goes on over several lines."""
+def _begins_with_foreign_line(path: Path) -> bool:
+    """Whether the first line is an object that is not ours; False where an object goes on over several lines."""
     value = _value(_beginning(path))
-    return value if isinstance(value, dict) else None
+    return isinstance(value, dict) and value.get("format") != FORMAT
 
 
 def _foreign_document(path: Path) -> object:

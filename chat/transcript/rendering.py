@@ -18,6 +18,11 @@ MOST_CHARACTERS: Final = 100_000
 _SCHEMES: Final = ("http://", "https://", "mailto:")
 
 
+def leads_to_the_net(url: str) -> bool:
+    """Whether a link opens a page or a letter, and nothing of the reader's own machine."""
+    return url.strip().lower().startswith(_SCHEMES)
+
+
 def plain(text: str) -> str:
     """A text as it was written, its lines and spaces included."""
     return f'<p class="text" dir="auto">{escape(printable(text))}</p>'
@@ -39,7 +44,7 @@ def _parser() -> "MarkdownIt":
 
     class Parser(MarkdownIt):
         def validateLink(self, url: str) -> bool:
-            return url.strip().lower().startswith(_SCHEMES)
+            return leads_to_the_net(url)
 
     parser = Parser("commonmark", {"html": False, "breaks": True})
     return parser.enable(["table", "strikethrough"]).disable("image")

@@ -10,7 +10,7 @@ from chat.conversation import Image
 from chat.errors import ImageError, TranscriptError
 from chat.images import MOST_BYTES, open_image, read_image, read_later
 from chat.safe_text import short_line
-from chat.transcript.folder import inside
+from chat.transcript.folder import inside, is_gone
 
 MOST_CHARACTERS: Final = MOST_BYTES * 4 // 3 + 1000
 """Of a data URL."""
@@ -54,7 +54,7 @@ class PictureSources:
 
     def _of_file(self, name: str) -> Image:
         path = inside(self._folder, name, "the folder of the pictures")
-        if not path.is_file():
+        if is_gone(path):
             raise ImageError(f"{short_line(name)} is not in {short_line(str(self._folder))}: give --images FOLDER")
         return read_later(open_image(path), path)
 

@@ -1,6 +1,8 @@
 """The logs of `llm`, of older and newer versions: conversations, their pictures, and a list of what is not there."""
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -15,6 +17,7 @@ from chat.errors import TranscriptError
 from chat.generation import GenerationSettings
 from chat.store import llm_logs
 from chat.store.llm_logs import read_llm_logs
+from chat.transcript import from_json, to_json
 from chat.transcript.foreign import Incoming
 from tests.store.llm_schemas import RESPONSES, SHARED, THREADS
 from tests.transcripts import BLUE, GREEN, RED
@@ -118,6 +121,21 @@ def refusal(path: Path) -> str:
     return str(caught.value).removeprefix(f"{path}: ")
 
 
+def refuse_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody look into folders called `locked`, as root always may."""
+
+    def refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *arguments: Any, **options: Any) -> Any:
+            if "/locked/" in str(path):
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return function(path, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "stat", refusing(os.stat))
+    monkeypatch.setattr(os, "open", refusing(os.open))
+
+
 def test_a_conversation_of_the_older_tables_is_read(older: LogsFile) -> None:
     (incoming,) = read_llm_logs(older.path)
     assert (incoming.transcript.title, incoming.transcript.system) == ("What is this?", "Be brief")
@@ -145,6 +163,27 @@ def test_where_a_reply_came_from_is_kept_as_far_as_it_is_known(logs: str, reques
     assert reply.generation.facts.name == "gpt-4o"
     assert reply.generation.settings == GenerationSettings(max_new_tokens=40, temperature=0.5)
     assert (reply.generation.prompt_tokens, reply.generation.total_s) == (11, 1.5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        '{"top_k": 1.5}',
+        '{"max_tokens": 12.5}',
+        '{"max_tokens": 0}',
+        f'{{"top_k": {10**24}}}',
+        '{"top_p": true}',
+        '{"temperature": NaN}',
+        '{"temperature": "hot"}',
+    ],
+)
+def test_settings_that_cannot_be_are_the_ones_that_go_without_saying(options: str, older: LogsFile) -> None:
+    older.run(f"UPDATE responses SET options_json = '{options}'")
+    (incoming,) = read_llm_logs(older.path)
+    generation = incoming.transcript.turns[1].generation
+    assert generation is not None
+    assert generation.settings == GenerationSettings()
+    assert from_json(to_json(incoming.transcript), lambda _: None) == incoming.transcript
 
 
 def test_a_conversation_that_went_on_with_a_newer_version_is_read_once(older: LogsFile) -> None:
@@ -225,12 +264,53 @@ def test_pictures_of_the_newer_tables_come_along_where_they_are_as_they_were(
     check_pictures(incoming)
 
 
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/" + "a" * 5000, "the path is too long"),
+        ("nul\0.png", "no file can have this name"),
+        ("DIR/locked/red.png", "you may not read it"),
+        ("DIR", "is a folder"),
+        ("DIR/older.db/red.png", "the picture is not there any more"),
+    ],
+    ids=["long", "nul", "locked", "folder", "under a file"],
+)
+def test_no_path_of_a_picture_stands_in_the_way_of_the_rest(
+    path: str, reason: str, older: LogsFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_locked(monkeypatch)
+    older.add("attachments", id="a" * 64, type="image/png", path=path.replace("DIR", str(older.path.parent)))
+    older.add("prompt_attachments", response_id="r1", attachment_id="a" * 64, order=0)
+    (incoming,) = read_llm_logs(older.path)
+    assert len(incoming.transcript.turns) == 4
+    (line,) = incoming.left_out
+    assert f": {reason}" in line
+    assert len(line) < 600
+
+
 def test_a_message_that_was_a_lost_picture_alone_says_so(older: LogsFile, pictures: dict[str, dict[str, Any]]) -> None:
     older.add("attachments", **pictures["gone"])
     older.add("prompt_attachments", response_id="r2", attachment_id=pictures["gone"]["id"], order=0)
     older.run("UPDATE responses SET prompt = NULL WHERE id = 'r2'")
     (incoming,) = read_llm_logs(older.path)
     assert said(incoming)[2] == ("user", ("[picture left out]",))
+
+
+def test_a_message_without_words_lost_no_picture_where_another_did(
+    older: LogsFile, newer: LogsFile, pictures: dict[str, dict[str, Any]]
+) -> None:
+    for logs in (older, newer):
+        logs.add("attachments", **pictures["gone"])
+    older.add("prompt_attachments", response_id="r1", attachment_id=pictures["gone"]["id"], order=0)
+    older.run("UPDATE responses SET prompt = ''")
+    newer.run("DELETE FROM parts WHERE message_hash = 'm1'")
+    payload = json.dumps({"attachment": {"id": pictures["gone"]["id"]}})
+    newer.add("parts", message_hash="m1", position=0, type="attachment", payload=payload)
+    newer.message("m3", "m2", "user")
+    newer.run("UPDATE threads SET tip_message_hash = 'm3'")
+    for logs in (older, newer):
+        (incoming,) = read_llm_logs(logs.path)
+        assert said(incoming)[::2] == [("user", ("[picture left out]",)), ("user", ("[no words]",))]
 
 
 def test_the_use_of_tools_is_told_and_the_reply_goes_on(older: LogsFile, newer: LogsFile) -> None:
@@ -255,10 +335,12 @@ def test_nothing_is_written_to_the_file(older: LogsFile, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        ("UPDATE responses SET prompt = x'00ff'", "prompt holds bytes, not a text"),
-        ("UPDATE responses SET options_json = '['", "options_json holds no JSON"),
-        ("UPDATE responses SET options_json = '[]'", "options_json holds no JSON object"),
-        ("UPDATE responses SET response = CAST(x'ff' AS TEXT)", "cannot be read as logs of llm (Could not decode"),
+        ("UPDATE responses SET prompt = x'00ff'", "conversation c1: response r2: is not kept: prompt holds bytes, not"),
+        ("UPDATE conversations SET name = x'00ff'", "conversation c1: name holds bytes, not a text"),
+        (
+            "UPDATE responses SET response = CAST(x'ff' AS TEXT)",
+            "conversation c1: cannot be read as logs of llm (Could not decode",
+        ),
         ("DROP TABLE conversations", "is a database, but holds no logs of llm"),
         ("ALTER TABLE responses DROP COLUMN prompt_json", ""),
     ],
@@ -269,6 +351,78 @@ def test_values_that_cannot_be_are_refused(older: LogsFile, statement: str, reas
         assert refusal(older.path).startswith(reason)
     else:
         assert len([*read_llm_logs(older.path)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "line", "turns"),
+    [
+        ("SET prompt = x'00ff' WHERE id = 'r1'", "response r1: is not kept: prompt holds bytes, not a text", 2),
+        ("SET model = x'00ff' WHERE id = 'r2'", "response r2: is not kept: model holds bytes, not a text", 2),
+        (
+            "SET options_json = '[' WHERE id = 'r1'",
+            "response r1: the settings are not kept: options_json holds no JSON",
+            4,
+        ),
+        (
+            "SET options_json = '[]' WHERE id = 'r1'",
+            "response r1: the settings are not kept: options_json holds no JSON object",
+            4,
+        ),
+        (
+            """SET options_json = '{"top_k": 1.5}' WHERE id = 'r1'""",
+            "response r1: the settings are not kept: options_json.top_k is not a whole number",
+            4,
+        ),
+    ],
+)
+def test_an_entry_that_is_damaged_is_listed_and_the_others_come(
+    statement: str, line: str, turns: int, older: LogsFile
+) -> None:
+    older.run(f"UPDATE responses {statement}")
+    older.add("responses", id="r3", conversation_id="c2", model="m", prompt="Hi", response="Ho")
+    first, second = read_llm_logs(older.path)
+    assert first.left_out == (f"{older.path}: conversation c1: {line}",)
+    assert len(first.transcript.turns) == turns
+    assert said(second) == [("user", ("Hi",)), ("assistant", ("Ho",))]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "expected"),
+    [
+        ("m1", [("user", ("[message left out]",)), ("assistant", ("Two cats.",))]),
+        ("m2", [("user", ("A fragment.\nWhat is this?",)), ("assistant", ())]),
+    ],
+)
+def test_a_message_that_is_damaged_is_listed_and_the_others_come(
+    damaged: str, expected: list[Any], newer: LogsFile
+) -> None:
+    newer.run(f"UPDATE parts SET type = 'text', text = NULL, payload = '[]' WHERE message_hash = '{damaged}'")
+    (incoming,) = read_llm_logs(newer.path)
+    assert said(incoming) == expected
+    assert reasons(incoming) == [f"message {damaged}: is not kept: payload holds no JSON object"]
+
+
+def test_responses_that_belong_to_no_conversation_are_one_and_named_so(older: LogsFile) -> None:
+    older.run("UPDATE responses SET conversation_id = NULL, options_json = '['")
+    (incoming,) = read_llm_logs(older.path)
+    assert incoming.left_out[0].startswith(f"{older.path}: conversation without an id: response r1: ")
+
+
+def test_a_part_of_an_unknown_kind_is_listed(newer: LogsFile) -> None:
+    newer.add("parts", message_hash="m2", position=2, type="im\x1bage", text="x")
+    (incoming,) = read_llm_logs(newer.path)
+    assert said(incoming)[1] == ("assistant", ("Two cats.",))
+    assert reasons(incoming) == ["message m2: a part is not kept: im␛age"]
+
+
+def test_a_picture_that_is_not_the_user_s_is_listed(newer: LogsFile, pictures: dict[str, dict[str, Any]]) -> None:
+    newer.add("attachments", **pictures["there"])
+    payload = json.dumps({"attachment": {"id": RED.digest}})
+    for key in ("m0", "m2"):
+        newer.add("parts", message_hash=key, position=2, type="attachment", payload=payload)
+    (incoming,) = read_llm_logs(newer.path)
+    assert incoming.transcript.images == ()
+    assert [line.partition(":")[0] for line in reasons(incoming)] == ["message m0", "message m2"]
 
 
 def test_tables_that_compute_are_not_read(older: LogsFile) -> None:
@@ -282,15 +436,15 @@ def test_tables_that_compute_are_not_read(older: LogsFile) -> None:
 
 def test_messages_in_a_circle_or_missing_are_refused(newer: LogsFile) -> None:
     newer.run("UPDATE messages SET parent_hash = 'm2' WHERE hash = 'm1'")
-    assert refusal(newer.path) == "message m2 comes before itself"
+    assert refusal(newer.path) == "conversation t1: message m2 comes before itself"
     newer.run("UPDATE messages SET parent_hash = 'gone' WHERE hash = 'm1'")
-    assert refusal(newer.path) == "message gone is missing"
+    assert refusal(newer.path) == "conversation t1: message gone is missing"
 
 
 def test_a_value_that_is_too_long_is_refused(older: LogsFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llm_logs, "MOST_BYTES", 100_000)
     older.run("UPDATE responses SET response = printf('%.*c', 200000, 'a')")
-    assert refusal(older.path).startswith("cannot be read as logs of llm (string or blob too big)")
+    assert refusal(older.path).startswith("conversation c1: cannot be read as logs of llm (string or blob too big)")
 
 
 @pytest.mark.parametrize(
