@@ -74,6 +74,8 @@ class Imported:
     """How many turns an earlier import of it has been given."""
     was_deleted: bool = False
     """Whether the session had been deleted, and was brought back."""
+    title: str = field(default="", compare=False)
+    """The session's."""
 
 
 @dataclass(frozen=True, slots=True)

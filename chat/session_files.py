@@ -1,6 +1,6 @@
 """Stored sessions to and from transcripts: the use cases behind export and import."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from chat.conversation import Image
@@ -66,19 +66,25 @@ def missing_in_words(missing: Sequence[Image]) -> str:
     return f"; without pictures that are gone from the store: {names}" if missing else ""
 
 
-def import_transcripts(store: SessionStore, transcripts: Iterable[Transcript]) -> Sequence[Imported]:
-    """Keep conversations as sessions, all of them or none; gives what became of each.
+def import_transcripts(
+    store: SessionStore,
+    transcripts: Iterable[Transcript],
+    tell: Callable[[Sequence[Imported]], None] = lambda _: None,
+) -> Sequence[Imported]:
+    """Keep conversations as sessions; gives what became of each.
 
-    One that was brought in before, or that comes from a session that is there, is not made twice.
+    One that was brought in before, or that comes from a session that is there, is not made twice. What was kept stays
+    where a later one cannot be: whoever wants all or none reads all of them to the end first.
 
     Args:
-        store: Where they are kept.
-        transcripts: Taken one by one, while nothing else can write to the store.
+        store: Where they are kept, a few at a time.
+        transcripts: Taken one by one, while others can use the store.
+        tell: Is given what became of a few as soon as they are kept.
 
     Raises:
         InputError: One of them cannot be read or kept.
     """
-    return store.import_sessions(transcripts)
+    return store.import_sessions(transcripts, tell)
 
 
 def import_transcript(store: SessionStore, transcript: Transcript) -> str:

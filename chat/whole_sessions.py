@@ -1,6 +1,6 @@
 """What a store can do with sessions as a whole."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from chat.records import Imported
@@ -19,9 +19,18 @@ class WholeSessions(Protocol):
     def add_session(self, transcript: "Transcript") -> str:
         """Keep a session of its own, whatever is there, its pictures' bytes included; gives its id."""
 
-    def import_sessions(self, transcripts: "Iterable[Transcript]") -> Sequence[Imported]:
-        """Keep all of these sessions or, where one cannot be, none; gives what became of each.
+    def import_sessions(
+        self, transcripts: "Iterable[Transcript]", tell: Callable[[Sequence[Imported]], None] = ...
+    ) -> Sequence[Imported]:
+        """Keep these sessions, each as a whole; gives what became of each.
 
         One that was brought in before, or that comes from one that is there, is not made twice: the one that is there
         gets the turns that it lacks, and is brought back where it had been deleted.
+
+        Others can use the store meanwhile: a few sessions are taken and kept, then the next few. Where that ends early,
+        be it that one cannot be taken or kept, what was kept before stays; the same again brings the rest.
+
+        Args:
+            transcripts: Taken one by one.
+            tell: Is given what became of a few as soon as they are kept.
         """

@@ -197,33 +197,53 @@ def import_command(files: tuple[Path, ...], images: Path | None, db: Path | None
     """Keep saved conversations as sessions, or those of other programs.
 
     FILE is one of this program's own, a folder of them, JSONL or JSON as OpenAI, ShareGPT or LLaVA have it, or the logs
-    of llm; what it is, it says itself. If anything in one of them is wrong, nothing of any is kept.
+    of llm; what it is, it says itself. If anything in one of them is wrong, nothing of any is kept. An import that is
+    interrupted leaves whole sessions; the same again brings the rest.
     """
+    # All is read and checked to its end before a database is opened, and read again to be kept: it need not fit into
+    # the memory, nobody waits for the reading, and files that are wrong leave no empty database behind.
+    for _ in _conversations(files, images):
+        pass
+    arrived: list[tuple[Path, Incoming]] = []
+    with contextlib.closing(open_session_store(db)) as store:
+        imported = _imported(store, _noted(_conversations(files, images), arrived))
+    _tell_imported(imported, arrived, as_json)
+
+
+def _imported(store: SessionStore, conversations: "Iterable[Transcript]") -> "Sequence[Imported]":
+    """Keep conversations; tells how many are kept where not all can be."""
     from chat.session_files import import_transcripts
 
-    arrived: list[tuple[Path, Incoming]] = []
-    conversations = _conversations(files, images, arrived)
-    # A file that is wrong from its beginning leaves no empty database behind.
-    beginning = next(conversations)
-    with contextlib.closing(open_session_store(db)) as store:
-        imported = import_transcripts(store, chain([beginning], conversations))
-        titles = [store.find_session(one.session_id).title for one in imported]
-    _tell_imported(imported, titles, arrived, as_json)
+    kept: list[Imported] = []
+    try:
+        return import_transcripts(store, conversations, kept.extend)
+    except BaseException:
+        if kept:
+            click.echo(f"{_count(len(kept), 'session')} imported before it ended: import again for the rest", err=True)
+        raise
 
 
-def _conversations(
-    files: Iterable[Path], images: Path | None, arrived: "list[tuple[Path, Incoming]]"
+def _noted(
+    conversations: "Iterable[tuple[Path, Incoming]]", arrived: "list[tuple[Path, Incoming]]"
 ) -> "Iterator[Transcript]":
-    """The conversations in files; each is put into `arrived` as well, without its turns."""
+    """Conversations from files; each is put into `arrived` as well, without its turns."""
     from chat.transcript import Transcript
+
+    for path, incoming in conversations:
+        arrived.append((path, incoming._replace(transcript=Transcript())))
+        yield incoming.transcript
+
+
+def _conversations(files: Iterable[Path], images: Path | None) -> "Iterator[tuple[Path, Incoming]]":
+    """The conversations in files, each with its file."""
     from chat.transcript.reading import files_in
 
     for path in chain.from_iterable(map(files_in, files)):
-        count = len(arrived)
+        is_empty = True
         for incoming in _opened(path, images):
-            arrived.append((path, incoming._replace(transcript=Transcript())))
-            yield incoming.transcript
-        if len(arrived) == count:
+            is_empty = False
+            yield path, incoming
+        if is_empty:
             raise TranscriptError(f"{short_line(str(path))}: there is no conversation in it")
 
 
@@ -237,22 +257,20 @@ def _opened(path: Path, images: Path | None) -> "Iterator[Incoming]":
     return read_transcripts(path, images)
 
 
-def _tell_imported(
-    imported: "Sequence[Imported]", titles: Sequence[str], arrived: "Sequence[tuple[Path, Incoming]]", as_json: bool
-) -> None:
+def _tell_imported(imported: "Sequence[Imported]", arrived: "Sequence[tuple[Path, Incoming]]", as_json: bool) -> None:
     left_out = [line for _, incoming in arrived for line in incoming.left_out]
     if as_json:
         single = {"session": imported[0].session_id} if len(imported) == 1 else {}
         told = [
             {
                 "session": one.session_id,
-                "title": title,
+                "title": one.title,
                 "is_new": one.is_new,
                 "added_turns": one.added_turns,
                 "was_deleted": one.was_deleted,
                 "file": str(path),
             }
-            for one, title, (path, _) in zip(imported, titles, arrived, strict=True)
+            for one, (path, _) in zip(imported, arrived, strict=True)
         ]
         click.echo(json_line({**single, "sessions": told, "left_out": left_out}))
         return
@@ -262,8 +280,8 @@ def _tell_imported(
         session_id = imported[0].session_id
         _say(f"{_became(imported[0])} as session {session_id}: `idefics-chat --session {session_id}` goes on with it")
         return
-    for one, title in zip(imported, titles, strict=True):
-        _say(f"{one.session_id}  {short_line(title, 60)}: {_became(one)}")
+    for one in imported:
+        _say(f"{one.session_id}  {short_line(one.title, 60)}: {_became(one)}")
     new = sum(one.is_new for one in imported)
     _say(f"{_count(new, 'session')} imported, {len(imported) - new:,} there already")
 

@@ -1,29 +1,40 @@
 """Sessions that come as values: kept once, however often they come."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from chat.records import Imported
 from chat.store import ids, joining, turns, whole_rows
 from chat.store.columns import now, text_from, to_text
-from chat.transcript.fingerprint import fingerprint
 from chat.transcript.values import Transcript
 
 
-def bring_in(connection: sqlite3.Connection, path: Path, transcript: Transcript) -> Imported:
+def bring_in(connection: sqlite3.Connection, path: Path, transcript: Transcript, mark: str) -> Imported:
     """Keep a session, unless it is there already; of one that has grown since, keep what is new.
 
     A session that is there is one whose document was brought in before, whatever became of it here, or one that goes by
     the same id and has the first turn of this one.
+
+    Args:
+        connection: In a transaction that writes.
+        path: The database.
+        transcript: The session.
+        mark: Its document's fingerprint.
     """
-    mark = fingerprint(transcript)
     known = connection.execute("SELECT session_id FROM imports WHERE fingerprint = ?", (mark,)).fetchone()
     imported = _again(connection, text_from(known["session_id"]), 0) if known else None
     if imported is None:
         imported = _joined(connection, path, transcript) or _anew(connection, transcript)
         row = (mark, to_text(imported.session_id), to_text(transcript.session_id) or None, now())
         connection.execute("INSERT INTO imports VALUES (?, ?, ?, ?)", row)
-    return imported
+    title = turns.require_session(connection, imported.session_id)["title"]
+    return replace(imported, title=text_from(title))
+
+
+def is_known(connection: sqlite3.Connection, mark: str) -> bool:
+    """Whether a document with this fingerprint was brought in before."""
+    return connection.execute("SELECT 1 FROM imports WHERE fingerprint = ?", (mark,)).fetchone() is not None
 
 
 def add(connection: sqlite3.Connection, transcript: Transcript) -> str:

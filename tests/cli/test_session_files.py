@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
+from chat.cli.app import INTERRUPTED
 from chat.cli.app import run as run_program
+from chat.records import Imported
 from chat.session_files import import_transcript
-from chat.store import open_store
-from chat.transcript import save_transcript
+from chat.store import importing, open_store, whole
+from chat.transcript import Transcript, save_transcript
 from tests.store.llm_schemas import RESPONSES, SHARED
 from tests.transcripts import CHOSEN, RED, TALK, contents
 
@@ -27,6 +29,8 @@ class Done(NamedTuple):
 
 
 Run = Callable[..., Done]
+
+HELLO = json.dumps({"messages": [{"role": "user", "content": "Hello"}]})
 
 
 @pytest.fixture
@@ -224,8 +228,34 @@ def test_a_file_that_is_wrong_leaves_no_empty_database(run: Run, tmp_path: Path)
     assert not (tmp_path / "sessions.db").exists()
 
 
+def test_where_a_later_conversation_is_wrong_no_database_is_made(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "talks.jsonl").write_text(f"{HELLO}\n{HELLO}\n{{")
+    assert run("import", "talks.jsonl").err.startswith("idefics-chat: talks.jsonl: line 3: is not JSON")
+    assert not (tmp_path / "sessions.db").exists()
+
+
+def test_an_import_that_is_interrupted_leaves_whole_sessions_and_the_same_again_brings_the_rest(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "talks.jsonl").write_text(f"{HELLO}\n{HELLO.replace('Hello', 'Goodbye')}\n")
+    bring_in = importing.bring_in
+
+    def interrupted(connection: sqlite3.Connection, path: Path, transcript: Transcript, mark: str) -> Imported:
+        if transcript.turns[0].turn.text == "Goodbye":
+            raise KeyboardInterrupt
+        return bring_in(connection, path, transcript, mark)
+
+    monkeypatch.setattr(whole, "TURNS_AT_ONCE", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "bring_in", interrupted)
+        words = "1 session imported before it ended: import again for the rest\n"
+        assert run("import", "talks.jsonl") == Done(INTERRUPTED, "", words)
+    assert count(run, tmp_path) == 1
+    assert run("import", "talks.jsonl").out.splitlines()[-1] == "1 session imported, 1 there already"
+
+
 def test_what_comes_twice_is_there_once(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "talk.jsonl").write_text(json.dumps({"messages": [{"role": "user", "content": "Hello"}]}))
+    (tmp_path / "talk.jsonl").write_text(HELLO)
     told = json.loads(run("import", "talk.jsonl", "--json").out)
     assert [entry["is_new"] for entry in told["sessions"]] == [True]
     assert run("import", "talk.jsonl").out.startswith(f"was there already as session {told['session']}: ")

@@ -11,7 +11,7 @@ from chat.conversation import assistant_turn, user_turn
 from chat.errors import InputError, StoreError
 from chat.records import Imported, LeftOut, StoredTurn
 from chat.search import parse_query
-from chat.store import SqliteStore, open_store
+from chat.store import SqliteStore, open_store, whole
 from chat.store.connection import connect
 from chat.transcript import PlacedTurn, Transcript
 from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, dump, execute, integrity, picture, reply
@@ -198,16 +198,49 @@ def test_a_session_that_was_spoiled_by_hand_is_told_when_it_comes_again(
         bring(store, replace(transcript, title="Another"))
 
 
-def test_where_one_conversation_cannot_be_read_none_is_kept(
-    store: SqliteStore, elsewhere: SqliteStore, path: Path
+def test_while_sessions_are_brought_in_others_write(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(whole, "TURNS_AT_ONCE", 1)
     transcript = elsewhere.export(begun(elsewhere))
-    before = dump(path)
+    image = picture()
+
+    with open_store(path, wait_s=0) as other:
+
+        def look() -> bytes:
+            other.new_session(title="While a picture is read")
+            return image.read()
+
+        def read() -> Iterator[Transcript]:
+            yield transcript
+            assert other.find_session(transcript.session_id).turn_count == 2
+            other.new_session(title="While a file is read")
+            turns = (StoredTurn(1, user_turn(replace(image, read=look)), "", None),)
+            yield Transcript(turns=turns)
+
+        store.import_sessions(read())
+    assert {session.title for session in store.sessions()} == {
+        "One?",
+        "Picture cat.png",
+        "While a file is read",
+        "While a picture is read",
+    }
+
+
+def test_what_was_kept_stays_where_a_later_conversation_cannot_be_read(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "TURNS_AT_ONCE", 4)
+    talks = [elsewhere.export(begun(elsewhere)) for _ in range(3)]
+    told: list[Imported] = []
 
     def read() -> Iterator[Transcript]:
-        yield transcript
-        raise InputError("line 2 is cut off")
+        yield from talks
+        raise InputError("line 4 is cut off")
 
-    with pytest.raises(InputError, match="line 2"):
-        store.import_sessions(read())
-    assert dump(path) == before
+    with pytest.raises(InputError, match="line 4"):
+        store.import_sessions(read(), told.extend)
+    assert [one.session_id for one in told] == [talk.session_id for talk in talks[:2]]
+    assert {session.id for session in store.sessions()} == {talk.session_id for talk in talks[:2]}
+    assert [one.is_new for one in store.import_sessions(talks)] == [False, False, True]
+    assert integrity(path) == "ok"
