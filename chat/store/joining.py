@@ -1,39 +1,40 @@
 """A session that comes again, and has perhaps grown since: what of it is new goes to the one that is there."""
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from chat.records import Choice, LeftOut, StoredTurn
+from chat.records import Choice, LeftOut
 from chat.store import exporting, left_out, turns
 from chat.store.columns import Column, to_text
 from chat.store.connection import understood
-from chat.store.whole_rows import TurnIds, by_ids, insert_choices, insert_turns, keep_pictures
-from chat.transcript.fingerprint import content_of
+from chat.store.matching import Matches, matches
+from chat.store.whole_rows import TurnIds, by_ids, end_reply, insert_choices, insert_turns, keep_pictures
 from chat.transcript.times import as_utc
-from chat.transcript.values import PlacedTurn, Transcript
+from chat.transcript.values import Transcript
 
-Places = dict[int | None, int | None]
-"""For the numbers of turns that come, those of the same turns in the session that is there; None stands for itself."""
+Places = Mapping[int | None, int | None]
 
 
 def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript: Transcript) -> int | None:
     """Give a session the turns of a transcript that it lacks, each where it stands there; gives how many.
 
-    Which branch is shown, the title and the system text are those of the one that was changed last. None where the two
+    Replies that were cut off are ended. Which branch is shown, the title and the system text are those of the one that was changed last. None where the two
     do not begin with the same turn: then nothing is changed.
     """
     with understood(path):
         own = exporting.transcript_of(connection, path, session_id)
-    places = _places(transcript.tree, own.tree)
+    # What other programs say of a session can lose its pictures.
+    found = matches(transcript.tree, own.tree, may_lose_pictures=transcript.title_is_own is None)
+    places = found.places
     if transcript.tree and own.tree and len(places) == 1:
         return None
     ids = [None, *turns.ids(connection, session_id)]
     turn_ids: TurnIds = {number: ids[place or 0] for number, place in places.items()}
     lacking = [placed for placed in transcript.tree if placed.stored.id not in places]
     keep_pictures(connection, transcript.images)
+    _end_replies(connection, found, ids)
     insert_turns(connection, session_id, lacking, turn_ids)
     insert_choices(connection, session_id, _lacking_choices(transcript, own, places), turn_ids)
     added: TurnIds = {placed.stored.id: turn_ids[placed.stored.id] for placed in lacking}
@@ -46,33 +47,11 @@ def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript
     return len(lacking)
 
 
-def _places(tree: Iterable[PlacedTurn], own: Iterable[PlacedTurn]) -> Places:
-    """Which turns are there already: those that say the same after the same turns, at the same time where it is known.
-
-    A reply that is cut off here may be whole there.
-    """
-    same: dict[tuple[int | None, str], list[StoredTurn]] = defaultdict(list)
-    at: dict[tuple[int | None, str], int] = {}
-    for placed in own:
-        same[placed.after, content_of(placed.stored)].append(placed.stored)
-        at[placed.after, placed.stored.created_at] = placed.stored.id
-    places: Places = {None: None}
-    for placed in tree:
-        if placed.after not in places:
-            continue
-        after, time = places[placed.after], as_utc(placed.stored.created_at)
-        waiting = same[after, content_of(placed.stored)]
-        found = next((stored for stored in waiting if time in ("", stored.created_at)), None)
-        if found is not None:
-            waiting.remove(found)
-            places[placed.stored.id] = found.id
-        elif _is_unfinished(placed.stored) and (after, time) in at:
-            places[placed.stored.id] = at[after, time]
-    return places
-
-
-def _is_unfinished(stored: StoredTurn) -> bool:
-    return stored.generation is not None and stored.generation.is_interrupted
+def _end_replies(connection: sqlite3.Connection, found: Matches, ids: list[int | None]) -> None:
+    for number, whole in found.endings.items():
+        turn_id = ids[number]
+        if turn_id is not None:
+            end_reply(connection, turn_id, whole)
 
 
 def _lacking_choices(transcript: Transcript, own: Transcript, places: Places) -> list[Choice]:

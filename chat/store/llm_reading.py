@@ -25,7 +25,7 @@ from chat.transcript.values import UNKNOWN_GENERATION
 
 _LLM: Final = "llm"
 """Stands where it is not known what a checkpoint ran on: whatever `llm` asked."""
-_NO_WORDS: Final = "[no words]"
+NO_WORDS: Final = "[no words]"
 _OPTIONS: Final = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "max_tokens": "max_new_tokens"}
 
 
@@ -214,7 +214,7 @@ def spoken(parts: Sequence[Part], is_less: bool) -> tuple[Part, ...]:
     """
     if any(isinstance(part, Image) or part.text.strip() for part in parts):
         return tuple(parts)
-    return (Text(LEFT_OUT if is_less else _NO_WORDS),)
+    return (Text(LEFT_OUT if is_less else NO_WORDS),)
 
 
 def incoming(messages: Iterable[Message], title: str, conversation: str, left_out: Sequence[str]) -> Incoming:
@@ -233,6 +233,6 @@ def incoming(messages: Iterable[Message], title: str, conversation: str, left_ou
             lines.append(f"{message.place}: a later system text is not kept")
             continue
         if message.speaker == "assistant" and (not kept or kept[-1].speaker == "system"):
-            kept.append(Message("user", (Text(_NO_WORDS),), message.place, created_at=message.created_at))
+            kept.append(Message("user", (Text(NO_WORDS),), message.place, created_at=message.created_at))
         kept.append(replace(message, goes_on=message.speaker == "assistant"))
     return Incoming(transcript_of(kept, title, conversation), tuple(lines))

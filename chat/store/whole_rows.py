@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 from chat.conversation import Image, Role, Text
-from chat.records import Choice, LeftOut
+from chat.records import Choice, LeftOut, StoredTurn
 from chat.store import choices, left_out, pictures, provenance, titles, turns
 from chat.store.columns import Column, kept_generation_columns, now, to_text
 from chat.store.search_tables import indexed
@@ -85,6 +85,17 @@ def insert_turns(
     connection.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)", parts)
     connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", words)
     _insert_rows(connection, "generations", generations)
+
+
+def end_reply(connection: sqlite3.Connection, turn_id: int, stored: StoredTurn) -> None:
+    """Put a whole reply in the place of what was kept of it; its words go into the index, as those had not."""
+    generation = stored.generation or UNKNOWN_GENERATION
+    environment_id = provenance.environment_id(connection, generation.facts.environment)
+    columns = {"turn_id": turn_id, "environment_id": environment_id} | kept_generation_columns(generation)
+    connection.execute("DELETE FROM generations WHERE turn_id = ?", (turn_id,))
+    _insert_rows(connection, "generations", [columns])
+    connection.execute("DELETE FROM parts WHERE turn_id = ?", (turn_id,))
+    turns.insert_parts(connection, turn_id, stored.turn.parts)
 
 
 def keep_pictures(connection: sqlite3.Connection, images: Iterable[Image]) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from chat.conversation import assistant_turn, user_turn
+from chat.conversation import Turn, assistant_turn, user_turn
 from chat.errors import InputError, StoreError
 from chat.records import Imported, LeftOut, StoredTurn
 from chat.search import parse_query
 from chat.store import SqliteStore, open_store, whole
 from chat.store.connection import connect
 from chat.transcript import PlacedTurn, Transcript
+from chat.transcript.alternation import LEFT_OUT
 from tests.store.samples import COMPUTED, FACTS, SETTINGS, choice, dump, execute, integrity, picture, reply
 
 
@@ -163,6 +164,44 @@ def test_a_reply_that_was_being_written_is_not_made_twice(store: SqliteStore, el
     bring(store, elsewhere.export(session_id))
     assert bring(store, early) == Imported(session_id, is_new=False)
     assert shape(store, session_id) == [(None, "One?"), (1, "One.")]
+
+
+def test_a_reply_that_was_cut_off_is_ended_when_it_comes_as_a_whole(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    session_id = elsewhere.new_session()
+    turn_id = elsewhere.open_reply(elsewhere.add_user_turn(session_id, user_turn("One?")), COMPUTED, SETTINGS)
+    elsewhere.save_reply(turn_id, "Thir", [1])
+    bring(store, elsewhere.export(session_id))
+    elsewhere.close_reply(turn_id, reply("Thirteen."))
+    say(elsewhere, session_id, "Two?", "2.")
+    whole = elsewhere.export(session_id)
+    assert bring(store, whole) == Imported(session_id, is_new=False, added_turns=2)
+    assert store.export(session_id) == whole
+    assert store.search(parse_query("thirteen")).count == 1
+    assert integrity(path) == "ok"
+
+
+def test_a_conversation_of_another_program_that_lost_its_pictures_is_not_made_twice(store: SqliteStore) -> None:
+    times = [f"2026-11-21T02:3{minute}:00" for minute in range(6)]
+    begun = [
+        user_turn("What?", picture()),
+        assistant_turn("A cat."),
+        user_turn(picture(b"dog")),
+        assistant_turn("Dog."),
+    ]
+    later = [user_turn("What?"), begun[1], user_turn(LEFT_OUT), begun[3], user_turn("Sure?"), assistant_turn("Yes.")]
+
+    def theirs(said: list[Turn]) -> Transcript:
+        turns = (StoredTurn(*one, None) for one in zip(range(1, 7), said, times, strict=False))
+        return Transcript(turns=tuple(turns), session_id="their-1", updated_at=times[len(said) - 1])
+
+    session_id = bring(store, theirs(begun)).session_id
+    assert bring(store, theirs(later)) == Imported(session_id, is_new=False, added_turns=2)
+    said = [stored.turn for stored in store.turns(session_id)]
+    assert said == [*begun, *later[4:]]
+    other = theirs([user_turn("What?", picture(b"owl")), *later[1:]])
+    assert bring(store, other).is_new
 
 
 def test_an_id_that_another_session_has_is_not_taken_over(store: SqliteStore, elsewhere: SqliteStore) -> None:
