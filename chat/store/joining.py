@@ -41,8 +41,11 @@ def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript
     _leave_out(connection, session_id, transcript.left_out, added)
     updated_at = as_utc(transcript.updated_at)
     columns: dict[str, Column] = {"updated_at": max(own.updated_at, updated_at)}
+    goes_on = not own.tree or any(places.get(stored.id) == own.last for stored in transcript.turns)
     if updated_at > own.updated_at:
         columns |= _what_changed(transcript, turn_ids[transcript.last])
+    elif goes_on and transcript.last not in places:
+        columns["head_turn_id"] = turn_ids[transcript.last]
     turns.update_session(connection, session_id, **columns)
     return len(lacking)
 
@@ -55,11 +58,19 @@ def _end_replies(connection: sqlite3.Connection, found: Matches, ids: list[int |
 
 
 def _lacking_choices(transcript: Transcript, own: Transcript, places: Places) -> list[Choice]:
-    return [
-        choice
-        for choice in transcript.choices
-        if choice.turn_id not in places or replace(choice, turn_id=places[choice.turn_id]) not in own.choices
-    ]
+    """The choices that are not there, where their time is known at that time; each that is there is found once."""
+    waiting = [*own.choices]
+    lacking: list[Choice] = []
+    for choice in transcript.choices:
+        time = as_utc(choice.created_at)
+        placed = replace(choice, turn_id=places.get(choice.turn_id), created_at="")
+        known = (one for one in waiting if time in ("", one.created_at) and replace(one, created_at="") == placed)
+        found = next(known, None) if choice.turn_id in places else None
+        if found is None:
+            lacking.append(choice)
+        else:
+            waiting.remove(found)
+    return lacking
 
 
 def _leave_out(connection: sqlite3.Connection, session_id: str, left: LeftOut, added: TurnIds) -> None:

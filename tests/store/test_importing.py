@@ -204,6 +204,28 @@ def test_a_conversation_of_another_program_that_lost_its_pictures_is_not_made_tw
     assert bring(store, other).is_new
 
 
+def test_what_goes_on_without_a_time_is_shown_to_its_end(store: SqliteStore) -> None:
+    said = [user_turn("One?"), assistant_turn("1."), user_turn("Two?"), assistant_turn("2.")]
+    turns = tuple(StoredTurn(number, turn, "", None) for number, turn in enumerate(said, start=1))
+    session_id = bring(store, Transcript(turns=turns[:2], session_id="their-1")).session_id
+    assert bring(store, Transcript(turns=turns, session_id="their-1")).added_turns == 2
+    assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1.", "Two?", "2."]
+    store.show_until(session_id, store.turns(session_id)[1].id)
+    branched = Transcript(turns=(turns[0], replace(turns[1], turn=assistant_turn("I."))), session_id="their-1")
+    assert bring(store, branched).added_turns == 1
+    assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1."]
+
+
+def test_labels_that_were_ranked_at_no_known_time_are_found_once(store: SqliteStore) -> None:
+    turns = (StoredTurn(1, user_turn("One?"), "", None), StoredTurn(2, user_turn("Two?"), "", None))
+    ranked = Transcript(turns=turns[:1], choices=(choice(1), choice(1)), session_id="their-1")
+    session_id = bring(store, ranked).session_id
+    bring(store, replace(ranked, turns=turns, choices=(*ranked.choices, choice(2))))
+    assert [one.turn_id for one in store.export(session_id).choices] == [1, 1, 2]
+    bring(store, replace(ranked, choices=(*ranked.choices, choice(1))))
+    assert [one.turn_id for one in store.export(session_id).choices] == [1, 1, 2, 1]
+
+
 def test_an_id_that_another_session_has_is_not_taken_over(store: SqliteStore, elsewhere: SqliteStore) -> None:
     session_id = begun(store)
     other = replace(elsewhere.export(begun(elsewhere)), session_id=session_id)
