@@ -98,8 +98,6 @@ def test_a_session_that_has_grown_since_gets_what_it_lacks(
     assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1.", "Or three?"]
     assert store.search(parse_query("or three")).count == store.search(parse_query("counting")).count == 1
     assert bring(store, grown) == Imported(session_id, is_new=False)
-    assert bring(store, replace(grown, is_pinned=True)) == Imported(session_id, is_new=False)
-    assert store.export(session_id) == grown
     assert integrity(path) == "ok"
 
 
@@ -109,7 +107,6 @@ def test_a_session_that_went_on_here_and_there_has_both_and_stays_as_it_is_shown
     session_id = begun(elsewhere)
     bring(store, elsewhere.export(session_id))
     say(elsewhere, session_id, "There?", "Yes.")
-    elsewhere.rename_session(session_id, "There")
     there = elsewhere.export(session_id)
     say(store, session_id, "Here?", "No.")
     assert bring(store, there).added_turns == 2
@@ -122,7 +119,6 @@ def test_a_session_that_went_on_here_and_there_has_both_and_stays_as_it_is_shown
         (5, "Yes."),
     ]
     assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1.", "Here?", "No."]
-    assert store.find_session(session_id).title == "One?"
 
 
 def test_the_same_said_twice_is_there_twice(store: SqliteStore, elsewhere: SqliteStore) -> None:
@@ -182,6 +178,28 @@ def test_a_reply_that_was_cut_off_is_ended_when_it_comes_as_a_whole(
     assert integrity(path) == "ok"
 
 
+def test_what_goes_on_without_a_time_is_shown_to_its_end(store: SqliteStore) -> None:
+    said = [user_turn("One?"), assistant_turn("1."), user_turn("Two?"), assistant_turn("2.")]
+    turns = tuple(StoredTurn(number, turn, "", None) for number, turn in enumerate(said, start=1))
+    session_id = bring(store, Transcript(turns=turns[:2], session_id="their-1")).session_id
+    assert bring(store, Transcript(turns=turns, session_id="their-1")).added_turns == 2
+    assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1.", "Two?", "2."]
+    store.show_until(session_id, store.turns(session_id)[1].id)
+    branched = Transcript(turns=(turns[0], replace(turns[1], turn=assistant_turn("I."))), session_id="their-1")
+    assert bring(store, branched).added_turns == 1
+    assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1."]
+
+
+def test_labels_that_were_ranked_at_no_known_time_are_found_once(store: SqliteStore) -> None:
+    turns = (StoredTurn(1, user_turn("One?"), "", None), StoredTurn(2, user_turn("Two?"), "", None))
+    ranked = Transcript(turns=turns[:1], choices=(choice(1), choice(1)), session_id="their-1")
+    session_id = bring(store, ranked).session_id
+    bring(store, replace(ranked, turns=turns, choices=(*ranked.choices, choice(2))))
+    assert [one.turn_id for one in store.export(session_id).choices] == [1, 1, 2]
+    bring(store, replace(ranked, choices=(*ranked.choices, choice(1))))
+    assert [one.turn_id for one in store.export(session_id).choices] == [1, 1, 2, 1]
+
+
 def test_a_conversation_of_another_program_that_lost_its_pictures_is_not_made_twice(store: SqliteStore) -> None:
     times = [f"2026-11-21T02:3{minute}:00" for minute in range(6)]
     begun = [
@@ -204,26 +222,45 @@ def test_a_conversation_of_another_program_that_lost_its_pictures_is_not_made_tw
     assert bring(store, other).is_new
 
 
-def test_what_goes_on_without_a_time_is_shown_to_its_end(store: SqliteStore) -> None:
-    said = [user_turn("One?"), assistant_turn("1."), user_turn("Two?"), assistant_turn("2.")]
-    turns = tuple(StoredTurn(number, turn, "", None) for number, turn in enumerate(said, start=1))
-    session_id = bring(store, Transcript(turns=turns[:2], session_id="their-1")).session_id
-    assert bring(store, Transcript(turns=turns, session_id="their-1")).added_turns == 2
-    assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1.", "Two?", "2."]
-    store.show_until(session_id, store.turns(session_id)[1].id)
-    branched = Transcript(turns=(turns[0], replace(turns[1], turn=assistant_turn("I."))), session_id="their-1")
-    assert bring(store, branched).added_turns == 1
-    assert [stored.turn.text for stored in store.turns(session_id)] == ["One?", "1."]
+def test_a_title_of_the_users_own_is_kept_and_taken(store: SqliteStore, elsewhere: SqliteStore) -> None:
+    session_id = begun(elsewhere)
+    bring(store, elsewhere.export(session_id))
+    elsewhere.rename_session(session_id, "Theirs")
+    bring(store, elsewhere.export(session_id))
+    assert store.find_session(session_id).title == "Theirs"
+    store.rename_session(session_id, "Ours")
+    elsewhere.rename_session(session_id, "")
+    say(elsewhere, session_id, "Two?", "2.")
+    assert bring(store, elsewhere.export(session_id)).added_turns == 2
+    assert store.find_session(session_id).title == "Ours"
+    assert store.export(session_id).title_is_own
 
 
-def test_labels_that_were_ranked_at_no_known_time_are_found_once(store: SqliteStore) -> None:
-    turns = (StoredTurn(1, user_turn("One?"), "", None), StoredTurn(2, user_turn("Two?"), "", None))
-    ranked = Transcript(turns=turns[:1], choices=(choice(1), choice(1)), session_id="their-1")
-    session_id = bring(store, ranked).session_id
-    bring(store, replace(ranked, turns=turns, choices=(*ranked.choices, choice(2))))
-    assert [one.turn_id for one in store.export(session_id).choices] == [1, 1, 2]
-    bring(store, replace(ranked, choices=(*ranked.choices, choice(1))))
-    assert [one.turn_id for one in store.export(session_id).choices] == [1, 1, 2, 1]
+def test_marks_that_were_made_since_are_taken(store: SqliteStore, elsewhere: SqliteStore) -> None:
+    session_id = begun(elsewhere)
+    message = elsewhere.add_user_turn(session_id, user_turn("And this?", picture()))
+    bring(store, elsewhere.export(session_id))
+    elsewhere.mark_example(elsewhere.turns(session_id)[0].id, True)
+    elsewhere.leave_out(session_id, LeftOut(frozenset({message}), frozenset({(message, 0)})))
+    elsewhere.pin_session(session_id, True)
+    marked = elsewhere.export(session_id)
+    assert bring(store, marked) == Imported(session_id, is_new=False)
+    assert store.export(session_id) == marked
+
+
+def test_of_two_sets_of_marks_those_of_the_later_change_hold(store: SqliteStore, elsewhere: SqliteStore) -> None:
+    session_id = begun(store)
+    first = store.turns(session_id)[0].id
+    store.mark_example(first, True)
+    store.leave_out(session_id, LeftOut(frozenset({first})))
+    ours = store.export(session_id)
+    unmarked = replace(ours, turns=(replace(ours.turns[0], is_example=False), ours.turns[1]), left_out=LeftOut())
+    bring(store, unmarked)
+    bring(store, replace(unmarked, updated_at="2020-01-01"))
+    bring(store, replace(unmarked, updated_at="2999-01-01", title_is_own=None))
+    assert (store.turns(session_id)[0].is_example, store.export(session_id).left_out) == (True, ours.left_out)
+    bring(store, replace(unmarked, updated_at="3000-01-01"))
+    assert (store.turns(session_id)[0].is_example, store.export(session_id).left_out) == (False, LeftOut())
 
 
 def test_an_id_that_another_session_has_is_not_taken_over(store: SqliteStore, elsewhere: SqliteStore) -> None:
