@@ -11,11 +11,15 @@ def add_turn(connection: sqlite3.Connection, turn_id: int, text: str) -> None:
     connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (turn_id, indexed(text)))
 
 
+def take_out(connection: sqlite3.Connection, row: int, text: str) -> None:
+    """Take a text out of the index, which needs it as it was put there."""
+    connection.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", (row, indexed(text)))
+
+
 def replace_title(connection: sqlite3.Connection, session: sqlite3.Row, title: str | bytes) -> None:
     """Put a session's title into the index, in the place of the one that its row has."""
     number, before, after = -session["number"], text_from(session["title"]), text_from(title)
     if before:
-        taken_out = (number, indexed(before))
-        connection.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", taken_out)
+        take_out(connection, number, before)
     if after:
         connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, indexed(after)))

@@ -1,7 +1,7 @@
 """A session that comes again, and has perhaps grown since: what of it is new goes to the one that is there."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from chat.store import exporting, left_out, turns
 from chat.store.columns import Column, now, to_text
 from chat.store.connection import understood
 from chat.store.matching import Matches, matches
-from chat.store.whole_rows import TurnIds, by_ids, end_reply, insert_choices, insert_turns, keep_pictures
+from chat.store.whole_rows import TurnIds, by_ids, complete_turn, insert_choices, insert_turns, keep_pictures
 from chat.transcript.times import as_utc
 from chat.transcript.values import Transcript
 
@@ -21,10 +21,10 @@ Places = Mapping[int | None, int | None]
 def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript: Transcript) -> int | None:
     """Give a session the turns of a transcript that it lacks, each where it stands there; gives how many.
 
-    Replies that were cut off are ended. Which branch is shown and the system text are those of the one that was changed
-    last, but a branch that goes on is shown to its end; so are the marks, where the transcript tells of them. A title
-    that the user gave gives way to another such one alone. None where the two do not begin with the same turn: then
-    nothing is changed.
+    Replies that were cut off are ended, and messages get back the pictures that they had lost. Which branch is shown,
+    and the system text, are those of the one that was changed last, but a branch that goes on is shown to its end; so
+    are the marks, where the transcript tells of them. A title that the user gave gives way to another such one alone.
+    None where the two do not begin with the same turn: then nothing is changed.
     """
     with understood(path):
         own = exporting.transcript_of(connection, path, session_id)
@@ -36,7 +36,7 @@ def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript
     turn_ids: TurnIds = {number: ids[place or 0] for number, place in places.items()}
     lacking = [placed for placed in transcript.tree if placed.stored.id not in places]
     keep_pictures(connection, transcript.images)
-    _end_replies(connection, found, ids)
+    _complete(connection, own, found, ids)
     insert_turns(connection, session_id, lacking, turn_ids)
     insert_choices(connection, session_id, _lacking_choices(transcript, own, places), turn_ids)
     _merge_marks(connection, session_id, transcript, own, turn_ids, places)
@@ -44,11 +44,12 @@ def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript
     return len(lacking)
 
 
-def _end_replies(connection: sqlite3.Connection, found: Matches, ids: list[int | None]) -> None:
-    for number, whole in found.endings.items():
+def _complete(connection: sqlite3.Connection, own: Transcript, found: Matches, ids: Sequence[int | None]) -> None:
+    before = {placed.stored.id: placed.stored for placed in own.tree}
+    for number, whole in found.completions.items():
         turn_id = ids[number]
         if turn_id is not None:
-            end_reply(connection, turn_id, whole)
+            complete_turn(connection, turn_id, before[number], whole)
 
 
 def _lacking_choices(transcript: Transcript, own: Transcript, places: Places) -> list[Choice]:

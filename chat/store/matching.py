@@ -23,8 +23,8 @@ class Matches:
 
     places: dict[int | None, int | None] = field(default_factory=lambda: {None: None})
     """For the numbers of turns that come, those of the same turns that are there; None stands for itself."""
-    endings: dict[int, StoredTurn] = field(default_factory=dict)
-    """For the numbers of replies that are cut off here, what comes of them as a whole."""
+    completions: dict[int, StoredTurn] = field(default_factory=dict)
+    """For the numbers of turns that are there in part, what comes of them as a whole."""
 
 
 def matches(tree: Iterable[PlacedTurn], own: Iterable[PlacedTurn], *, may_lose_pictures: bool) -> Matches:
@@ -57,8 +57,8 @@ def matches(tree: Iterable[PlacedTurn], own: Iterable[PlacedTurn], *, may_lose_p
             known = next((one for one in others if _is_same(stored, one, may_lose_pictures)), None)
         if known is not None:
             found.places[stored.id] = known.id
-            if _is_unfinished(known) and not _is_unfinished(stored):
-                found.endings[known.id] = stored
+            if _completes(stored, known):
+                found.completions[known.id] = stored
     return found
 
 
@@ -67,6 +67,12 @@ def _is_same(stored: StoredTurn, own: StoredTurn, may_lose_pictures: bool) -> bo
     if stored.turn.role is Role.ASSISTANT:
         return _is_unfinished(stored) or _is_unfinished(own)
     return may_lose_pictures and _words(stored) == _words(own) and _are_among(stored.turn.images, own.turn.images)
+
+
+def _completes(stored: StoredTurn, own: StoredTurn) -> bool:
+    """Whether of two turns that are one the other lacks its end, or pictures."""
+    is_ended = _is_unfinished(own) and not _is_unfinished(stored)
+    return is_ended or set(stored.turn.images) > set(own.turn.images)
 
 
 def _words(stored: StoredTurn) -> str:

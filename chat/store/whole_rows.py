@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from chat.conversation import Image, Role, Text
 from chat.records import Choice, LeftOut, StoredTurn
-from chat.store import choices, left_out, pictures, provenance, titles, turns
+from chat.store import choices, index, left_out, pictures, provenance, titles, turns
 from chat.store.columns import Column, kept_generation_columns, now, to_text
 from chat.store.search_tables import indexed
 from chat.transcript.times import as_utc
@@ -87,13 +87,23 @@ def insert_turns(
     _insert_rows(connection, "generations", generations)
 
 
-def end_reply(connection: sqlite3.Connection, turn_id: int, stored: StoredTurn) -> None:
-    """Put a whole reply in the place of what was kept of it; its words go into the index, as those had not."""
-    generation = stored.generation or UNKNOWN_GENERATION
-    environment_id = provenance.environment_id(connection, generation.facts.environment)
-    columns = {"turn_id": turn_id, "environment_id": environment_id} | kept_generation_columns(generation)
-    connection.execute("DELETE FROM generations WHERE turn_id = ?", (turn_id,))
-    _insert_rows(connection, "generations", [columns])
+def complete_turn(connection: sqlite3.Connection, turn_id: int, before: StoredTurn, stored: StoredTurn) -> None:
+    """Put a turn as a whole in the place of what was kept of it; the bytes of its pictures are kept already.
+
+    Args:
+        connection: In a transaction that writes.
+        turn_id: The turn's id.
+        before: What was kept.
+        stored: The turn: a message, or a reply that has ended in the place of one that had not.
+    """
+    if stored.turn.role is Role.ASSISTANT:
+        generation = stored.generation or UNKNOWN_GENERATION
+        environment_id = provenance.environment_id(connection, generation.facts.environment)
+        columns = {"turn_id": turn_id, "environment_id": environment_id} | kept_generation_columns(generation)
+        connection.execute("DELETE FROM generations WHERE turn_id = ?", (turn_id,))
+        _insert_rows(connection, "generations", [columns])
+    elif any(isinstance(part, Text) for part in before.turn.parts):
+        index.take_out(connection, turn_id, before.turn.text)
     connection.execute("DELETE FROM parts WHERE turn_id = ?", (turn_id,))
     turns.insert_parts(connection, turn_id, stored.turn.parts)
 

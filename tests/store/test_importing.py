@@ -200,26 +200,34 @@ def test_labels_that_were_ranked_at_no_known_time_are_found_once(store: SqliteSt
     assert [one.turn_id for one in store.export(session_id).choices] == [1, 1, 2, 1]
 
 
+TIMES = [f"2026-11-21T02:3{minute}:00" for minute in range(6)]
+SEEN = [user_turn("What?", picture()), assistant_turn("A cat."), user_turn(picture(b"dog")), assistant_turn("A dog.")]
+LOST = [user_turn("What?"), SEEN[1], user_turn(LEFT_OUT), SEEN[3]]
+LATER = [user_turn("Sure?"), assistant_turn("Yes.")]
+
+
+def theirs(said: list[Turn]) -> Transcript:
+    """A conversation of another program."""
+    turns = (StoredTurn(*one, None) for one in zip(range(1, 7), said, TIMES, strict=False))
+    return Transcript(turns=tuple(turns), session_id="their-1", updated_at=TIMES[len(said) - 1])
+
+
 def test_a_conversation_of_another_program_that_lost_its_pictures_is_not_made_twice(store: SqliteStore) -> None:
-    times = [f"2026-11-21T02:3{minute}:00" for minute in range(6)]
-    begun = [
-        user_turn("What?", picture()),
-        assistant_turn("A cat."),
-        user_turn(picture(b"dog")),
-        assistant_turn("Dog."),
-    ]
-    later = [user_turn("What?"), begun[1], user_turn(LEFT_OUT), begun[3], user_turn("Sure?"), assistant_turn("Yes.")]
+    session_id = bring(store, theirs(SEEN)).session_id
+    assert bring(store, theirs([*LOST, *LATER])) == Imported(session_id, is_new=False, added_turns=2)
+    assert [stored.turn for stored in store.turns(session_id)] == [*SEEN, *LATER]
+    assert bring(store, theirs([user_turn("What?", picture(b"owl")), *SEEN[1:]])).is_new
 
-    def theirs(said: list[Turn]) -> Transcript:
-        turns = (StoredTurn(*one, None) for one in zip(range(1, 7), said, times, strict=False))
-        return Transcript(turns=tuple(turns), session_id="their-1", updated_at=times[len(said) - 1])
 
-    session_id = bring(store, theirs(begun)).session_id
-    assert bring(store, theirs(later)) == Imported(session_id, is_new=False, added_turns=2)
-    said = [stored.turn for stored in store.turns(session_id)]
-    assert said == [*begun, *later[4:]]
-    other = theirs([user_turn("What?", picture(b"owl")), *later[1:]])
-    assert bring(store, other).is_new
+def test_pictures_that_another_program_found_again_come_back(store: SqliteStore, path: Path) -> None:
+    session_id = bring(store, theirs(LOST)).session_id
+    assert bring(store, theirs([*SEEN, *LATER])) == Imported(session_id, is_new=False, added_turns=2)
+    assert [stored.turn for stored in store.turns(session_id)] == [*SEEN, *LATER]
+    assert store.search(parse_query("what")).count == 1
+    with closing(connect(path)) as connection:
+        assert not connection.execute("SELECT rowid FROM words WHERE words MATCH '\"left out\"'").fetchall()
+        connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+    assert integrity(path) == "ok"
 
 
 def test_a_title_of_the_users_own_is_kept_and_taken(store: SqliteStore, elsewhere: SqliteStore) -> None:
