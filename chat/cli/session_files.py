@@ -1,8 +1,8 @@
-"""`idefics-chat sessions export` and `import`: conversations as files, of this program and of others."""
+"""`idefics-chat sessions export`: conversations as files."""
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -12,17 +12,16 @@ import click
 
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
+from chat.cli.session_lines import counted, say_line
 from chat.conversation import Image
 from chat.errors import InputError, TranscriptError, UsageError
 from chat.files import make_folder
-from chat.safe_text import json_line, printable, short_line
+from chat.safe_text import json_line, short_line
 from chat.search import parse_query
 from chat.session import SessionStore
 
 if TYPE_CHECKING:
-    from chat.records import Imported
     from chat.transcript import Transcript
-    from chat.transcript.foreign import Incoming
     from chat.transcript.saving import Form
 
 _PAGE: Final = 200
@@ -130,7 +129,7 @@ def _export_together(store: SessionStore, ids: Sequence[str], saving: _Saving) -
     transcripts = (export_session(store, session_id) for session_id in ids)
     missing = save_together(saving.path, transcripts, saving.form, overwrite=saving.overwrite)
     saved = [{"session": session_id, "file": str(saving.path)} for session_id in ids]
-    words = f"saved {_count(len(ids), 'session')} as {saving.path}{missing_in_words(missing)}"
+    words = f"saved {counted(len(ids), 'session')} as {saving.path}{missing_in_words(missing)}"
     _done({"sessions": saved}, saving.as_json, words)
 
 
@@ -157,7 +156,7 @@ def _export_apart(store: SessionStore, ids: Sequence[str], saving: _Saving) -> N
             for session_id, (path, gone) in zip(some, pool.map(save, transcripts), strict=True):
                 missing |= {image.digest: image for image in gone}
                 saved.append({"session": session_id, "file": str(path)})
-    words = f"saved {_count(len(ids), 'session')} in {folder}{missing_in_words([*missing.values()])}"
+    words = f"saved {counted(len(ids), 'session')} in {folder}{missing_in_words([*missing.values()])}"
     _done({"sessions": saved}, as_json, words)
 
 
@@ -183,129 +182,9 @@ def _print(store: SessionStore, ids: Sequence[str], saving: _Saving, is_one: boo
         click.echo(piece, nl=False)
 
 
-@click.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option(
-    "--images",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="FOLDER",
-    help="Where the pictures lie that a LLaVA or ShareGPT file names; beside that file when left out.",
-)
-@db_option
-@json_option
-def import_command(files: tuple[Path, ...], images: Path | None, db: Path | None, as_json: bool) -> None:
-    """Keep saved conversations as sessions, or those of other programs.
-
-    FILE is one of this program's own, a folder of them, JSONL or JSON as OpenAI, ShareGPT or LLaVA have it, or the logs
-    of llm; what it is, it says itself. If anything in one of them is wrong, nothing of any is kept. An import that is
-    interrupted leaves whole sessions; the same again brings the rest.
-    """
-    # All is read and checked to its end before a database is opened, and read again to be kept: it need not fit into
-    # the memory, nobody waits for the reading, and files that are wrong leave no empty database behind.
-    for _ in _conversations(files, images):
-        pass
-    arrived: list[tuple[Path, Incoming]] = []
-    with contextlib.closing(open_session_store(db)) as store:
-        imported = _imported(store, _noted(_conversations(files, images), arrived))
-    _tell_imported(imported, arrived, as_json)
-
-
-def _imported(store: SessionStore, conversations: "Iterable[Transcript]") -> "Sequence[Imported]":
-    """Keep conversations; tells how many are kept where not all can be."""
-    from chat.session_files import import_transcripts
-
-    kept: list[Imported] = []
-    try:
-        return import_transcripts(store, conversations, kept.extend)
-    except BaseException:
-        if kept:
-            click.echo(f"{_count(len(kept), 'session')} imported before it ended: import again for the rest", err=True)
-        raise
-
-
-def _noted(
-    conversations: "Iterable[tuple[Path, Incoming]]", arrived: "list[tuple[Path, Incoming]]"
-) -> "Iterator[Transcript]":
-    """Conversations from files; each is put into `arrived` as well, without its turns."""
-    from chat.transcript import Transcript
-
-    for path, incoming in conversations:
-        arrived.append((path, incoming._replace(transcript=Transcript())))
-        yield incoming.transcript
-
-
-def _conversations(files: Iterable[Path], images: Path | None) -> "Iterator[tuple[Path, Incoming]]":
-    """The conversations in files, each with its file."""
-    from chat.transcript.reading import files_in
-
-    for path in chain.from_iterable(map(files_in, files)):
-        is_empty = True
-        for incoming in _opened(path, images):
-            is_empty = False
-            yield path, incoming
-        if is_empty:
-            raise TranscriptError(f"{short_line(str(path))}: there is no conversation in it")
-
-
-def _opened(path: Path, images: Path | None) -> "Iterator[Incoming]":
-    from chat.transcript.reading import is_database, read_transcripts
-
-    if is_database(path):
-        from chat.store.llm_logs import read_llm_logs
-
-        return read_llm_logs(path)
-    return read_transcripts(path, images)
-
-
-def _tell_imported(imported: "Sequence[Imported]", arrived: "Sequence[tuple[Path, Incoming]]", as_json: bool) -> None:
-    left_out = [line for _, incoming in arrived for line in incoming.left_out]
-    if as_json:
-        single = {"session": imported[0].session_id} if len(imported) == 1 else {}
-        told = [
-            {
-                "session": one.session_id,
-                "title": one.title,
-                "is_new": one.is_new,
-                "added_turns": one.added_turns,
-                "was_deleted": one.was_deleted,
-                "file": str(path),
-            }
-            for one, (path, _) in zip(imported, arrived, strict=True)
-        ]
-        click.echo(json_line({**single, "sessions": told, "left_out": left_out}))
-        return
-    for line in left_out:
-        click.echo(printable(line, multiline=False), err=True)
-    if len(imported) == 1:
-        session_id = imported[0].session_id
-        _say(f"{_became(imported[0])} as session {session_id}: `idefics-chat --session {session_id}` goes on with it")
-        return
-    for one in imported:
-        _say(f"{one.session_id}  {short_line(one.title, 60)}: {_became(one)}")
-    new = sum(one.is_new for one in imported)
-    _say(f"{_count(new, 'session')} imported, {len(imported) - new:,} there already")
-
-
-def _became(one: "Imported") -> str:
-    """What became of a conversation that was brought in."""
-    if one.is_new:
-        return "imported"
-    back = " and was brought back" if one.was_deleted else ""
-    grown = f", with {_count(one.added_turns, 'new turn')}" if one.added_turns else ""
-    return f"was there already{back}{grown}"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _done(document: dict[str, object], as_json: bool, words: str) -> None:
     """Tell what was done, to a program or to a person."""
     if as_json:
         click.echo(json_line(document))
     else:
-        _say(words)
-
-
-def _say(text: str) -> None:
-    click.echo(printable(text, multiline=False))
+        say_line(words)

@@ -1,5 +1,7 @@
 """How sessions are told to a person, one in a line, and to a program."""
 
+import click
+
 from chat.records import SessionHit, SessionSummary
 from chat.safe_text import printable
 from chat.talk.wording import likeness_in_words
@@ -53,3 +55,13 @@ def hit_object(hit: SessionHit) -> dict[str, object]:
     snippet = [{"text": piece.text, "is_match": piece.is_match} for piece in hit.snippet]
     found = {**session_object(hit.summary), "turn": hit.turn_id, "snippet": snippet}
     return found | ({"image": hit.picture.digest, "distance": hit.picture.distance} if hit.picture else {})
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def say_line(text: str) -> None:
+    """Print one line, whatever it holds."""
+    click.echo(printable(text, multiline=False))

@@ -11,7 +11,8 @@ from chat.cli.choices import choice_in_words, choice_object
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
 from chat.cli.session_check import backup, check
-from chat.cli.session_files import export_command, import_command
+from chat.cli.session_files import export_command
+from chat.cli.session_import import import_command
 from chat.cli.session_lines import session_object
 from chat.cli.session_list import list_sessions, search
 from chat.conversation import Image, Role
