@@ -32,11 +32,6 @@ def bring_in(connection: sqlite3.Connection, path: Path, transcript: Transcript,
     return replace(imported, title=text_from(title))
 
 
-def is_known(connection: sqlite3.Connection, mark: str) -> bool:
-    """Whether a document with this fingerprint was brought in before."""
-    return connection.execute("SELECT 1 FROM imports WHERE fingerprint = ?", (mark,)).fetchone() is not None
-
-
 def add(connection: sqlite3.Connection, transcript: Transcript) -> str:
     """Keep a session of its own, whatever is there; gives its id, which is the one it has if nothing else has it."""
     session_id = transcript.session_id if ids.is_id(transcript.session_id) else ids.random_id()

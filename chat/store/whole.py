@@ -62,7 +62,7 @@ class WholeSessionStore:
         from chat.transcript.fingerprint import fingerprint
 
         marks = [fingerprint(transcript) for transcript in transcripts]
-        self._keep_pictures(transcripts, marks)
+        self._keep_pictures(transcripts)
         with self._database.writing() as connection:
             connection.execute(_NO_SPILL)
             return [
@@ -70,13 +70,10 @@ class WholeSessionStore:
                 for transcript, mark in zip(transcripts, marks, strict=True)
             ]
 
-    def _keep_pictures(self, transcripts: "Sequence[Transcript]", marks: Sequence[str]) -> None:
-        """Keep the pictures of sessions that were not brought in before, some at a time."""
-        from chat.store.importing import is_known
-
+    def _keep_pictures(self, transcripts: "Sequence[Transcript]") -> None:
+        """Keep the pictures that are not there, some at a time: also those of a session that is, and has lost them."""
         with self._database.reading() as connection:
-            new = (one for one, mark in zip(transcripts, marks, strict=True) if not is_known(connection, mark))
-            lacking = pictures.missing(connection, [image for one in new for image in one.images])
+            lacking = pictures.missing(connection, [image for one in transcripts for image in one.images])
         read: list[tuple[Image, bytes]] = []
         for number, image in enumerate(lacking, start=1):
             read.append((image, pictures.check(image, image.read())))

@@ -62,6 +62,20 @@ def test_the_same_again_is_not_made_twice(store: SqliteStore, elsewhere: SqliteS
     assert len(store.sessions()) == 2
 
 
+def test_the_same_again_brings_back_a_picture_that_was_lost(
+    store: SqliteStore, elsewhere: SqliteStore, path: Path
+) -> None:
+    session_id = elsewhere.new_session()
+    elsewhere.add_user_turn(session_id, user_turn("What is it?", picture()))
+    transcript = elsewhere.export(session_id)
+    bring(store, transcript)
+    execute(path, "PRAGMA foreign_keys = OFF", "DELETE FROM images")
+    with pytest.raises(StoreError):
+        store.turns(session_id)[0].turn.images[0].read()
+    assert not bring(store, transcript).is_new
+    assert store.turns(session_id)[0].turn.images[0].read() == picture().read()
+
+
 def test_what_was_deleted_since_is_brought_back(store: SqliteStore, elsewhere: SqliteStore) -> None:
     transcript = elsewhere.export(begun(elsewhere))
     session_id = bring(store, transcript).session_id
