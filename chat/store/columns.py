@@ -120,14 +120,14 @@ def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> 
 
     Args:
         columns: Those.
-        environments: What `environments` holds, by id.
+        environments: What `environments` holds, by id; of one that is not there, nothing is known.
     """
     stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, *others = columns[:_OWN]
     settings, started_at, finished_at, *prompt, environment_id = others
     if count is None:
         raise ValueError(f"no token ids: {token_ids[:40]}")
     return Generation(
-        facts=_facts_from(*columns[_OWN:], None if environment_id is None else environments[environment_id]),
+        facts=_facts_from(*columns[_OWN:], environments.get(environment_id)),
         settings=_settings_from(settings),
         stop_reason=None if stop_reason is None else StopReason(stop_reason),
         seed=seed,
