@@ -1,4 +1,4 @@
-"""All checks in turn: the file, the rows, what follows from the rows, and the pictures."""
+"""All checks in turn: the file, the tables, the rows, what follows from the rows, and the pictures."""
 
 import sqlite3
 import threading
@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from chat.store.checks import derived, file, pictures, rows, words
+from chat.store.checks import derived, file, likenesses, pictures, rows, structure, words
 from chat.store.checks.difference import Difference, Differences, Tell
 from chat.store.connection import connect, ended_by, understood
 from chat.store.faults import store_errors
@@ -14,6 +14,7 @@ from chat.store.faults import store_errors
 NOTHING_REPAIRED: Final = (
     "the file is damaged, so nothing was repaired and no more was looked at: keep it, and go on with a backup"
 )
+NO_MORE: Final = "without what is lost no more was looked at: keep the file, and go on with a backup"
 
 
 class Check:
@@ -60,14 +61,24 @@ class Check:
                 yield from self._beyond_the_file(connection)
 
     def _beyond_the_file(self, connection: sqlite3.Connection) -> Differences:
+        made, columns = structure.present()
+        lost = list(structure.lost(connection, columns))
+        if lost:
+            yield from (*lost, Difference(NO_MORE))
+        else:
+            yield from self._beyond_the_tables(connection, made)
+
+    def _beyond_the_tables(self, connection: sqlite3.Connection, made: dict[str, structure.Made]) -> Differences:
         self.sessions, self.turns = (
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("sessions", "turns")
         )
         for part in (
+            structure.differences(connection, made, self._tell),
+            likenesses.differences(connection, self._tell),
             file.lost_references(connection, self._tell),
             rows.differences(connection, self._tell),
             derived.differences(connection, self._tell),
-            words.differences(connection, self._tell, self._stop),
+            words.differences(connection, made[words.INDEX].sql, self._tell, self._stop),
         ):
             if self._stop.is_set():
                 return
