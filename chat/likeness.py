@@ -39,6 +39,8 @@ _GREY_SHARE: Final = 0.25
 _LEAST_COLOUR: Final = 1.0
 """Levels that a frequency of colour must reach."""
 _BITS: Final = 2 * (_GREY**2 - 1 + 2 * _COLOUR**2)
+HASH_DIGITS: Final = (_BITS + 3) // 4
+"""Hexadecimal digits of a hash that is not empty."""
 
 
 class Sought(NamedTuple):
@@ -79,7 +81,7 @@ def hash_of(data: bytes) -> str:
     )
     if not bits.any():
         return ""
-    return f"{int(''.join('1' if bit else '0' for bit in bits), 2):0{(_BITS + 3) // 4}x}"
+    return f"{int(''.join('1' if bit else '0' for bit in bits), 2):0{HASH_DIGITS}x}"
 
 
 def distance(one: str, other: str) -> int | None:

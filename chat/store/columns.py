@@ -91,7 +91,8 @@ def environment_column(environment: Environment) -> str:
 
 
 @lru_cache(maxsize=64)
-def _environment_from(content: str) -> Environment:
+def environment_from(content: str) -> Environment:
+    """The environment of what `environments` holds; raises KeyError, TypeError or ValueError where it is none."""
     held = json.loads(content)
     return Environment(
         tuple(CheckpointFile(file["name"], file["sha256"]) for file in held["files"]),
@@ -120,15 +121,15 @@ def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> 
 
     Args:
         columns: Those.
-        environments: What `environments` holds, by id.
+        environments: What `environments` holds, by id; of one that is not there, nothing is known.
     """
     stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, *others = columns[:_OWN]
     settings, started_at, finished_at, *prompt, environment_id = others
     if count is None:
         raise ValueError(f"no token ids: {token_ids[:40]}")
     return Generation(
-        facts=_facts_from(*columns[_OWN:], None if environment_id is None else environments[environment_id]),
-        settings=_settings_from(settings),
+        facts=_facts_from(*columns[_OWN:], environments.get(environment_id)),
+        settings=settings_from(settings),
         stop_reason=None if stop_reason is None else StopReason(stop_reason),
         seed=seed,
         token_ids=StoredIds(token_ids, count),
@@ -212,12 +213,13 @@ def _facts_from(
         image_size=image_size,
         image_detail=text_from(image_detail),
         is_demonstration=bool(is_demonstration),
-        environment=UNKNOWN_ENVIRONMENT if environment is None else _environment_from(environment),
+        environment=UNKNOWN_ENVIRONMENT if environment is None else environment_from(environment),
     )
 
 
 @lru_cache(maxsize=64)
-def _settings_from(column: str) -> GenerationSettings:
+def settings_from(column: str) -> GenerationSettings:
+    """The settings of that column; raises TypeError, ValueError or UsageError where they are none."""
     # A setting of another version is passed over, one it did not have takes its default.
     known = {field.name for field in fields(GenerationSettings)}
     return GenerationSettings(**{name: value for name, value in json.loads(column).items() if name in known})

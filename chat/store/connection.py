@@ -92,7 +92,7 @@ def understood(path: Path) -> Iterator[None]:
     """Raise StoreError where values are made of rows that hold something else than this program writes."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path} holds a value that is not understood ({error}): {ANOTHER_FILE}") from error
 
 

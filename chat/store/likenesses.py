@@ -5,16 +5,26 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from chat.images import MOST_BYTES
-from chat.likeness import Sought, distance
+from chat.likeness import HASH_DIGITS, Sought, distance
 from chat.records import PictureMatch
 from chat.store.columns import text_from
 
-UNSEEN: Final = "SELECT digest FROM images WHERE digest NOT IN (SELECT image_digest FROM likenesses)"
+WELL_FORMED: Final = f"""
+    typeof(hash) = 'text' AND (hash = '' OR (length(hash) = {HASH_DIGITS} AND hash NOT GLOB '*[^0-9a-f]*'))
+"""
+"""Whether a row of `likenesses` has what this program writes; any other is as good as none."""
+UNSEEN: Final = f"""
+    SELECT digest FROM images WHERE digest NOT IN (SELECT image_digest FROM likenesses WHERE {WELL_FORMED})
+"""
 """The pictures that were never looked at."""
 
 _DATA: Final = "SELECT data FROM images WHERE digest = ? AND typeof(data) = 'blob' AND length(data) <= ?"
 # A picture that is gone by now needs none.
-_INSERT: Final = "INSERT INTO likenesses SELECT digest, ? FROM images WHERE digest = ? ON CONFLICT DO NOTHING"
+_INSERT: Final = """
+    INSERT INTO likenesses SELECT digest, ? FROM images WHERE digest = ?
+    ON CONFLICT (image_digest) DO UPDATE SET hash = excluded.hash
+"""
+_HASHES: Final = f"SELECT image_digest, hash FROM likenesses WHERE {WELL_FORMED}"
 
 _PLACES: Final = """
     SELECT sessions.id AS session_id, parts.turn_id, parts.image_name AS name
@@ -55,7 +65,7 @@ def _alike(connection: sqlite3.Connection, sought: Sought) -> Iterable[tuple[int
     yield 0, sought.digest
     if not sought.hash:
         return
-    for digest, other in connection.execute("SELECT image_digest, hash FROM likenesses"):
+    for digest, other in connection.execute(_HASHES):
         apart = distance(sought.hash, other)
         if apart is not None and digest != sought.digest:
             # A copy may look the very same, and is another file.

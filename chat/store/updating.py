@@ -32,7 +32,8 @@ def _sign(path: Path) -> Path:
 def is_under_way(path: Path) -> bool:
     """Whether another process has been bringing this database up to date just now."""
     try:
-        return time.time() - _sign(path).stat().st_mtime < FORGOTTEN_S
+        # A sign of the future is that of a clock which was set back, and says as little as an old one.
+        return abs(time.time() - _sign(path).stat().st_mtime) < FORGOTTEN_S
     except OSError:
         return False
 

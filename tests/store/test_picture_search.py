@@ -156,3 +156,14 @@ def test_a_search_without_a_picture_looks_at_none(store: SqliteStore, monkeypatc
     asked(store, scene(1), "hi")
     monkeypatch.setattr(kept_pictures, "hash_or_none", lambda _: pytest.fail("looked at"))
     assert search_sessions(store, Query(("hi",))).count == 1
+
+
+@pytest.mark.parametrize("broken", ["'zz'", "x'00'", "'0'"])
+def test_what_a_picture_looks_like_is_learnt_again_where_it_cannot_be_compared(
+    store: SqliteStore, path: Path, broken: str
+) -> None:
+    copy, message = asked(store, scene(1, 0.5, "JPEG"), "hi")
+    assert [hit.summary.id for hit in look(store, scene(1)).hits] == [copy]
+    execute(path, f"UPDATE likenesses SET hash = {broken}")
+    assert store.search(Query((), NO_FILTERS), sought=sought(scene(1))).hits == ()
+    assert [(hit.summary.id, hit.turn_id) for hit in look(store, scene(1)).hits] == [(copy, message)]

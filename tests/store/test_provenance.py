@@ -5,10 +5,13 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from chat.conversation import user_turn
+from chat.errors import StoreError
 from chat.prompt_ids import PromptIds, whole_prompts
 from chat.store import SqliteStore
-from tests.store.samples import COMPUTED, FACTS, SETTINGS, reply
+from tests.store.samples import COMPUTED, FACTS, SETTINGS, execute, reply
 
 
 def exchange(store: SqliteStore, session_id: str, prompt_ids: tuple[int, ...], after: int | None = None) -> int:
@@ -70,3 +73,18 @@ def test_an_environment_is_kept_once(store: SqliteStore, session_id: str, path: 
     assert COMPUTED != FACTS
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM environments").fetchone() == (1,)
+
+
+def test_a_reply_whose_environment_is_lost_is_shown_all_the_same(
+    store: SqliteStore, session_id: str, path: Path
+) -> None:
+    exchange(store, session_id, (1,))
+    execute(path, "PRAGMA foreign_keys = OFF", "DELETE FROM environments")
+    assert [stored.generation.facts for stored in store.turns(session_id) if stored.generation] == [FACTS]
+
+
+def test_an_environment_that_is_none_is_said_to_be_so(store: SqliteStore, session_id: str, path: Path) -> None:
+    exchange(store, session_id, (1,))
+    execute(path, "UPDATE environments SET content = '{}'")
+    with pytest.raises(StoreError, match="holds a value that is not understood"):
+        store.turns(session_id)

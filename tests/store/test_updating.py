@@ -88,16 +88,16 @@ def test_a_database_that_is_being_brought_up_to_date_is_waited_for(
     assert told == ["another program is bringing the database up to date, 0 s"] * 5
 
 
-@pytest.mark.parametrize("is_old", [True, False])
+@pytest.mark.parametrize("age", [updating.FORGOTTEN_S + 1, -updating.FORGOTTEN_S - 1, None])
 def test_a_lock_for_another_reason_is_waited_for_no_longer_than_usual(
-    outdated: Path, monkeypatch: pytest.MonkeyPatch, is_old: bool
+    outdated: Path, monkeypatch: pytest.MonkeyPatch, age: float | None
 ) -> None:
     monkeypatch.setattr("chat.store.connection.BUSY_S", 0.01)
-    if is_old:
-        # Of a process that died.
+    if age is not None:
+        # Of a process that died, maybe before the clock was set back.
         sign_of(outdated).touch()
-        long_ago = time.time() - updating.FORGOTTEN_S - 1
-        os.utime(sign_of(outdated), (long_ago, long_ago))
+        touched = time.time() - age
+        os.utime(sign_of(outdated), (touched, touched))
     with closing(sqlite3.connect(outdated, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreBusyError, match="is locked by another program"):

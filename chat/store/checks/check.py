@@ -1,12 +1,14 @@
-"""All checks in turn: the file, the rows, what follows from the rows, and the pictures."""
+"""All checks in turn: the file, the tables, the rows, what follows from the rows, and the pictures."""
 
 import sqlite3
 import threading
+from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from chat.store.checks import derived, file, pictures, rows, words
+from chat.store.checks import derived, file, likenesses, pictures, rows, structure, values, words
 from chat.store.checks.difference import Difference, Differences, Tell
 from chat.store.connection import connect, ended_by, understood
 from chat.store.faults import store_errors
@@ -14,6 +16,7 @@ from chat.store.faults import store_errors
 NOTHING_REPAIRED: Final = (
     "the file is damaged, so nothing was repaired and no more was looked at: keep it, and go on with a backup"
 )
+NO_MORE: Final = "without what is lost no more was looked at: keep the file, and go on with a backup"
 
 
 class Check:
@@ -50,6 +53,8 @@ class Check:
             closing(connect(self._path)) as connection,
             ended_by(self._stop, connection),
         ):
+            # What is garbled is told, and cannot end the reading of all that follows.
+            connection.text_factory = partial(str, encoding="utf-8", errors="replace")
             is_damaged = False
             for found, is_damage in file.differences(connection, self._tell):
                 is_damaged = is_damaged or is_damage
@@ -60,14 +65,27 @@ class Check:
                 yield from self._beyond_the_file(connection)
 
     def _beyond_the_file(self, connection: sqlite3.Connection) -> Differences:
+        made, columns = structure.present()
+        lost = list(structure.lost(connection, columns))
+        if lost:
+            yield from (*lost, Difference(NO_MORE))
+        else:
+            yield from self._beyond_the_tables(connection, made, columns)
+
+    def _beyond_the_tables(
+        self, connection: sqlite3.Connection, made: dict[str, structure.Made], tables: Iterable[str]
+    ) -> Differences:
         self.sessions, self.turns = (
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("sessions", "turns")
         )
         for part in (
+            structure.differences(connection, made, self._tell),
+            likenesses.differences(connection, self._tell),
             file.lost_references(connection, self._tell),
             rows.differences(connection, self._tell),
             derived.differences(connection, self._tell),
-            words.differences(connection, self._tell, self._stop),
+            values.differences(connection, tables, self._tell),
+            words.differences(connection, made[words.INDEX].sql, self._tell, self._stop),
         ):
             if self._stop.is_set():
                 return

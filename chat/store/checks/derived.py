@@ -4,13 +4,18 @@ import sqlite3
 from typing import Final
 
 from chat.store.checks.difference import Difference, Differences, Tell
-from chat.store.columns import Column, text_from
+from chat.store.columns import Column
 from chat.store.connection import transaction
 from chat.store.faults import in_words
 
 _COUNTED: Final = """
     SELECT
-        id, number, turn_count, image_count, checkpoint,
+        CASE
+            WHEN typeof(number) <> 'integer' OR number < 1 THEN NULL
+            WHEN number IN (SELECT number FROM sessions GROUP BY number HAVING count(*) > 1) THEN NULL
+            ELSE number
+        END AS number,
+        id, turn_count, image_count, checkpoint,
         (SELECT count(*) FROM turns WHERE session_id = sessions.id) AS turns,
         (
             SELECT count(*) FROM turns JOIN parts ON parts.turn_id = turns.id
@@ -55,15 +60,20 @@ def _what(row: sqlite3.Row) -> str:
             ("its pictures are counted as", row["image_count"], row["images"]),
             (
                 "its checkpoint is said to be",
-                text_from(row["checkpoint"]) or "none",
-                text_from(row["newest"]) or "none",
+                _shown(row["checkpoint"]) or "none",
+                _shown(row["newest"]) or "none",
             ),
         )
         if said != found
     ]
     if row["number"] is None:
-        wrong.append("it has no number")
+        wrong.append("it has no number of its own")
     return "; ".join(wrong)
+
+
+def _shown(column: str | bytes) -> str:
+    """A name to be read, also where it is none that the program would write."""
+    return column.decode(errors="replace") if isinstance(column, bytes) else column
 
 
 def _repair(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
@@ -71,10 +81,12 @@ def _repair(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
         "turn_count": row["turns"],
         "image_count": row["images"],
         "checkpoint": row["newest"],
+        "number": row["number"],
         "id": row["id"],
     }
     connection.execute(
         "UPDATE sessions SET turn_count = :turn_count, image_count = :image_count, checkpoint = :checkpoint,"
-        " number = coalesce(number, (SELECT coalesce(max(number), 0) + 1 FROM sessions)) WHERE id = :id",
+        " number = coalesce(:number, (SELECT coalesce(max(max(number, 0)), 0) + 1 FROM sessions"
+        " WHERE typeof(number) = 'integer')) WHERE id = :id",
         columns,
     )

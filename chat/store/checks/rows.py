@@ -14,6 +14,13 @@ MOST: Final = 1_000
 
 _STOP_REASONS: Final = ", ".join(f"'{reason}'" for reason in StopReason)
 
+# Bytes where a name holds lone surrogates.
+_LISTED: Final = """
+    CASE WHEN json_valid(CAST(images AS TEXT)) THEN
+        CASE json_type(CAST(images AS TEXT)) WHEN 'array' THEN CAST(images AS TEXT) ELSE '[]' END
+    ELSE '[]' END
+"""
+
 # Each gives a session, a turn and what is wrong there.
 _QUESTIONS: Final = (
     """
@@ -48,13 +55,16 @@ _QUESTIONS: Final = (
     """
     SELECT session_id, turn_id, 'its token ids are no list'
     FROM generations JOIN turns ON turns.id = turn_id
-    WHERE NOT json_valid(token_ids) OR json_type(token_ids) <> 'array'
+    WHERE NOT json_valid(token_ids) OR json_type(token_ids) <> 'array' OR token_ids GLOB '*[^][0-9, ]*'
     """,
     """
     SELECT session_id, turn_id, 'its prompt''s token ids are no list'
     FROM generations JOIN turns ON turns.id = turn_id
     WHERE prompt_token_ids IS NOT NULL
-        AND (NOT json_valid(prompt_token_ids) OR json_type(prompt_token_ids) <> 'array')
+        AND (
+            NOT json_valid(prompt_token_ids) OR json_type(prompt_token_ids) <> 'array'
+            OR prompt_token_ids GLOB '*[^][0-9, ]*'
+        )
     """,
     """
     SELECT session_id, turn_id, 'its settings cannot be read'
@@ -95,7 +105,23 @@ _QUESTIONS: Final = (
     """
     SELECT session_id, turn_id, 'its picture ' || (picture + 1) || ' is left out for the model, and it has none such'
     FROM left_out JOIN turns ON turns.id = turn_id
-    WHERE picture >= (SELECT count(*) FROM parts WHERE parts.turn_id = left_out.turn_id AND kind = 'image')
+    WHERE picture < -1 OR picture >= (
+        SELECT count(*) FROM parts WHERE parts.turn_id = left_out.turn_id AND kind = 'image'
+    )
+    """,
+    """
+    SELECT session_id, turn_id, 'its ' || count(*) || ' labels that were ranked are not numbered from 0 on'
+    FROM choice_labels JOIN choices ON choices.id = choice_id GROUP BY choice_id
+    HAVING min(position) <> 0 OR max(position) <> count(*) - 1
+    """,
+    """
+    SELECT session_id, turn_id, 'the ' || count(*) || ' pictures that labels were ranked for are not numbered from 0 on'
+    FROM choice_images JOIN choices ON choices.id = choice_id GROUP BY choice_id
+    HAVING min(position) <> 0 OR max(position) <> count(*) - 1
+    """,
+    """
+    SELECT session_id, turn_id, 'the labels that were ranked there are lost'
+    FROM choices WHERE id NOT IN (SELECT choice_id FROM choice_labels)
     """,
     """
     SELECT NULL, NULL, 'what replies were computed with, number ' || id || ', cannot be read'
@@ -103,13 +129,24 @@ _QUESTIONS: Final = (
     """,
     """
     SELECT session_id, NULL, 'the pictures of its unsent message cannot be read'
-    FROM drafts WHERE NOT json_valid(images)
+    FROM drafts WHERE NOT json_valid(CAST(images AS TEXT)) OR json_type(CAST(images AS TEXT)) <> 'array'
     """,
-    """
+    f"""
+    SELECT session_id, NULL, 'the pictures of its unsent message cannot be read'
+    FROM drafts, json_each({_LISTED}) AS listed
+    WHERE CASE listed.type
+        WHEN 'object' THEN json_type(listed.value, '$.digest') IS NOT 'text'
+            OR json_type(listed.value, '$.name') IS NOT 'text'
+        ELSE 1
+    END
+    """,
+    f"""
     SELECT session_id, NULL, 'its unsent message names a picture that is not kept: '
         || json_extract(listed.value, '$.digest')
-    FROM drafts, json_each(CASE WHEN json_valid(images) THEN images ELSE '[]' END) AS listed
-    WHERE json_extract(listed.value, '$.digest') NOT IN (SELECT digest FROM images)
+    FROM drafts, json_each({_LISTED}) AS listed
+    WHERE CASE listed.type
+        WHEN 'object' THEN json_extract(listed.value, '$.digest') NOT IN (SELECT digest FROM images)
+    END
     """,
 )
 

@@ -16,6 +16,10 @@ from chat.store.connection import transaction
 from chat.store.faults import in_words
 from chat.store.search_tables import TITLES, TURNS, index_all, padded, texts_of
 
+INDEX: Final = "words"
+"""Its table."""
+_PARTS: Final = ("data", "idx", "content", "docsize", "config")
+"""The tables that FTS5 keeps it in."""
 MOST: Final = 1_000
 """Titles and turns that are named, if so many are not in the index as they should be."""
 _PAGE: Final = 2_000
@@ -24,30 +28,74 @@ _PAGE: Final = 2_000
 _BELONGING: Final = f"SELECT id FROM ({TITLES}) UNION SELECT id FROM ({TURNS})"
 _LACKING: Final = f"{_BELONGING} EXCEPT SELECT id FROM words_docsize LIMIT {MOST}"
 _TOO_MANY: Final = f"SELECT id FROM words_docsize EXCEPT SELECT id FROM ({_BELONGING}) LIMIT {MOST}"
-_VOCABULARY: Final = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.counted USING fts5vocab('main', 'words', 'row')"
+_VOCABULARY: Final = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS temp.counted USING fts5vocab('main', 'words', 'row')",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS temp.placed USING fts5vocab('main', 'words', 'instance')",
+)
+_PLACE: Final = "SELECT 1 FROM temp.placed WHERE term = ? LIMIT 1"
 
 
-def differences(connection: sqlite3.Connection, tell: Tell, stop: threading.Event) -> Differences:
-    """What of titles and turns is not found, or is found and not there, repaired."""
-    found = _look(connection, tell, stop)
+def differences(connection: sqlite3.Connection, made_by: str, tell: Tell, stop: threading.Event) -> Differences:
+    """What of titles and turns is not found, or is found and not there, repaired.
+
+    Args:
+        connection: To a database whose other tables are sound.
+        made_by: The statement that makes the index.
+        tell: Is told how far it is.
+        stop: Set when nobody wants to know any more.
+    """
+    found, is_damaged = _look(connection, made_by, tell, stop)
     if not found or stop.is_set():
         return
     try:
         with transaction(connection):
-            # Whoever wrote between two looks may have made it seem so.
-            found = _look(connection, tell, stop)
+            if not is_damaged:
+                # Whoever wrote between two looks may have made it seem so.
+                found, _ = _look(connection, made_by, tell, stop)
             if found and not stop.is_set():
                 tell("making the index of words anew")
-                connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
-                index_all(connection)
+                _make_anew(connection, made_by)
     except sqlite3.Error as error:
         yield from (each.not_repaired(in_words(error)) for each in found)
+    except UnicodeDecodeError:
+        yield from (each.not_repaired("a text cannot be read") for each in found)
     else:
         yield from (each.repaired() for each in found)
 
 
-def _look(connection: sqlite3.Connection, tell: Tell, stop: threading.Event) -> list[Difference]:
+def _look(
+    connection: sqlite3.Connection, made_by: str, tell: Tell, stop: threading.Event
+) -> tuple[list[Difference], bool]:
+    """What is wrong, and whether the index cannot even be asked; once it was, such a transaction cannot replace it."""
     tell("looking through the index of words")
+    held = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (INDEX,)).fetchone()
+    if held is None or held["sql"] != made_by:
+        return [Difference("the index of words is not made as it should be")], True
+    try:
+        return _different(connection, tell, stop), False
+    except UnicodeDecodeError:
+        # Which text it is was told already; nothing can be compared with it.
+        return [], False
+    except sqlite3.DatabaseError as error:
+        # The file itself was found to be sound: what cannot be read is inside of the index.
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
+            raise
+        return [Difference(f"the index of words is damaged: {error}")], True
+
+
+def _make_anew(connection: sqlite3.Connection, made_by: str) -> None:
+    """Put an index into the place of one that may be so damaged that SQLite refuses to drop it."""
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("DELETE FROM sqlite_master WHERE name = ?", (INDEX,))
+    # Reads the schema anew, and lets nobody write to it any more.
+    connection.execute("PRAGMA writable_schema = RESET")
+    for part in _PARTS:
+        connection.execute(f"DROP TABLE IF EXISTS {INDEX}_{part}")
+    connection.execute(made_by)
+    index_all(connection)
+
+
+def _different(connection: sqlite3.Connection, tell: Tell, stop: threading.Event) -> list[Difference]:
     found = [
         *(
             _named(connection, row, "is not in the index of words")
@@ -58,9 +106,15 @@ def _look(connection: sqlite3.Connection, tell: Tell, stop: threading.Event) -> 
     if found:
         return found
     said = _letters_said(connection, tell, stop)
-    connection.execute(_VOCABULARY)
-    for term, count in connection.execute("SELECT term, cnt FROM temp.counted"):
+    for statement in _VOCABULARY:
+        connection.execute(statement)
+    for term, count in connection.execute("SELECT term, cnt FROM temp.counted").fetchall():
         said[term] -= count
+        if stop.is_set():
+            return []
+        # It may be there, and not where a search looks for it.
+        if not connection.execute(_PLACE, (term,)).fetchall():
+            return [Difference("the index of words does not find all that it holds")]
     if not stop.is_set() and any(said.values()):
         return [Difference("the index of words does not agree with what titles and turns say")]
     return []
