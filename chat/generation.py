@@ -5,7 +5,7 @@ Nothing here knows torch; the generators that do live in `chat.models`.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -149,6 +149,8 @@ class Reply:
     """Of the prompt it was given to; empty where nobody tells."""
     told_tokens: int = 0
     """How many tokens a server says that the reply has, where it does not tell their ids."""
+    begun_tokens: int = field(default=0, compare=False)
+    """How many of its first tokens were there before, where it was cut and went on: the times are of the others."""
 
     @property
     def spoken_ids(self) -> tuple[int, ...]:
@@ -163,8 +165,8 @@ class Reply:
     @property
     def tokens_per_s(self) -> float:
         """Tokens per second after the first; 0 for a reply of one token or none."""
-        seconds = self.total_s - self.first_token_s
-        return (self.new_tokens - 1) / seconds if seconds > 0 and self.new_tokens > 1 else 0.0
+        seconds, timed = self.total_s - self.first_token_s, self.new_tokens - self.begun_tokens
+        return (timed - 1) / seconds if seconds > 0 and timed > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
