@@ -19,7 +19,8 @@ from chat.cli.running import stopping
 from chat.errors import CheckpointError
 from chat.generation import GenerationSettings, LoadProgress
 from chat.replay.candidates import Answered, Candidate, CandidateResult, Loaded, Step, compared
-from chat.replay.compare import ComparedTurn, History, Recording
+from chat.replay.compare import ComparedTurn, History
+from chat.replay.recording import Recording
 from chat.replay.report import Report
 from chat.safe_text import json_line
 

@@ -7,8 +7,9 @@ from typing import Final
 from chat.conversation import Image
 from chat.errors import ChatError
 from chat.records import StoredTurn
-from chat.replay.compare import ComparedTurn, History, Recording
+from chat.replay.compare import ComparedTurn, History
 from chat.replay.figures import fixed, log_in_words, reply_of
+from chat.replay.recording import Recording
 from chat.replay.report import Answers, Report
 from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, line, plain
 from chat.replay.report_pictures import data_url
@@ -156,6 +157,7 @@ def _turn_in_words(turn: ComparedTurn) -> list[str]:
         *([f"{fixed(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
         *([f"recorded reply {log_in_words(turn.score.per_token)}/token"] if turn.score is not None else []),
         *([f"ended by {reply.stop_reason.replace('_', ' ')}"] if reply.stop_reason.is_cut else []),
+        *([f"begun with “{turn.words}”"] if turn.words else []),
         *([f"seed {reply.seed}"] if reply.seed is not None else []),
         *left_out,
     ]

@@ -8,8 +8,9 @@ from chat.conversation import Image
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
 from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult, ComparedRecording
-from chat.replay.compare import ComparedTurn, Recording
+from chat.replay.compare import ComparedTurn
 from chat.replay.figures import Figures, Speed, recorded_speed, reply_of
+from chat.replay.recording import Recording
 from chat.replay.report import SIMILARITY, Report, differs_from_recorded, recorded_facts
 
 
@@ -88,6 +89,7 @@ def _turn(turn: ComparedTurn) -> dict[str, Any]:
     return {
         "turn": turn.position,
         "text": None if turn.reply is None else turn.reply.text,
+        "begun_with": turn.words or None,
         "same": turn.is_same,
         "similarity": turn.similarity,
         **_reply(turn.reply),

@@ -11,7 +11,8 @@ from chat.errors import GenerationError, ImageError
 from chat.generation import Chunk, GenerationSettings, Reply, Score, StopReason, TextGenerator
 from chat.prompt import Prompt, serialize
 from chat.records import LeftOut, StoredTurn
-from chat.replay.compare import AnswerPiece, ComparedTurn, History, Recording, compared_turns
+from chat.replay.compare import AnswerPiece, ComparedTurn, History, compared_turns
+from chat.replay.recording import Recording
 from chat.scripted import ScriptedGenerator
 from chat.session import conversation_of
 from chat.transcript import UNKNOWN_GENERATION
