@@ -42,6 +42,9 @@ _NO_ANSWER: Final = Reply(
 )
 """Takes the place of one in the history: a message that a model failed on is left out of what it is shown."""
 
+_BROKEN_OFF: Final = (None, StopReason.CANCELLED, StopReason.ERROR)
+"""Ends of replies that would have gone on."""
+
 
 class History(StrEnum):
     """What a model is shown of the replies before the one that it gives."""
@@ -94,17 +97,29 @@ class ComparedTurn:
 
     @property
     def is_same(self) -> bool | None:
-        """Whether the answer is the recorded reply, white space around them aside; None where one is missing."""
-        if self.reply is None or self.recorded is None:
-            return None
-        return self.reply.text.strip() == self.recorded.turn.text.strip()
+        """Whether the answer is the recorded reply, white space around them aside; None where one is missing.
+
+        Of a recorded reply that was stopped, failed or was interrupted, as far as it goes; None where it has no word.
+        """
+        texts = self._texts
+        return None if texts is None else texts[0] == texts[1]
 
     @property
     def similarity(self) -> float | None:
-        """How like the recorded reply the answer is, from 0 to 1, by `chrf`; None where one is missing."""
+        """How like the recorded reply the answer is, from 0 to 1, by `chrf`; None where `is_same` is."""
+        texts = self._texts
+        return None if texts is None else chrf(*texts)
+
+    @property
+    def _texts(self) -> tuple[str, str] | None:
+        """The answer, and the recorded reply; of the answer to one that would have gone on, no more than that says."""
         if self.reply is None or self.recorded is None:
             return None
-        return chrf(self.reply.text, self.recorded.turn.text)
+        answer, recorded = self.reply.text.strip(), self.recorded.turn.text.strip()
+        generation = self.recorded.generation
+        if generation is None or generation.stop_reason not in _BROKEN_OFF:
+            return answer, recorded
+        return (answer[: len(recorded)], recorded) if self.said else None
 
 
 def compared_turns(
