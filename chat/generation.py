@@ -103,6 +103,7 @@ class CheckpointFacts:
     device: str = "cpu"
     dtype: str = "float32"
     quantization: str = "none"
+    """Empty where only a server knows."""
     context_length: int = 2048
     """Tokens the checkpoint was made for, prompt and reply together; 0 where only a server knows."""
     image_size: int = 224
@@ -117,6 +118,11 @@ class CheckpointFacts:
     def is_remote(self) -> bool:
         """Whether a server has it."""
         return self.device == REMOTE
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether it is known to be quantized."""
+        return self.quantization not in ("", "none")
 
     def is_of_machine(self, name: str) -> bool:
         """Whether it is the checkpoint that this machine knows by a name; a server's may be called the same."""

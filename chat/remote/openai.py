@@ -41,6 +41,7 @@ class OpenAiApi:
             family=OPENAI,
             device=REMOTE,
             dtype="",
+            quantization="",
             context_length=0,
             image_size=0,
             image_detail=image_detail,

@@ -45,6 +45,7 @@ class TgiApi:
             family=TGI,
             device=REMOTE,
             dtype=_text(info, "model_dtype").removeprefix("torch."),
+            quantization="",
             context_length=0,
             image_size=0,
             environment=Environment(libraries=tuple(_libraries(info))),

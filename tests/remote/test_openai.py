@@ -31,6 +31,7 @@ def test_what_is_loaded_is_known_by_its_server_and_nobody_knows_its_sizes(server
     facts = load(detail="high").facts
     assert (facts.name, facts.revision, facts.device) == (MODEL, server.host, "remote")
     assert (facts.context_length, facts.image_size, facts.image_detail) == (0, 0, "high")
+    assert (facts.dtype, facts.quantization, facts.is_quantized) == ("", "", False)
     assert facts.is_remote
     assert [(one.method, one.path) for one in server.asked] == [("GET", "/v1/models")]
 
