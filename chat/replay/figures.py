@@ -88,6 +88,11 @@ def reply_of(stored: StoredTurn | None) -> Reply | None:
     return stored.generation.reply(stored.turn.text)
 
 
+def new_tokens_of(reply: Reply) -> int | None:
+    """How many tokens a reply has; None where it has words and nobody tells."""
+    return reply.new_tokens or (None if reply.text else 0)
+
+
 def mean(values: Sequence[float]) -> float | None:
     """Of some numbers; None of none."""
     return sum(values) / len(values) if values else None
