@@ -1,6 +1,8 @@
 """Servers of OpenAI's chat API: vLLM, llama.cpp, `transformers serve`, Ollama, OpenAI itself and many more."""
 
+import math
 import threading
+import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any, Final
@@ -26,6 +28,8 @@ _REASONS: Final = {
 _USAGE: Final = "stream_options"
 """The field that has the counts told; some servers refuse a question that has it."""
 _MOST_LISTED: Final = 5
+_COUNTS_S: Final = 2.0
+"""Seconds for which the counts are waited for when the reply has ended."""
 
 
 class OpenAiApi:
@@ -78,16 +82,17 @@ class OpenAiApi:
         """The pieces of a reply; the counts come after the last one, if they come."""
         reason: StopReason | None = None
         usage: Any = None
-        pieces = 0
+        pieces, ended_at = 0, math.inf
         question = Question("chat/completions", body, EVENTS)
-        with closing(self._server.events(question, stop)) as events:
+        with closing(self._server.events(question, stop, lambda: time.monotonic() > ended_at + _COUNTS_S)) as events:
             for event in events:
                 usage = event.get("usage") or usage
                 text, ended = self._read(event)
                 if text:
                     pieces += 1
                     yield Chunk(text, None)
-                reason = ended or reason
+                if ended is not None and reason is None:
+                    reason, ended_at = ended, time.monotonic()
                 if pieces > most:
                     # It has been told how long a reply may be, and does not end.
                     reason = StopReason.MAX_NEW_TOKENS

@@ -133,6 +133,24 @@ def test_a_server_that_goes_on_after_the_limit_is_left(server: Server, load: Loa
     assert reply.text == "la " * 21
 
 
+def test_counts_that_do_not_come_are_not_waited_for(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.remote.openai._COUNTS_S", 0.01)
+
+    def answer(handler: Answering) -> None:
+        handler.stream(*chat_events(["A ", "cat."])[:4])
+        # Part of an event is none.
+        handler.wfile.write(b'data: {"choices": [], "us')
+        handler.wfile.flush()
+        handler.wait_for_hang_up()
+
+    server.answers["completions"] = answer
+    _, reply = reply_to(load(), asked("a"))
+    assert (reply.text, reply.stop_reason, reply.new_tokens) == ("A cat.", StopReason.END_OF_UTTERANCE, 0)
+    assert server.hung_up.wait(5)
+
+
 def test_a_server_that_does_not_tell_counts_is_asked_without_them_from_then_on(server: Server, load: Load) -> None:
     def answer(handler: Answering) -> None:
         if "stream_options" in server.question:
