@@ -28,6 +28,8 @@ _REASONS: Final = {
 _USAGE: Final = "stream_options"
 """The field that has the counts told; some servers refuse a question that has it."""
 _MOST_LISTED: Final = 5
+_LONGEST_TOKEN: Final = 128
+"""Characters that a token has at most, on average: an event may hold a letter, or several tokens."""
 _COUNTS_S: Final = 2.0
 """Seconds for which the counts are waited for when the reply has ended."""
 
@@ -82,18 +84,18 @@ class OpenAiApi:
         """The pieces of a reply; the counts come after the last one, if they come."""
         reason: StopReason | None = None
         usage: Any = None
-        pieces, ended_at = 0, math.inf
+        size, ended_at = 0, math.inf
         question = Question("chat/completions", body, EVENTS)
         with closing(self._server.events(question, stop, lambda: time.monotonic() > ended_at + _COUNTS_S)) as events:
             for event in events:
                 usage = event.get("usage") or usage
                 text, ended = self._read(event)
                 if text:
-                    pieces += 1
+                    size += len(text)
                     yield Chunk(text, None)
                 if ended is not None and reason is None:
                     reason, ended_at = ended, time.monotonic()
-                if pieces > most:
+                if size > most * _LONGEST_TOKEN:
                     # It has been told how long a reply may be, and does not end.
                     reason = StopReason.MAX_NEW_TOKENS
                     break

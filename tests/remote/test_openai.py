@@ -128,9 +128,15 @@ def test_a_server_that_goes_on_after_the_limit_is_left(server: Server, load: Loa
             handler.event(chat_event("la "))
 
     server.answers["completions"] = go_on
-    _, reply = reply_to(load(), asked("a"), max_new_tokens=20)
+    _, reply = reply_to(load(), asked("a"), max_new_tokens=3)
     assert reply.stop_reason is StopReason.MAX_NEW_TOKENS
-    assert reply.text == "la " * 21
+    assert 3 * 100 < len(reply.text) < 3 * 200
+
+
+def test_a_server_that_says_letter_by_letter_may_end_its_reply(server: Server, load: Load) -> None:
+    server.answers["completions"] = lambda handler: handler.stream(*chat_events("A small cat on a mat."))
+    _, reply = reply_to(load(), asked("a"), max_new_tokens=8)
+    assert (reply.text, reply.stop_reason) == ("A small cat on a mat.", StopReason.END_OF_UTTERANCE)
 
 
 def test_counts_that_do_not_come_are_not_waited_for(
