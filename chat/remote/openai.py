@@ -10,13 +10,13 @@ from typing import Any, Final
 from chat.errors import CheckpointError, GenerationError
 from chat.generation import REMOTE, CheckpointFacts, Chunk, GenerationSettings, Score, StopReason
 from chat.prompt import END_OF_UTTERANCE, USER_MARKER, Dialect, Prompt
+from chat.remote.address import Address
 from chat.remote.api import Ending, is_name, number
 from chat.remote.families import dialect_of
 from chat.remote.messages import CHAT, messages
 from chat.remote.pictures import remembering
 from chat.remote.problems import broken_off, ended, no_api
 from chat.remote.server import EVENTS, Question, RefusedError, Server
-from chat.safe_text import short_line
 
 OPENAI: Final = "openai"
 MODELS: Final = Question("models")
@@ -159,13 +159,13 @@ def load_openai(server: Server, model: str, image_detail: str, stop: threading.E
         raise no_api(server.address, "")
     names = [one["id"] for one in found if isinstance(one, dict) and is_name(one.get("id"))]
     if not model and len(names) != 1:
-        raise CheckpointError(_which(server.address.host, names))
+        raise CheckpointError(_which(server.address, names))
     return OpenAiApi(server, model or names[0], image_detail)
 
 
-def _which(host: str, names: Sequence[str]) -> str:
+def _which(address: Address, names: Sequence[str]) -> str:
     if not names:
-        return f"{host} has no model: start it with one"
-    shown = ", ".join(short_line(name, 60) for name in names[:_MOST_LISTED])
+        return f"{address.host} has no model: start it with one"
+    shown = ", ".join(address.line(name, 60) for name in names[:_MOST_LISTED])
     more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    return f"{host} has several models: give --checkpoint one of {shown}{more}"
+    return f"{address.host} has several models: give --checkpoint one of {shown}{more}"
