@@ -33,7 +33,8 @@ class RecordedPrompts:
 
         A prompt that holds a message begins with the one that the message was asked in. Where ids are not known, every
         prompt in between that is longer than the one before is taken to hold that. Where nothing can be told, such as
-        between two checkpoints, the message is left out, as it is at present.
+        between two checkpoints, or of a message behind one that was left out earlier, it is left out, as it is at
+        present. What was left out for a while and is shown again counts as shown.
         """
         kept = self._left_out
         ids = {*kept.messages, *(turn_id for turn_id, _ in kept.pictures)}
