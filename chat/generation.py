@@ -5,7 +5,7 @@ Nothing here knows torch; the generators that do live in `chat.models`.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -103,6 +103,7 @@ class CheckpointFacts:
     device: str = "cpu"
     dtype: str = "float32"
     quantization: str = "none"
+    """Empty where only a server knows."""
     context_length: int = 2048
     """Tokens the checkpoint was made for, prompt and reply together; 0 where only a server knows."""
     image_size: int = 224
@@ -117,6 +118,11 @@ class CheckpointFacts:
     def is_remote(self) -> bool:
         """Whether a server has it."""
         return self.device == REMOTE
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether it is known to be quantized."""
+        return self.quantization not in ("", "none")
 
     def is_of_machine(self, name: str) -> bool:
         """Whether it is the checkpoint that this machine knows by a name; a server's may be called the same."""
@@ -149,6 +155,8 @@ class Reply:
     """Of the prompt it was given to; empty where nobody tells."""
     told_tokens: int = 0
     """How many tokens a server says that the reply has, where it does not tell their ids."""
+    begun_tokens: int = field(default=0, compare=False)
+    """How many of its first tokens were there before, where it was cut and went on: the times are of the others."""
 
     @property
     def spoken_ids(self) -> tuple[int, ...]:
@@ -163,8 +171,8 @@ class Reply:
     @property
     def tokens_per_s(self) -> float:
         """Tokens per second after the first; 0 for a reply of one token or none."""
-        seconds = self.total_s - self.first_token_s
-        return (self.new_tokens - 1) / seconds if seconds > 0 and self.new_tokens > 1 else 0.0
+        seconds, timed = self.total_s - self.first_token_s, self.new_tokens - self.begun_tokens
+        return (timed - 1) / seconds if seconds > 0 and timed > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

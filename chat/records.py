@@ -141,7 +141,18 @@ class Generation:
             seed=self.seed,
             first_token_s=self.first_token_s,
             total_s=self.total_s,
+            begun_tokens=self.begun_tokens,
         )
+
+    @property
+    def begun_tokens(self) -> int:
+        """How many of its first ids were said before the reply was cut, and are the end of the prompt it went on from.
+
+        0 too where the prompt's ids are not known.
+        """
+        prompt, ids = self.prompt.token_ids if self.prompt is not None else (), self.token_ids
+        counts = (count for count in range(min(len(prompt), len(ids)), 0, -1) if prompt[-count] == ids[0])
+        return next((count for count in counts if tuple(prompt[-count:]) == tuple(ids[:count])), 0)
 
     @property
     def spoken_ids(self) -> tuple[int, ...]:

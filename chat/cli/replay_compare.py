@@ -16,10 +16,12 @@ from chat.cli.progress import ProgressLine
 from chat.cli.replay_report import ReportFile
 from chat.cli.replay_sources import Source
 from chat.cli.running import stopping
-from chat.errors import CheckpointError
+from chat.errors import CheckpointError, GenerationError, UsageError
 from chat.generation import GenerationSettings, LoadProgress
+from chat.remote.settings import refusal
 from chat.replay.candidates import Answered, Candidate, CandidateResult, Loaded, Step, compared
-from chat.replay.compare import ComparedTurn, History, Recording
+from chat.replay.compare import ComparedTurn, History
+from chat.replay.recording import Recording
 from chat.replay.report import Report
 from chat.safe_text import json_line
 
@@ -53,10 +55,10 @@ def compare(
         UsageError: An option cannot be what it is.
         InputError: The report cannot be written.
         CheckpointError: None of the checkpoints could be loaded.
+        GenerationError: None of them gave an answer, which is printed and written all the same.
     """
-    # What is wrong with them is wrong with every turn.
-    GenerationSettings(**overrides)
     asked = named_requests(checkpoints, loading)
+    _check(overrides, asked)
     file = ReportFile(report_to, overwrite=overwrite) if report_to is not None else None
     progress = _Progress(len(asked))
     candidates = [_candidate(one, progress) for one in asked]
@@ -73,6 +75,15 @@ def compare(
         _tell(Report(recordings, results, history, overrides, is_whole=not stop.is_set()), file, as_json)
     if stop.is_set():
         sys.exit(INTERRUPTED)
+    _refuse_silence(results)
+
+
+def _check(overrides: Mapping[str, Any], asked: Sequence[NamedRequest]) -> None:
+    """Raise what is wrong with settings: it is wrong with every turn."""
+    settings = GenerationSettings(**overrides)
+    for one in asked:
+        if one.request.base_url and (problem := refusal(one.request.api, settings)):
+            raise UsageError(f"{one.label}: {problem}")
 
 
 def _results(steps: Iterable[Step], progress: "_Progress") -> list[CandidateResult]:
@@ -106,6 +117,13 @@ def _refuse_nothing(results: Sequence[CandidateResult]) -> None:
         raise CheckpointError(problems[0].named_problem)
     if results and len(problems) == len(results):
         raise CheckpointError(f"none of the {len(results)} checkpoints could be loaded")
+
+
+def _refuse_silence(results: Sequence[CandidateResult]) -> None:
+    turns = [(result.label, turn) for result in results for turn in result.turns]
+    if turns and all(turn.reply is None for _, turn in turns):
+        label, turn = turns[0]
+        raise GenerationError(f"no message got an answer: {label}: {turn.problem}")
 
 
 def _tell(report: Report, file: ReportFile | None, as_json: bool) -> None:

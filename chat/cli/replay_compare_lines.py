@@ -9,8 +9,9 @@ import click
 from chat.cli.running import terminal_columns
 from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult
-from chat.replay.compare import ComparedTurn, Recording
+from chat.replay.compare import ComparedTurn
 from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed
+from chat.replay.recording import Recording
 from chat.replay.report import Answers, Report
 from chat.replay.word_marks import marked
 from chat.safe_text import printable, short_line

@@ -74,7 +74,7 @@ class VerifiedLines:
         """
         counts = Counter(one for facts in recorded for one in differences(facts, present))
         width = max((len(one.what) for one in counts), default=0)
-        how = [present.device, present.dtype, *([present.quantization] if present.quantization != "none" else [])]
+        how = [present.device, present.dtype, *([present.quantization] if present.is_quantized else [])]
         self._begin(f"{short_line(present.name, 60)} on {', '.join(how)}")
         for difference, count in counts.items():
             self._print(self._difference(difference, width, count if count < len(recorded) else 0))

@@ -57,6 +57,10 @@ class Address:
         """A text of the server's, which may have the key in it, without that."""
         return text.replace(self.key, _REDACTED) if self.key else text
 
+    def line(self, text: str, most: int) -> str:
+        """A text of the server's in one line of so many characters at most, without the key."""
+        return short_line(self.without_key(text), most)
+
 
 def address_of(base_url: str, environ: Mapping[str, str]) -> Address:
     """The address, with the key that the environment has for it.

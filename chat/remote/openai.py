@@ -1,6 +1,8 @@
 """Servers of OpenAI's chat API: vLLM, llama.cpp, `transformers serve`, Ollama, OpenAI itself and many more."""
 
+import math
 import threading
+import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any, Final
@@ -8,13 +10,13 @@ from typing import Any, Final
 from chat.errors import CheckpointError, GenerationError
 from chat.generation import REMOTE, CheckpointFacts, Chunk, GenerationSettings, Score, StopReason
 from chat.prompt import END_OF_UTTERANCE, USER_MARKER, Dialect, Prompt
+from chat.remote.address import Address
 from chat.remote.api import Ending, is_name, number
 from chat.remote.families import dialect_of
 from chat.remote.messages import CHAT, messages
 from chat.remote.pictures import remembering
 from chat.remote.problems import broken_off, ended, no_api
 from chat.remote.server import EVENTS, Question, RefusedError, Server
-from chat.safe_text import short_line
 
 OPENAI: Final = "openai"
 MODELS: Final = Question("models")
@@ -26,6 +28,10 @@ _REASONS: Final = {
 _USAGE: Final = "stream_options"
 """The field that has the counts told; some servers refuse a question that has it."""
 _MOST_LISTED: Final = 5
+_LONGEST_TOKEN: Final = 128
+"""Characters that a token has at most, on average: an event may hold a letter, or several tokens."""
+_COUNTS_S: Final = 2.0
+"""Seconds for which the counts are waited for when the reply has ended."""
 
 
 class OpenAiApi:
@@ -41,6 +47,7 @@ class OpenAiApi:
             family=OPENAI,
             device=REMOTE,
             dtype="",
+            quantization="",
             context_length=0,
             image_size=0,
             image_detail=image_detail,
@@ -77,17 +84,18 @@ class OpenAiApi:
         """The pieces of a reply; the counts come after the last one, if they come."""
         reason: StopReason | None = None
         usage: Any = None
-        pieces = 0
+        size, ended_at = 0, math.inf
         question = Question("chat/completions", body, EVENTS)
-        with closing(self._server.events(question, stop)) as events:
+        with closing(self._server.events(question, stop, lambda: time.monotonic() > ended_at + _COUNTS_S)) as events:
             for event in events:
                 usage = event.get("usage") or usage
                 text, ended = self._read(event)
                 if text:
-                    pieces += 1
+                    size += len(text)
                     yield Chunk(text, None)
-                reason = ended or reason
-                if pieces > most:
+                if ended is not None and reason is None:
+                    reason, ended_at = ended, time.monotonic()
+                if size > most * _LONGEST_TOKEN:
                     # It has been told how long a reply may be, and does not end.
                     reason = StopReason.MAX_NEW_TOKENS
                     break
@@ -151,13 +159,13 @@ def load_openai(server: Server, model: str, image_detail: str, stop: threading.E
         raise no_api(server.address, "")
     names = [one["id"] for one in found if isinstance(one, dict) and is_name(one.get("id"))]
     if not model and len(names) != 1:
-        raise CheckpointError(_which(server.address.host, names))
+        raise CheckpointError(_which(server.address, names))
     return OpenAiApi(server, model or names[0], image_detail)
 
 
-def _which(host: str, names: Sequence[str]) -> str:
+def _which(address: Address, names: Sequence[str]) -> str:
     if not names:
-        return f"{host} has no model: start it with one"
-    shown = ", ".join(short_line(name, 60) for name in names[:_MOST_LISTED])
+        return f"{address.host} has no model: start it with one"
+    shown = ", ".join(address.line(name, 60) for name in names[:_MOST_LISTED])
     more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    return f"{host} has several models: give --checkpoint one of {shown}{more}"
+    return f"{address.host} has several models: give --checkpoint one of {shown}{more}"

@@ -12,7 +12,6 @@ import httpx2
 
 from chat.errors import GenerationError
 from chat.remote.address import KEY_VARIABLE, Address
-from chat.safe_text import short_line
 
 CONNECT_S: Final = 5.0
 SILENCE_S: Final = 600.0
@@ -70,7 +69,7 @@ def refused(address: Address, path: str, response: httpx2.Response, body: bytes)
     if status == 429:
         return GenerationError(f"{host} takes no more requests for the moment (429): wait, then try again")
     if 300 <= status < 400:
-        elsewhere = short_line(urlsplit(response.headers.get("location", "")).netloc, 80)
+        elsewhere = address.line(urlsplit(response.headers.get("location", "")).netloc, 80)
         return GenerationError(f"{host} sends on to {elsewhere or 'another address'}, which is not followed: name that")
     if status >= 500:
         return GenerationError(f"{says if words else _named(host, status)}: look at the server, then try again")
@@ -84,12 +83,12 @@ def broken_off(address: Address) -> GenerationError:
 
 def ended(address: Address, reason: object) -> GenerationError:
     """That a server ended a reply for a reason of its own."""
-    return GenerationError(f"{address.host} ended the reply: {short_line(str(reason), 60)}; ask in other words")
+    return GenerationError(f"{address.host} ended the reply: {address.line(str(reason), 60)}; ask in other words")
 
 
 def failed(address: Address, words: str) -> GenerationError:
     """What a server means that says in the middle of its answer that it failed."""
-    said = short_line(address.without_key(words), _LONGEST_WORDS) or "it failed"
+    said = address.line(words, _LONGEST_WORDS) or "it failed"
     return GenerationError(f"{address.host} says: {said}")
 
 
@@ -113,7 +112,7 @@ def words_of(address: Address, body: bytes) -> str:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    return short_line(address.without_key(error_in(document) or ""), _LONGEST_WORDS)
+    return address.line(error_in(document) or "", _LONGEST_WORDS)
 
 
 def error_in(document: Any) -> str | None:

@@ -10,7 +10,7 @@ import functools
 import json
 import ssl
 import threading
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -89,17 +89,20 @@ class Server:
             return None
         return self._parsed(bytes(content))
 
-    def events(self, question: Question, stop: threading.Event) -> Generator[dict[str, Any]]:
-        """The JSON objects of its events as they come, until it has said all or `stop` is set.
+    def events(
+        self, question: Question, stop: threading.Event, is_enough: Callable[[], bool] = lambda: False
+    ) -> Generator[dict[str, Any]]:
+        """The JSON objects of its events as they come, until it has said all, `stop` is set or it is enough.
 
         Whoever wants no more closes it: the server need not go on.
 
         Raises:
             GenerationError: It cannot be reached, refuses, breaks off, or answers with anything else.
         """
-        with contextlib.closing(self._pieces(question, stop)) as pieces:
+        with contextlib.closing(self._pieces(question, stop, is_enough)) as pieces:
             for data in data_of(pieces, self.address):
-                if data == _DONE:
+                # What is left when nobody waits any longer is part of an event.
+                if data == _DONE or stop.is_set() or is_enough():
                     return
                 event = self._parsed(data)
                 if (error := error_in(event)) is not None:
@@ -115,12 +118,14 @@ class Server:
             raise no_api(self.address, "")
         return document
 
-    def _pieces(self, question: Question, stop: threading.Event) -> Generator[bytes]:
-        """The answer's bytes as they come, until `stop` is set."""
+    def _pieces(
+        self, question: Question, stop: threading.Event, is_enough: Callable[[], bool] = lambda: False
+    ) -> Generator[bytes]:
+        """The answer's bytes as they come, until `stop` is set or it is enough."""
         taken: SimpleQueue[bytes | Exception | None] = SimpleQueue()
         errand = _Errand(self._fetch(question, taken))
         try:
-            while not stop.is_set():
+            while not stop.is_set() and not is_enough():
                 try:
                     piece = taken.get(timeout=_LOOK_S)
                 except Empty:

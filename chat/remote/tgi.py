@@ -45,6 +45,7 @@ class TgiApi:
             family=TGI,
             device=REMOTE,
             dtype=_text(info, "model_dtype").removeprefix("torch."),
+            quantization="",
             context_length=0,
             image_size=0,
             environment=Environment(libraries=tuple(_libraries(info))),
@@ -160,12 +161,12 @@ def load_tgi(server: Server, model: str, stop: threading.Event) -> TgiApi | None
     if not is_name(served):
         raise no_api(server.address, "")
     if model and _short(model) != _short(served):
-        raise CheckpointError(f"{host} has {short_line(served, 80)} and not {model}: leave out --checkpoint")
+        raise CheckpointError(f"{host} has {server.address.line(served, 80)} and not {model}: leave out --checkpoint")
     dialect = dialect_of(served)
     if dialect is None:
         known = "IDEFICS, Idefics2, Idefics3 and SmolVLM"
         raise CheckpointError(
-            f"nobody here knows how prompts for {short_line(served, 80)} are written, only those of {known}: "
+            f"nobody here knows how prompts for {server.address.line(served, 80)} are written, only those of {known}: "
             "try --api openai"
         )
     return TgiApi(server, model or served, dialect, info)

@@ -13,7 +13,8 @@ from typing import Any
 
 from chat.errors import ChatError
 from chat.generation import CanBeLost, CheckpointFacts, Loader, LoadProgress, TextGenerator
-from chat.replay.compare import AnswerPiece, ComparedTurn, History, Recording, compared_turns
+from chat.replay.compare import AnswerPiece, ComparedTurn, History, compared_turns
+from chat.replay.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)

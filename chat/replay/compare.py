@@ -7,16 +7,27 @@ import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from chat.context import overflow
 from chat.conversation import Conversation, Role, assistant_turn
 from chat.errors import ChatError, ContextFullError, GenerationError
-from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, Score, StopReason, TextGenerator
-from chat.prompt import Prompt, serialize
-from chat.records import Generation, LeftOut, StoredTurn, exchanges_of
+from chat.generation import (
+    NO_REPLY,
+    CheckpointFacts,
+    Chunk,
+    GenerationSettings,
+    Reply,
+    Score,
+    StopReason,
+    TextGenerator,
+)
+from chat.prompt import Prompt, begun, serialize
+from chat.records import Generation, StoredTurn
+from chat.replay.recorded_prompts import RecordedPrompts
+from chat.replay.recording import RecordedExchange, Recording
 from chat.replay.similarity import chrf
-from chat.session import conversation_of
+from chat.session import continued, conversation_of
 from chat.talk.shown import shown_turns
 
 _NO_ANSWER: Final = Reply(
@@ -31,7 +42,8 @@ _NO_ANSWER: Final = Reply(
 )
 """Takes the place of one in the history: a message that a model failed on is left out of what it is shown."""
 
-NOTHING_LEFT_OUT: Final = LeftOut()
+_BROKEN_OFF: Final = (None, StopReason.CANCELLED, StopReason.ERROR)
+"""Ends of replies that would have gone on."""
 
 
 class History(StrEnum):
@@ -41,52 +53,6 @@ class History(StrEnum):
     """The recorded ones: each answer is to what the recorded reply was to."""
     FED_FORWARD = "fed_forward"
     """Its own: the conversation goes as it would have gone with this model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """One branch of a conversation, as it was recorded."""
-
-    name: str
-    """A session's id or a file's name."""
-    turns: Sequence[StoredTurn]
-    """From the first."""
-    system: str = ""
-    title: str = ""
-    left_out: LeftOut = NOTHING_LEFT_OUT
-    """What of the turns a model is not shown, because somebody decided so."""
-
-    @property
-    def exchanges(self) -> list["RecordedExchange"]:
-        """The messages that there are to answer, each with the reply it got."""
-        found: list[RecordedExchange] = []
-        position = 1
-        for message, reply in exchanges_of(self.turns):
-            found.append(RecordedExchange(position, message, reply))
-            position += 1 if reply is None else 2
-        return found
-
-    @property
-    def exchange_count(self) -> int:
-        """How many messages there are to answer."""
-        return len(self.exchanges)
-
-
-class RecordedExchange(NamedTuple):
-    """A recorded message and the turn that answers it."""
-
-    position: int
-    """Of the message among the branch's turns, from 1."""
-    message: StoredTurn
-    answer: StoredTurn | None
-
-    @property
-    def reply(self) -> StoredTurn | None:
-        """What the message was answered with; None too where a model failed before it had said a word."""
-        if self.answer is None or self.answer.turn.text:
-            return self.answer
-        reason = self.answer.generation.stop_reason if self.answer.generation is not None else None
-        return self.answer if reason is not None and reason is not StopReason.ERROR else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,32 +75,51 @@ class ComparedTurn:
     """None where the message never got a reply."""
     settings: GenerationSettings
     """That the answer was given with."""
+    words: str = ""
+    """What the recorded reply was begun with: the answer was begun with it, too."""
     reply: Reply | None = None
     """The answer; None where there is none, because of `problem`."""
     problem: str = ""
     """Why there is no answer, in one line."""
     score: Score | None = None
-    """How likely the model finds the recorded text after the recorded history; None where `unscored` tells why not."""
+    """How likely the model finds `said` after the recorded history; None where `unscored` tells why not."""
     unscored: str = ""
     """Why there is no score, in one line; empty too where there is no recorded text."""
     left_out_messages: int = 0
-    """How many messages the model is not shown, because somebody decided so."""
+    """How many messages the model is not shown, because somebody decided so before the recorded reply was given."""
     left_out_pictures: int = 0
     """How many pictures it is not shown, those of these messages included."""
 
     @property
+    def said(self) -> str:
+        """What of the recorded reply its model said, and was not given to begin with."""
+        return self.recorded.turn.text.removeprefix(self.words).strip() if self.recorded is not None else ""
+
+    @property
     def is_same(self) -> bool | None:
-        """Whether the answer is the recorded reply, white space around them aside; None where one is missing."""
-        if self.reply is None or self.recorded is None:
-            return None
-        return self.reply.text.strip() == self.recorded.turn.text.strip()
+        """Whether the answer is the recorded reply, white space around them aside; None where one is missing.
+
+        Of a recorded reply that was stopped, failed or was interrupted, as far as it goes; None where it has no word.
+        """
+        texts = self._texts
+        return None if texts is None else texts[0] == texts[1]
 
     @property
     def similarity(self) -> float | None:
-        """How like the recorded reply the answer is, from 0 to 1, by `chrf`; None where one is missing."""
+        """How like the recorded reply the answer is, from 0 to 1, by `chrf`; None where `is_same` is."""
+        texts = self._texts
+        return None if texts is None else chrf(*texts)
+
+    @property
+    def _texts(self) -> tuple[str, str] | None:
+        """The answer, and the recorded reply; of the answer to one that would have gone on, no more than that says."""
         if self.reply is None or self.recorded is None:
             return None
-        return chrf(self.reply.text, self.recorded.turn.text)
+        answer, recorded = self.reply.text.strip(), self.recorded.turn.text.strip()
+        generation = self.recorded.generation
+        if generation is None or generation.stop_reason not in _BROKEN_OFF:
+            return answer, recorded
+        return (answer[: len(recorded)], recorded) if self.said else None
 
 
 def compared_turns(
@@ -146,6 +131,9 @@ def compared_turns(
     overrides: Mapping[str, Any] | None = None,
 ) -> Iterator[AnswerPiece | ComparedTurn]:
     """Yield what a model answers to each message of a recording: the pieces as they are said, then the turn.
+
+    A message or a picture that is left out at present is left out of what is asked where it was left out of the
+    recorded prompt, too; see `RecordedPrompts.left_out`.
 
     What fails, a missing picture or a conversation too long for this model among it, is told in its turn, and the rest
     goes on. An answer that `stop` cuts short is no turn; there are none after it.
@@ -177,6 +165,8 @@ class _Run:
     ) -> None:
         self._generator, self._recording, self._history = generator, recording, history
         self._overrides, self._stop = overrides, stop
+        self._prompts = RecordedPrompts(recording.turns, recording.left_out)
+        self._left_out = recording.left_out
         self._recorded: list[StoredTurn] = []
         self._own: list[StoredTurn] = []
 
@@ -186,6 +176,7 @@ class _Run:
         self._recorded.append(message)
         self._own.append(message)
         settings = self._settings(exchange.answer)
+        self._left_out = self._prompts.left_out(exchange.position)
         turn = self._begun(ComparedTurn(exchange.position, message, exchange.reply, settings))
         try:
             answer = yield from self._answer(turn)
@@ -209,14 +200,26 @@ class _Run:
         return replace(recorded, **self._overrides).seeded()
 
     def _begun(self, turn: ComparedTurn) -> ComparedTurn:
-        """The turn with what is left out of what the model sees of it."""
+        """The turn with what is left out of what the model sees of it, and what its answer begins with."""
         turns = self._history_shown
-        shown = tuple(shown_turns(turns, self._recording.left_out))
+        shown = tuple(shown_turns(turns, self._left_out))
         return replace(
             turn,
+            words=self._words(turn),
             left_out_messages=_message_count(turns) - _message_count(shown),
             left_out_pictures=_picture_count(turns) - _picture_count(shown),
         )
+
+    def _words(self, turn: ComparedTurn) -> str:
+        if turn.recorded is None or turn.recorded.generation is None:
+            return ""
+        # The history of the recorded prompt is that of the checkpoint which gave the reply.
+        prompt = self._prompt(self._conversation(self._recorded, turn.recorded.generation.facts))
+        try:
+            return self._prompts.words(turn.position, prompt, self._generator)
+        except ChatError:
+            # What is wrong is told where the answer fails of it.
+            return ""
 
     @property
     def _history_shown(self) -> Sequence[StoredTurn]:
@@ -233,28 +236,29 @@ class _Run:
         )
         if found is not None:
             raise ContextFullError(str(found), found)
-        for piece in self._generator.generate(self._prompt(conversation), turn.settings, self._stop):
+        prompt, words = begun(self._prompt(conversation), turn.words), turn.words
+        for piece in self._generator.generate(prompt, turn.settings, self._stop):
             if isinstance(piece, Reply):
-                return piece
+                return replace(piece, text=continued(turn.words, piece.text))
             if isinstance(piece, Chunk) and piece.text:
-                yield AnswerPiece(turn.position, piece.text)
+                yield AnswerPiece(turn.position, continued(words, piece.text))
+                words = ""
         raise GenerationError(NO_REPLY)
 
     def _scored(self, turn: ComparedTurn) -> ComparedTurn:
-        """The turn with how likely the model finds the recorded text."""
-        text = turn.recorded.turn.text if turn.recorded is not None else ""
-        if not text.strip():
+        """The turn with how likely the model finds what was said."""
+        if not turn.said:
             return turn
         try:
-            prompt = self._prompt(self._conversation(self._recorded))
-            scores = self._generator.score(prompt, [text], self._stop)
+            prompt = begun(self._prompt(self._conversation(self._recorded)), turn.words)
+            scores = self._generator.score(prompt, [turn.said], self._stop)
         except ChatError as error:
             return replace(turn, unscored=str(error))
         return replace(turn, score=scores[0] if scores else None)
 
-    def _conversation(self, turns: Sequence[StoredTurn]) -> Conversation:
-        shown = shown_turns(turns, self._recording.left_out)
-        return conversation_of(shown, system=self._recording.system, facts=self._generator.facts)
+    def _conversation(self, turns: Sequence[StoredTurn], facts: CheckpointFacts | None = None) -> Conversation:
+        shown = shown_turns(turns, self._left_out)
+        return conversation_of(shown, system=self._recording.system, facts=facts or self._generator.facts)
 
     def _prompt(self, conversation: Conversation) -> Prompt:
         return serialize(conversation, self._generator.dialect)

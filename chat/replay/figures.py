@@ -6,7 +6,8 @@ from typing import Self
 
 from chat.generation import Reply
 from chat.records import StoredTurn
-from chat.replay.compare import ComparedTurn, Recording
+from chat.replay.compare import ComparedTurn
+from chat.replay.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Figures:
     def of(cls, turns: Sequence[ComparedTurn]) -> Self:
         """Those of these turns."""
         compared = [turn.similarity for turn in turns if turn.similarity is not None]
-        scored = [(turn.score, _length(turn)) for turn in turns if turn.score is not None]
+        scored = [(turn.score, len(turn.said)) for turn in turns if turn.score is not None]
         likelihood = sum(score.log_likelihood for score, _ in scored)
         tokens, characters = sum(score.token_count for score, _ in scored), sum(length for _, length in scored)
         return cls(
@@ -87,13 +88,14 @@ def reply_of(stored: StoredTurn | None) -> Reply | None:
     return stored.generation.reply(stored.turn.text)
 
 
+def new_tokens_of(reply: Reply) -> int | None:
+    """How many tokens a reply has; None where it has words and nobody tells."""
+    return reply.new_tokens or (None if reply.text else 0)
+
+
 def mean(values: Sequence[float]) -> float | None:
     """Of some numbers; None of none."""
     return sum(values) / len(values) if values else None
-
-
-def _length(turn: ComparedTurn) -> int:
-    return len(turn.recorded.turn.text) if turn.recorded is not None else 0
 
 
 def fixed(value: float | None, places: int, unit: str = "") -> str:

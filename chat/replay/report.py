@@ -7,8 +7,9 @@ from typing import Any, Final
 from chat.conversation import Role
 from chat.generation import CheckpointFacts
 from chat.replay.candidates import CandidateResult
-from chat.replay.compare import ComparedTurn, History, Recording
+from chat.replay.compare import ComparedTurn, History
 from chat.replay.differences import Difference, differences
+from chat.replay.recording import Recording
 
 SIMILARITY: Final = "chrF2: the F-score of character n-grams of 1 to 6, recall weighted twice (Popović, WMT 2015)"
 """How likeness is measured, in words."""

@@ -6,9 +6,11 @@ from typing import Final
 
 from chat.conversation import Image
 from chat.errors import ChatError
+from chat.generation import Reply
 from chat.records import StoredTurn
-from chat.replay.compare import ComparedTurn, History, Recording
-from chat.replay.figures import fixed, log_in_words, reply_of
+from chat.replay.compare import ComparedTurn, History
+from chat.replay.figures import fixed, log_in_words, new_tokens_of, reply_of
+from chat.replay.recording import Recording
 from chat.replay.report import Answers, Report
 from chat.replay.report_markup import DIFFERS, FAILED, SAME, count, line, plain
 from chat.replay.report_pictures import data_url
@@ -135,10 +137,15 @@ def _recorded_in_words(recorded: StoredTurn) -> list[str]:
     if reply is None:
         return [] if recorded.generation is None else ["interrupted"]
     return [
-        count(reply.new_tokens, "token"),
+        *_tokens_in_words(reply),
         *([f"{fixed(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
         *([f"ended by {reply.stop_reason.replace('_', ' ')}"] if reply.stop_reason.is_cut else []),
     ]
+
+
+def _tokens_in_words(reply: Reply) -> list[str]:
+    tokens = new_tokens_of(reply)
+    return [] if tokens is None else [count(tokens, "token")]
 
 
 def _turn_in_words(turn: ComparedTurn) -> list[str]:
@@ -152,10 +159,11 @@ def _turn_in_words(turn: ComparedTurn) -> list[str]:
     ]
     return [
         *([f"similarity {fixed(turn.similarity, 3)}"] if turn.similarity is not None else []),
-        count(reply.new_tokens, "token"),
+        *_tokens_in_words(reply),
         *([f"{fixed(reply.tokens_per_s, 1)} tokens/s"] if reply.tokens_per_s else []),
         *([f"recorded reply {log_in_words(turn.score.per_token)}/token"] if turn.score is not None else []),
         *([f"ended by {reply.stop_reason.replace('_', ' ')}"] if reply.stop_reason.is_cut else []),
+        *([f"begun with “{turn.words}”"] if turn.words else []),
         *([f"seed {reply.seed}"] if reply.seed is not None else []),
         *left_out,
     ]

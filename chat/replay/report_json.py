@@ -8,8 +8,9 @@ from chat.conversation import Image
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
 from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult, ComparedRecording
-from chat.replay.compare import ComparedTurn, Recording
-from chat.replay.figures import Figures, Speed, recorded_speed, reply_of
+from chat.replay.compare import ComparedTurn
+from chat.replay.figures import Figures, Speed, new_tokens_of, recorded_speed, reply_of
+from chat.replay.recording import Recording
 from chat.replay.report import SIMILARITY, Report, differs_from_recorded, recorded_facts
 
 
@@ -88,6 +89,7 @@ def _turn(turn: ComparedTurn) -> dict[str, Any]:
     return {
         "turn": turn.position,
         "text": None if turn.reply is None else turn.reply.text,
+        "begun_with": turn.words or None,
         "same": turn.is_same,
         "similarity": turn.similarity,
         **_reply(turn.reply),
@@ -106,11 +108,11 @@ def _reply(reply: Reply | None) -> dict[str, Any]:
     if reply is None:
         return dict.fromkeys(("new_tokens", "prompt_tokens", "tokens_per_s", "first_token_s", "total_s", "stop_reason"))
     return {
-        "new_tokens": reply.new_tokens,
-        "prompt_tokens": reply.prompt_tokens,
+        "new_tokens": new_tokens_of(reply),
+        "prompt_tokens": reply.prompt_tokens or None,
         "tokens_per_s": round(reply.tokens_per_s, 4) or None,
-        "first_token_s": round(reply.first_token_s, 4),
-        "total_s": round(reply.total_s, 4),
+        "first_token_s": round(reply.first_token_s, 4) if reply.total_s else None,
+        "total_s": round(reply.total_s, 4) if reply.total_s else None,
         "stop_reason": str(reply.stop_reason),
     }
 
@@ -121,7 +123,9 @@ def _settings(settings: GenerationSettings, seed: int | None) -> dict[str, Any]:
 
 def _checkpoint(facts: CheckpointFacts) -> dict[str, Any]:
     environment = facts.environment
-    known = {name: value for name, value in asdict(facts).items() if name != "environment"}
+    # What a server alone knows of its checkpoint is empty, or 0.
+    known = {name: None if value in ("", 0) and value is not False else value for name, value in asdict(facts).items()}
+    del known["environment"]
     return {
         **known,
         "files": {file.name: file.sha256 for file in environment.files},

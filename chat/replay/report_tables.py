@@ -12,7 +12,11 @@ from chat.replay.report_markup import DIFFERS, FAILED, UNKNOWN, definitions, lin
 _COLUMNS: Final = ("Model", "Answers", "Same", "Similarity", "Tokens/s", "First token", "Log-prob/token", "/character")
 _MEANINGS: Final = (
     ("Answers", "Messages that the model answered, of those it was asked."),
-    ("Same", "Answers that are the recorded reply, white space at either end aside, of those with one to compare."),
+    (
+        "Same",
+        "Answers that are the recorded reply, white space at either end aside, of those with one to compare. A "
+        "recorded reply that was broken off is compared as far as it goes.",
+    ),
     ("Similarity", f"Of the answers to the recorded replies, on average, from 0 to 1. {SIMILARITY}."),
     ("Tokens/s", "The tokens of all answers after the first ones, in the seconds that these took."),
     ("First token", "Seconds until an answer's first token, on average; what was read for earlier turns is kept."),

@@ -138,7 +138,7 @@ def basis_in_words(choice: "Choice") -> str:
 
 def checkpoint_in_words(facts: CheckpointFacts) -> tuple[str, str]:
     """A checkpoint's short name and what it runs on: `idefics-9b`, `cuda · bf16`."""
-    precision = facts.quantization if facts.quantization != "none" else _DTYPES.get(facts.dtype, facts.dtype)
+    precision = facts.quantization if facts.is_quantized else _DTYPES.get(facts.dtype, facts.dtype)
     return facts.short_name, " · ".join(filter(None, (facts.device, precision)))
 
 

@@ -53,7 +53,7 @@ def numbered(transcript: Transcript) -> dict[tuple[int, int], int]:
 def origin_of(generation: Generation) -> str:
     """Where a reply came from and how it ended, in one line; empty where nothing is known of that."""
     facts = generation.facts
-    precision = facts.quantization if facts.quantization != "none" else facts.dtype
+    precision = facts.quantization if facts.is_quantized else facts.dtype
     words = [facts.name, facts.device, precision, _settings_in_words(generation)] if facts.name else []
     words += [_length_in_words(generation), _end_in_words(generation)]
     return printable(" · ".join(word for word in words if word), multiline=False)

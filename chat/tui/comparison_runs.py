@@ -15,7 +15,8 @@ from chat.replay.beside import figures_in_words, of_compared, of_verified, run_i
 from chat.replay.branch import RecordedBranch
 from chat.replay.candidates import Answered as AnsweredStep
 from chat.replay.candidates import Candidate, CandidateResult, Loaded, compared
-from chat.replay.compare import ComparedTurn, History, Recording
+from chat.replay.compare import ComparedTurn, History
+from chat.replay.recording import Recording
 from chat.replay.verify import verify
 from chat.talk.asked_comparison import AskedCheckpoint, AskedComparison
 from chat.talk.offers import AUTO, QUANTIZED, Catalogue

@@ -15,7 +15,7 @@ from chat.cli.app import run as run_here
 from chat.cli.candidate_options import named_requests
 from chat.cli.replay_compare import compare
 from chat.cli.replay_sources import Source
-from chat.errors import ChatError, CheckpointError, InputError, UsageError
+from chat.errors import ChatError, CheckpointError, GenerationError, InputError, UsageError
 from chat.generation import Chunk, GenerationSettings, Loader, LoadProgress, Reply, TextGenerator
 from chat.models.request import CheckpointRequest
 from chat.prompt import Prompt
@@ -178,6 +178,31 @@ def test_settings_are_checked_before_anything_is_loaded(program: COMPARE) -> Non
     done = program({"one": model}, overrides={"temperature": -1})
     assert done.returncode == UsageError.exit_code and "temperature" in done.stderr
     assert not model.prompts
+
+
+@pytest.mark.parametrize("setting", [{"top_k": 5}, {"repetition_penalty": 1.2}, {"num_beams": 2}])
+def test_settings_that_a_server_does_not_know_are_refused_before_anything_is_asked(
+    program: COMPARE, setting: dict[str, float]
+) -> None:
+    local, remote = cats(), cats()
+    models = {"one": local, "shapes,base-url=http://127.0.0.1:1/v1": remote}
+    done = program(models, overrides=setting)
+    assert done.returncode == UsageError.exit_code
+    assert done.stderr.startswith("shapes,base-url=http://127.0.0.1:1/v1: ") and "leave it at" in done.stderr
+    assert not local.prompts and not remote.prompts
+    assert program({"one": cats()}, overrides=setting).returncode == 0
+
+
+def test_where_no_message_got_an_answer_the_model_failed_and_the_report_says_so(
+    program: COMPARE, tmp_path: Path
+) -> None:
+    failing = ScriptedGenerator([GenerationError("no memory")] * 2)
+    done = program({"one": failing}, report_to=tmp_path / "report.json")
+    assert (done.returncode, done.stderr) == (4, "no message got an answer: one: no memory")
+    (candidate,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["candidates"]
+    assert (candidate["figures"]["answered"], candidate["figures"]["turns"]) == (0, 2)
+    failing = ScriptedGenerator([GenerationError("no memory")] * 2)
+    assert program({"one": failing, "two": cats()}).returncode == 0
 
 
 def test_a_checkpoint_may_say_how_it_is_loaded() -> None:

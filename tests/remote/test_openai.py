@@ -31,6 +31,7 @@ def test_what_is_loaded_is_known_by_its_server_and_nobody_knows_its_sizes(server
     facts = load(detail="high").facts
     assert (facts.name, facts.revision, facts.device) == (MODEL, server.host, "remote")
     assert (facts.context_length, facts.image_size, facts.image_detail) == (0, 0, "high")
+    assert (facts.dtype, facts.quantization, facts.is_quantized) == ("", "", False)
     assert facts.is_remote
     assert [(one.method, one.path) for one in server.asked] == [("GET", "/v1/models")]
 
@@ -127,9 +128,33 @@ def test_a_server_that_goes_on_after_the_limit_is_left(server: Server, load: Loa
             handler.event(chat_event("la "))
 
     server.answers["completions"] = go_on
-    _, reply = reply_to(load(), asked("a"), max_new_tokens=20)
+    _, reply = reply_to(load(), asked("a"), max_new_tokens=3)
     assert reply.stop_reason is StopReason.MAX_NEW_TOKENS
-    assert reply.text == "la " * 21
+    assert 3 * 100 < len(reply.text) < 3 * 200
+
+
+def test_a_server_that_says_letter_by_letter_may_end_its_reply(server: Server, load: Load) -> None:
+    server.answers["completions"] = lambda handler: handler.stream(*chat_events("A small cat on a mat."))
+    _, reply = reply_to(load(), asked("a"), max_new_tokens=8)
+    assert (reply.text, reply.stop_reason) == ("A small cat on a mat.", StopReason.END_OF_UTTERANCE)
+
+
+def test_counts_that_do_not_come_are_not_waited_for(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.remote.openai._COUNTS_S", 0.01)
+
+    def answer(handler: Answering) -> None:
+        handler.stream(*chat_events(["A ", "cat."])[:4])
+        # Part of an event is none.
+        handler.wfile.write(b'data: {"choices": [], "us')
+        handler.wfile.flush()
+        handler.wait_for_hang_up()
+
+    server.answers["completions"] = answer
+    _, reply = reply_to(load(), asked("a"))
+    assert (reply.text, reply.stop_reason, reply.new_tokens) == ("A cat.", StopReason.END_OF_UTTERANCE, 0)
+    assert server.hung_up.wait(5)
 
 
 def test_a_server_that_does_not_tell_counts_is_asked_without_them_from_then_on(server: Server, load: Load) -> None:

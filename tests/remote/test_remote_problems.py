@@ -267,6 +267,16 @@ def test_the_key_is_sent_and_never_shown(server: Server, load: Load, monkeypatch
     assert problem == f"{server.host} does not take the key (401): check IDEFICS_CHAT_API_KEY"
     _, problem = failing(server, load, lambda handler: handler.stream({"error": f"no {KEY}"}))
     assert problem == f"{server.host} says: no [the key]"
+    _, problem = failing(server, load, lambda handler: handler.stream(*chat_events(["A"], f"no {KEY}")))
+    assert problem == f"{server.host} ended the reply: no [the key]; ask in other words"
+
+
+def test_the_key_is_not_shown_as_the_name_of_a_model(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    server.answers["models"] = lambda handler: handler.document({"data": [{"id": KEY}, {"id": "b"}]})
+    assert load_problem(server.base_url).endswith("give --checkpoint one of [the key], b")
+    server.answers["info"] = lambda handler: handler.document({"model_id": KEY})
+    assert "prompts for [the key] are written" in load_problem(server.base_url, "tgi")
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,7 @@ def test_setting_the_event_ends_the_request_and_keeps_what_was_said(server: Serv
 def test_the_checkpoint_is_the_one_that_the_server_has(server: Server, load: Load) -> None:
     facts = load("tgi").facts
     assert (facts.name, facts.revision, facts.dtype, facts.device) == (MODEL, server.host, "float16", "remote")
+    assert facts.quantization == ""
     assert facts.environment.libraries == (Library("text-generation-inference", "3.3.6"),)
     assert load("tgi", "mine/idefics-9b-instruct").facts.name == "mine/idefics-9b-instruct"
     with pytest.raises(CheckpointError, match=f"{server.host} has {MODEL} and not gpt-9: leave out --checkpoint"):

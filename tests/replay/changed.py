@@ -6,7 +6,7 @@ from pathlib import Path
 from chat.checkpoints import load
 from chat.generation import TextGenerator
 from chat.models.generator import ModelGenerator
-from chat.replay.compare import Recording
+from chat.replay.recording import Recording
 from chat.shapes.bundled import CHECKPOINT
 from chat.transcript import load_transcript
 

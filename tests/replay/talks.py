@@ -9,7 +9,7 @@ from chat.errors import CheckpointError
 from chat.generation import CheckpointFacts, GenerationSettings, LoadProgress, TextGenerator
 from chat.records import StoredTurn
 from chat.replay.candidates import Candidate, CandidateResult, compared
-from chat.replay.compare import Recording
+from chat.replay.recording import Recording
 from chat.scripted import ScriptedGenerator
 from chat.transcript import UNKNOWN_GENERATION
 

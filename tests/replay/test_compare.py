@@ -11,11 +11,13 @@ from chat.errors import GenerationError, ImageError
 from chat.generation import Chunk, GenerationSettings, Reply, Score, StopReason, TextGenerator
 from chat.prompt import Prompt, serialize
 from chat.records import LeftOut, StoredTurn
-from chat.replay.compare import AnswerPiece, ComparedTurn, History, Recording, compared_turns
+from chat.replay.compare import AnswerPiece, ComparedTurn, History, compared_turns
+from chat.replay.recording import Recording
 from chat.scripted import ScriptedGenerator
 from chat.session import conversation_of
 from chat.transcript import UNKNOWN_GENERATION
 from tests.replay.changed import recording, that_mistakes
+from tests.replay.recordings import changed
 from tests.replay.talks import talk
 from tests.transcripts import BLUE, RED
 
@@ -134,6 +136,19 @@ def test_white_space_around_a_reply_is_no_difference_and_words_are() -> None:
     same, other = compared(ScriptedGenerator([" Cat.\n", "A cat."]), talk("a", "Cat.", "b", "Cat."))
     assert (same.is_same, same.similarity) == (True, 1.0)
     assert other.is_same is False
+
+
+@pytest.mark.parametrize("reason", [None, StopReason.CANCELLED, StopReason.ERROR])
+def test_a_reply_that_was_broken_off_is_compared_as_far_as_it_goes(reason: StopReason | None) -> None:
+    message, reply, *rest = talk("a", "A red c", "b", "A red c", "c", "").turns
+    cut = [message, changed(reply, stop_reason=reason), rest[0], reply, rest[2], changed(rest[3], stop_reason=reason)]
+    answers = ["A red cat.", "A red cat.", "Yes."]
+    found = compared(ScriptedGenerator(answers), Recording("talk", cut))
+    assert [turn.is_same for turn in found] == [True, False, None]
+    assert found[0].similarity == 1.0 and found[2].similarity is None
+    (other,) = compared(ScriptedGenerator(["A blue cat."]), Recording("talk", cut[:2]))
+    assert other.is_same is False
+    assert [turn.reply.text for turn in found if turn.reply] == answers
 
 
 def test_a_turn_that_fails_is_told_and_the_rest_goes_on() -> None:

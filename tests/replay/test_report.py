@@ -180,6 +180,22 @@ def test_what_is_impossible_for_a_model_is_null() -> None:
     assert document["candidates"][0]["figures"]["mean_log_probability"] is None
 
 
+def test_what_nobody_tells_of_a_reply_is_null_and_not_told() -> None:
+    facts = replace(FACTS, device="remote", dtype="", quantization="", context_length=0, image_size=0)
+    recordings = [talk("a", "b", "c", "")]
+    report = Report(recordings, results([candidate("one", "b", "", facts=facts)], recordings))
+    document = comparison_document(report)
+    first, second = (turn["recorded"] for turn in document["recordings"][0]["turns"])
+    unknown = ("new_tokens", "prompt_tokens", "tokens_per_s", "first_token_s", "total_s")
+    assert [first[name] for name in unknown] == [None] * 5
+    assert second["new_tokens"] == 0
+    checkpoint = document["candidates"][0]["checkpoint"]
+    assert [checkpoint[name] for name in ("dtype", "quantization", "context_length", "image_size")] == [None] * 4
+    assert checkpoint["is_demonstration"] is False
+    page = Page("".join(comparison_page(report)))
+    assert sum("0 tokens" in words for words in page.said("p")) == 2
+
+
 def test_files_are_no_difference_of_another_checkpoint() -> None:
     def facts(name: str, digest: str) -> CheckpointFacts:
         return replace(FACTS, name=name, environment=Environment((CheckpointFile("config.json", digest * 64),)))

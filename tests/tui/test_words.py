@@ -116,6 +116,8 @@ def test_every_ending_has_its_words(reason: StopReason | None, words: str) -> No
 def test_checkpoints_and_counts() -> None:
     facts = CheckpointFacts("HuggingFaceM4/idefics-9b-instruct", device="cuda", dtype="bfloat16")
     assert checkpoint_in_words(facts) == ("idefics-9b-instruct", "cuda · bf16")
+    remote = CheckpointFacts("m", device="remote", dtype="float16", quantization="")
+    assert checkpoint_in_words(remote) == ("m", "remote · fp16")
     assert checkpoint_in_words(CheckpointFacts("shapes", is_demonstration=True)) == ("shapes", "cpu · fp32")
     assert [label_of(name) for name in ("shapes", "a/idefics-9b-instruct", "a/HuggingFaceSmol", "")] == [
         "shapes",
