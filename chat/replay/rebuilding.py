@@ -1,7 +1,8 @@
 """The prompt that a recorded reply was given to, built again from the turns before it.
 
-What stood in it is not kept apart: messages and pictures may have been left out, and the reply may have been begun with
-given words or with what was said before it was cut. Whichever of these gives the recorded token ids is the prompt.
+What stood in it is not kept apart: messages and pictures may have been left out, the text before the turns may have
+been another one, and the reply may have been begun with given words or with what was said before it was cut. Whichever
+of these gives the recorded token ids is the prompt.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Final
 
 from chat.conversation import Role, assistant_turn
 from chat.generation import TextGenerator
-from chat.prompt import Prompt, Said
+from chat.prompt import END_OF_UTTERANCE, USER_MARKER, Prompt, Said
 from chat.prompt_ids import whole_prompts
 from chat.records import Generation, LeftOut, StoredTurn
 from chat.replay.tokens import first_difference, texts_of
@@ -21,6 +22,9 @@ from chat.talk.shown import shown_turns
 
 _SLACK: Final = 8
 """Tokens that a text can have less with some letters more: those of a character's bytes, or of half a word."""
+_SYSTEM_LABEL: Final = "System: "
+_FIRST_IDS: Final = 64
+"""Of a prompt, as many as are looked at first for the end of the text before its turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +98,42 @@ class Rebuilding:
             system: The text before the turns.
             left_out: What the model is not shown at present; it may have been something else at the time.
         """
+        found = self._with_base(self._prompt(self._before, LeftOut(), system)) or self._bare()
+        if found is not None:
+            return found
+        systems = dict.fromkeys((system, self._recorded_system()))
         bases: list[Prompt] = []
         for before in self._histories():
             for shown in self._ways_to_show(left_out):
-                bases.append(self._prompt(before, shown, system))
-                found = self._with_base(bases[-1])
+                ways = [self._prompt(before, shown, text) for text in systems if text is not None]
+                found = next(filter(None, map(self._with_base, ways)), None)
                 if found is not None:
                     return found
+                bases += ways
                 # Whatever else is left out, it only gets shorter; a reply is no shorter than what it was begun with.
-                if shown != left_out and self._missing(bases[-1]) > len(self._reply.turn.text.encode()):
+                if shown != left_out and min(map(self._missing, ways)) > len(self._reply.turn.text.encode()):
                     break
         return self._misfit(bases)
+
+    def _bare(self) -> Rebuilt | None:
+        """The prompt with no text before its turns, where that is as long as the recorded one is known to be."""
+        if self._recorded is not None:
+            return None
+        # With a beginning of the reply in it, too short a prompt could be made as long as any.
+        bare = self._prompt(self._before, LeftOut(), "")
+        return Rebuilt(bare) if self._fits(bare) else None
+
+    def _recorded_system(self) -> str | None:
+        """The text before the turns that the recorded ids have, empty for none; None where that cannot be told."""
+        ids = self._recorded or ()
+        for count in (_FIRST_IDS, len(ids)):
+            # The first id is that of the token that every prompt begins with.
+            text, label, _ = "".join(texts_of(self._generator, ids[1:count])).partition(USER_MARKER)
+            if text.lstrip().startswith(USER_MARKER.strip()):
+                return ""
+            if label:
+                return text.strip().removeprefix(_SYSTEM_LABEL).removesuffix(END_OF_UTTERANCE)
+        return None
 
     def _histories(self) -> Iterator[list[StoredTurn]]:
         """The turns before, and then with the texts that their ids say, where a file has other ones."""

@@ -1,15 +1,18 @@
 """The prompt of a recorded reply is found again, however it was put together; or what differs of it is told."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from chat.checkpoints import load
 from chat.conversation import Image, assistant_turn, user_turn
 from chat.generation import TextGenerator
 from chat.records import LeftOut, StoredTurn
 from chat.replay.tokens import texts_of
 from chat.replay.verified import Outcome
-from tests.replay.recordings import LIVELY, Recording, changed, outcomes, run, with_token, without_prompts
+from tests.models.tiny import KINDS, write_checkpoint
+from tests.replay.recordings import GREEDY, LIVELY, Recording, changed, outcomes, run, with_token, without_prompts
 
 
 @pytest.mark.parametrize("left_out", [LeftOut(frozenset({1})), LeftOut(pictures=frozenset({(1, 0)}))])
@@ -118,3 +121,37 @@ def test_the_history_has_the_recorded_ids_though_other_weights_are_loaded(shapes
         ("revision", "earlier"),
         ("dtype", "bfloat16"),
     }
+
+
+def test_the_text_before_the_turns_may_have_been_another_at_the_time(shapes: TextGenerator) -> None:
+    recording = Recording(shapes)
+    recording.ask("Hello!")
+    recording.system = "Be brief.\nAnswer in one word."
+    recording.ask("What can you do?")
+    recording.system = " ".join(["Speak of shapes."] * 30)
+    recording.ask("Is there a star?", settings=replace(GREEDY, max_new_tokens=4))
+    assert outcomes(recording.turns, shapes, system="Be kind.") == [Outcome.SAME] * 3
+    hello, reply = without_prompts(recording.turns[:2])
+    assert outcomes([hello, reply], shapes, system="Be kind.") == [Outcome.SAME]
+
+
+def test_a_message_that_was_changed_is_told_also_where_the_text_before_it_was_another(shapes: TextGenerator) -> None:
+    recording = Recording(shapes, system="Be brief.")
+    recording.ask("Hello!")
+    message, reply = recording.turns
+    (found,) = run([replace(message, turn=user_turn("Bye!")), reply], shapes, system="Be kind.")
+    assert found.outcome is Outcome.PROMPT_DIFFERS
+    assert found.first_difference is not None
+    assert found.first_difference.recorded is not None
+    assert found.first_difference.recorded.text.strip() == "Hello"
+
+
+def test_the_text_before_the_turns_is_found_where_it_is_a_turn_of_its_own(
+    tmp_path: Path,
+) -> None:
+    smolvlm = load(str(write_checkpoint(KINDS["SmolVLM"], tmp_path / "checkpoint")))
+    recording = Recording(smolvlm)
+    for system in ("", "Be brief.", "You are a helpful assistant."):
+        recording.system = system
+        recording.ask("How many shapes are there?", settings=replace(GREEDY, max_new_tokens=4))
+    assert outcomes(recording.turns, smolvlm, system="Be kind.") == [Outcome.SAME] * 3
