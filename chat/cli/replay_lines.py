@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Final
 
 import click
@@ -107,7 +108,8 @@ class VerifiedLines:
 
     def _details(self, turn: VerifiedTurn) -> Iterator[str]:
         if turn.note:
-            yield turn.note
+            # The cure stands at its end.
+            yield from wrap(printable(turn.note, multiline=False), self._columns - _INDENT)
         if turn.first_difference is not None:
             yield self._parted(turn.first_difference)
         is_other = turn.outcome in (Outcome.TIE, Outcome.DIFFERS) and turn.regenerated != turn.recorded

@@ -21,6 +21,8 @@ class Source:
     name: str
     """The session's id, or the file's name."""
     transcript: "Transcript"
+    is_file: bool = False
+    """Whether it is a file's, which may be from anywhere."""
 
 
 def sources(what: str, db: Path | None, *, missing_ok: bool = False) -> list[Source]:
@@ -72,7 +74,7 @@ def in_branch(found: Sequence[Source], turn: int) -> list[Source]:
 def _from_file(path: Path, *, missing_ok: bool) -> Source:
     from chat.transcript import load_transcript
 
-    return Source(path.name, load_transcript(path, missing_ok=missing_ok))
+    return Source(path.name, load_transcript(path, missing_ok=missing_ok), is_file=True)
 
 
 def _from_store(what: str, db: Path | None) -> Source:

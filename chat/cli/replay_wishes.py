@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import click
 from click.core import ParameterSource
 
-from chat.checkpoints import request
+from chat.checkpoints import check, request
 from chat.errors import CheckpointError, UsageError
 from chat.generation import CheckpointFacts
 from chat.models.request import DTYPES, IMAGE_DETAILS, QUANTIZATIONS, CheckpointRequest
@@ -16,6 +16,10 @@ from chat.safe_text import short_line
 _OPTIONS: Final = ("revision", "dtype", "quantize", "device", "image_detail")
 _HERE_ALWAYS: Final = "cpu"
 """The device that every machine has."""
+
+
+class NotAskedForError(CheckpointError):
+    """A checkpoint that a file names, which may be from anywhere, and nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +54,58 @@ class Wishes:
             return f"{name} gave it, on no device of this machine ({device}): --checkpoint names one to run it on"
         return ""
 
-    def request(self, recorded: CheckpointFacts) -> CheckpointRequest:
+    def request(self, recorded: CheckpointFacts, *, is_of_file: bool = False) -> CheckpointRequest:
         """What asks for the checkpoint to run a reply on, which `why_not` says nothing against.
 
         Args:
             recorded: What gave the reply.
+            is_of_file: See `as_recorded`.
 
         Raises:
-            CheckpointError: There is no such checkpoint.
+            CheckpointError: There is no such checkpoint, or it is not whole.
             UsageError: A wish cannot be met.
         """
-        asked = request(self.checkpoint or recorded.name, **{**_loaded_as(recorded), **self.options})
-        if self.checkpoint is not None:
-            return asked
-        from chat.models.hub import folder_here
+        if self.checkpoint is None:
+            try:
+                return as_recorded(recorded, is_of_file=is_of_file, **self.options)
+            except NotAskedForError as error:
+                raise CheckpointError(f"{error}: --checkpoint {short_line(recorded.name, 60)} does") from error
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f"{error} (it gave a reply; --checkpoint names another one to run it on)"
+                ) from error
+        asked = request(self.checkpoint, **{**_loaded_as(recorded), **self.options})
+        check(asked)
+        return asked
 
-        try:
-            is_of_hub = folder_here(asked) is None
-        except CheckpointError as error:
-            raise CheckpointError(f"{error} (it gave a reply; --checkpoint names another one to run it on)") from error
-        # A digest of its weights is all the revision that a folder has.
-        return replace(asked, revision=recorded.revision) if is_of_hub and not asked.revision else asked
+
+def as_recorded(recorded: CheckpointFacts, *, is_of_file: bool, **options: str) -> CheckpointRequest:
+    """What asks for the checkpoint that gave a reply, loaded as it was.
+
+    Args:
+        recorded: What gave the reply.
+        is_of_file: A file tells so, which may be from anywhere: what it names is not fetched, and no folder is opened
+            for it.
+        options: Fields of `CheckpointRequest` that are to be other ones.
+
+    Raises:
+        NotAskedForError: Nobody but a file asks for it.
+        CheckpointError: There is no such checkpoint, or it is not whole.
+        UsageError: An option cannot be had.
+    """
+    from chat.models.hub import folder_here, is_cached
+
+    asked, name = request(recorded.name, **{**_loaded_as(recorded), **options}), short_line(recorded.name, 60)
+    if asked.folder is None:
+        if folder_here(asked) is None:
+            # A digest of its weights is all the revision that a folder has.
+            asked = asked if asked.revision else replace(asked, revision=recorded.revision)
+            if is_of_file and not is_cached(asked):
+                raise NotAskedForError(f"{name} is not on this machine, and no file has it fetched")
+        elif is_of_file:
+            raise NotAskedForError(f"{name} is a folder, and no file has it opened")
+    check(asked)
+    return asked
 
 
 def _loaded_as(recorded: CheckpointFacts) -> dict[str, str]:

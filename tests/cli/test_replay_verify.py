@@ -17,7 +17,9 @@ from chat.cli.app import INTERRUPTED
 from chat.cli.app import run as run_here
 from chat.cli.replay_verify import DIFFERENT
 from chat.conversation import user_turn
+from chat.errors import CheckpointError
 from chat.generation import GenerationSettings, Reply, TextGenerator
+from chat.models import hub
 from chat.models.request import CheckpointRequest
 from chat.prompt import serialize
 from chat.session import RunningReply, conversation_of
@@ -232,7 +234,11 @@ def test_replies_about_a_picture_that_is_gone_are_named(
     assert "4 replies in 2 conversations: 1 the same, 3 not verifiable" in printed
 
 
-def test_every_checkpoint_is_loaded_once_and_as_it_was(talk: Path, loads: list[CheckpointRequest]) -> None:
+def test_every_checkpoint_is_loaded_once_and_as_it_was(
+    talk: Path, loads: list[CheckpointRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "is_cached", lambda _request: True)
+
     def other(turn: int, **fields: str) -> None:
         facts = json.loads(talk.read_text())["turns"][turn - 1]["generation"]["facts"]
         change(talk, turn, facts={**facts, **fields})
@@ -320,10 +326,56 @@ def test_bad_input_is_one_line(
     assert words in printed.err.splitlines()[-1]
 
 
-def test_a_recorded_checkpoint_that_is_not_here_is_named(capsys: pytest.CaptureFixture[str], talk: Path) -> None:
-    facts = json.loads(talk.read_text())["turns"][3]["generation"]["facts"]
-    change(talk, 4, facts={**facts, "name": "./elsewhere"})
+def called(path: Path, turn: int, name: str, **fields: object) -> None:
+    """Have a file say that another checkpoint gave a reply."""
+    facts = json.loads(path.read_text())["turns"][turn - 1]["generation"]["facts"]
+    change(path, turn, facts={**facts, "name": name, **fields})
+
+
+def test_checkpoints_that_are_not_here_keep_no_other_reply_from_being_run(
+    capsys: pytest.CaptureFixture[str], talk: Path, loads: list[CheckpointRequest], tmp_path: Path
+) -> None:
+    called(talk, 2, "./elsewhere")
+    called(talk, 6, str(tmp_path))
+    assert replay("--verify", talk) == DIFFERENT
+    printed = capsys.readouterr().out
+    assert "./elsewhere is no folder" in printed
+    assert " is a folder, and no file has it opened: --checkpoint " in " ".join(printed.split())
+    assert "3 replies: 1 the same, 2 not verifiable" in printed
+    assert [one.name for one in loads] == ["shapes"]
+
+
+def test_nothing_is_fetched_because_a_file_names_it(
+    capsys: pytest.CaptureFixture[str], talk: Path, loads: list[CheckpointRequest]
+) -> None:
+    for turn in (2, 4, 6):
+        called(talk, turn, "some/checkpoint", revision="abc")
     assert replay("--verify", talk) == 4
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "./elsewhere is no folder" in line
-    assert line.endswith("(it gave a reply; --checkpoint names another one to run it on)")
+    printed = capsys.readouterr()
+    assert (printed.out, loads) == ("", [])
+    (line,) = printed.err.splitlines()
+    words = "some/checkpoint is not on this machine, and no file has it fetched: --checkpoint some/checkpoint does"
+    assert line.endswith(words)
+    assert replay("--verify", talk, "--checkpoint", "some/checkpoint") in (0, DIFFERENT)
+    assert [one.name for one in loads] == ["some/checkpoint"]
+
+
+def test_a_checkpoint_that_cannot_be_loaded_keeps_no_other_reply_from_being_run(
+    capsys: pytest.CaptureFixture[str], talk: Path, monkeypatch: pytest.MonkeyPatch, shapes: TextGenerator
+) -> None:
+    def loader(request: CheckpointRequest) -> Callable[..., TextGenerator]:
+        def load(*_: object) -> TextGenerator:
+            if request.dtype == "bfloat16":
+                raise CheckpointError("there is no memory for it")
+            return shapes
+
+        return load
+
+    monkeypatch.setattr(running, "loader", loader)
+    called(talk, 2, "shapes", dtype="bfloat16")
+    assert replay("--verify", talk, "--json") == DIFFERENT
+    first, *others = json.loads(capsys.readouterr().out)["turns"]
+    assert (first["outcome"], first["note"]) == ("not_verifiable", "there is no memory for it")
+    assert [turn["outcome"] for turn in others] == ["same"] * 2
+    assert replay("--verify", talk, "--dtype", "bfloat16") == 4
+    assert capsys.readouterr().out == ""
