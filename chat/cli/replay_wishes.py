@@ -110,7 +110,8 @@ def as_recorded(recorded: CheckpointFacts, *, is_of_file: bool, **options: str) 
 
 def _loaded_as(recorded: CheckpointFacts) -> dict[str, str]:
     """How a checkpoint is loaded as it was, as far as that is known and can be had here."""
-    if not recorded.name:
+    # What a server told of itself says nothing of what is loaded here.
+    if not recorded.name or recorded.is_remote:
         return {}
     return {
         "dtype": recorded.dtype if recorded.dtype in DTYPES else DTYPES[0],

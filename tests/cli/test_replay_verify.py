@@ -18,7 +18,7 @@ from chat.cli.app import run as run_here
 from chat.cli.replay_verify import DIFFERENT
 from chat.conversation import user_turn
 from chat.errors import CheckpointError
-from chat.generation import GenerationSettings, Reply, TextGenerator
+from chat.generation import REMOTE, GenerationSettings, Reply, TextGenerator
 from chat.models import hub
 from chat.models.request import CheckpointRequest
 from chat.prompt import serialize
@@ -379,3 +379,12 @@ def test_a_checkpoint_that_cannot_be_loaded_keeps_no_other_reply_from_being_run(
     assert [turn["outcome"] for turn in others] == ["same"] * 2
     assert replay("--verify", talk, "--dtype", "bfloat16") == 4
     assert capsys.readouterr().out == ""
+
+
+def test_what_a_server_told_of_itself_is_no_way_to_load_a_checkpoint(
+    talk: Path, loads: list[CheckpointRequest]
+) -> None:
+    for turn in (2, 4, 6):
+        called(talk, turn, "shapes", device=REMOTE, dtype="float16")
+    replay("--verify", talk, "--checkpoint", "shapes")
+    assert [(one.dtype, one.device) for one in loads] == [("auto", "auto")]
