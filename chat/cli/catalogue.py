@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chat.checkpoints import BUNDLED, request
 from chat.cli.compose import apart_loader
-from chat.errors import ChatError
+from chat.errors import ChatError, CheckpointError
 from chat.generation import CheckpointFacts, Loader
+from chat.safe_text import short_line
 from chat.talk.offers import AUTO, QUANTIZED, Offer, Place, Way, guess
 from chat.talk.wording import size_in_words
 
@@ -73,6 +74,15 @@ class MachineCatalogue:
         ways = tuple(self._way(choice, _is_whole(beside[_precision(choice)]), then) for choice in found)
         size = sum(tensor.bytes for tensor in tensors.values())
         return Offer(name, place, size, ways=ways, best=_precision(best) if best else "")
+
+    def recorded_loader(self, recorded: CheckpointFacts, *, is_of_file: bool) -> Loader:
+        """See `Catalogue.recorded_loader`."""
+        from chat.cli.replay_wishes import NotAskedForError, as_recorded
+
+        try:
+            return apart_loader(as_recorded(recorded, is_of_file=is_of_file))
+        except NotAskedForError as error:
+            raise CheckpointError(f"{error}: /checkpoint {short_line(recorded.name, 60)} does") from error
 
     def loader(self, name: str, precision: str) -> Loader:
         """See `Catalogue.loader`."""

@@ -32,6 +32,8 @@ class RecordedBranch:
     read_branch: ReadBranch
     left_out: LeftOut
     """What of the turns the model is not shown."""
+    is_of_file: bool = False
+    """Whether a file tells of it, which may be from anywhere."""
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -73,7 +75,13 @@ def of_transcript(transcript: Transcript) -> RecordedBranch:
     shown = {stored.id for stored in transcript.turns}
     tree = tuple(_tree_turn(placed, is_shown=placed.stored.id in shown) for placed in transcript.tree)
     return RecordedBranch(
-        transcript.title, transcript.system, transcript.turns, tree, transcript.branch, transcript.left_out
+        transcript.title,
+        transcript.system,
+        transcript.turns,
+        tree,
+        transcript.branch,
+        transcript.left_out,
+        is_of_file=True,
     )
 
 

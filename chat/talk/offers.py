@@ -209,5 +209,16 @@ class Catalogue(Protocol):
             ChatError: There is no such checkpoint, or it cannot be loaded.
         """
 
+    def recorded_loader(self, recorded: CheckpointFacts, *, is_of_file: bool) -> Loader:
+        """What loads the checkpoint that gave a reply, as it was loaded then.
+
+        Args:
+            recorded: What gave the reply.
+            is_of_file: A file tells so, which may be from anywhere: nothing is fetched or opened because of that.
+
+        Raises:
+            ChatError: There is no such checkpoint here, or a file alone asks for it.
+        """
+
     def loader(self, name: str, precision: str) -> Loader:
         """What loads a checkpoint in a precision that is not `auto`; this may be called from any thread."""

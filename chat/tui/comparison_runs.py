@@ -8,7 +8,6 @@ from typing import Final
 
 from textual.message import Message
 
-from chat.conversation import Role
 from chat.errors import ChatError, GenerationError, UsageError, in_one_line
 from chat.generation import CanBeLost, CheckpointFacts, Loader, LoadProgress, TextGenerator
 from chat.replay.beside import figures_in_words, of_compared, of_verified, run_in_words
@@ -16,10 +15,10 @@ from chat.replay.branch import RecordedBranch
 from chat.replay.candidates import Answered as AnsweredStep
 from chat.replay.candidates import Candidate, CandidateResult, Loaded, compared
 from chat.replay.compare import ComparedTurn, History
+from chat.replay.plan import Plan
 from chat.replay.recording import Recording
-from chat.replay.verify import verify
 from chat.talk.asked_comparison import AskedCheckpoint, AskedComparison
-from chat.talk.offers import AUTO, QUANTIZED, Catalogue
+from chat.talk.offers import AUTO, QUANTIZED, Catalogue, Way
 from chat.talk.wording import short_name, size_in_words
 from chat.tui.screens.column import Answered, Begun, Failed, Working
 
@@ -28,38 +27,72 @@ Post = Callable[[Message], object]
 _PRECISIONS: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
-def verify_on(generator: TextGenerator, branch: RecordedBranch, stop: threading.Event, post: Post) -> None:
-    """Run the recorded replies again on a model that is loaded."""
+Verification = Plan[CheckpointFacts | None]
+"""Replies that are to be run again, by what gave them; None stands for what is loaded."""
+
+
+def verification(branch: RecordedBranch, is_loaded: Callable[[CheckpointFacts], bool]) -> Verification:
+    """What is to be run again of a branch, and on what.
+
+    Args:
+        branch: The replies.
+        is_loaded: Whether something that gave replies is loaded already.
+    """
+
+    def target(recorded: CheckpointFacts) -> CheckpointFacts | None:
+        return None if is_loaded(recorded) else recorded
+
+    return Plan(branch.turns, _why_not, target, system=branch.system, left_out=branch.left_out)
+
+
+def _why_not(recorded: CheckpointFacts) -> str:
+    if recorded.is_remote:
+        return "a server gave it, and nothing tells all that it does"
+    return "" if recorded.name else "it is not known which checkpoint gave it"
+
+
+def verify_on(generator: TextGenerator, plan: Verification, stop: threading.Event, post: Post) -> None:
+    """Run again, on the model that is loaded, the replies that it gave."""
     with _told(post, 0):
-        _verify(generator, branch, stop, post)
+        _verify(generator, plan, None, stop, post)
 
 
 def verify_apart(
     catalogue: Catalogue,
-    recorded: CheckpointFacts,
     beside: CheckpointFacts | None,
-    branch: RecordedBranch,
+    plan: Verification,
     stop: threading.Event,
     post: Post,
+    *,
+    is_of_file: bool,
 ) -> None:
-    """Load what gave the recorded replies, run them again, and let go of it.
+    """Load what gave the other replies, one after the other, run them again, and let go of it.
 
     Args:
         catalogue: Knows what can be loaded.
-        recorded: What gave them.
         beside: What is loaded, and stays so.
-        branch: The replies.
+        plan: The replies.
         stop: Ends it.
         post: Is told.
+        is_of_file: Whether a file tells what gave them.
     """
     with _told(post, 0):
-        load = _loader(catalogue, AskedCheckpoint(recorded.name, _precision(recorded)), beside)
-        generator = load(partial(_tell_loading, post, 0), stop)
-        try:
-            _verify(generator, branch, stop, post)
-        finally:
-            if isinstance(generator, CanBeLost):
-                generator.close()
+        for recorded in [target for target in plan.open if target is not None]:
+            if stop.is_set():
+                return
+            post(Working(0, f"looking at {short_name(recorded.name)}"))
+            try:
+                load = _recorded_loader(catalogue, recorded, beside, is_of_file=is_of_file)
+                generator = load(partial(_tell_loading, post, 0), stop)
+            except ChatError as error:
+                for turn in [] if stop.is_set() else plan.give_up(recorded, str(error)):
+                    post(Answered(0, of_verified(turn)))
+                continue
+            try:
+                _verify(generator, plan, recorded, stop, post)
+            finally:
+                if isinstance(generator, CanBeLost):
+                    generator.close()
 
 
 def compare_apart(
@@ -103,14 +136,18 @@ def compare_apart(
                         post(Failed(place, problem))
 
 
-def _verify(generator: TextGenerator, branch: RecordedBranch, stop: threading.Event, post: Post) -> None:
+def _verify(
+    generator: TextGenerator, plan: Verification, target: CheckpointFacts | None, stop: threading.Event, post: Post
+) -> None:
     post(Begun(0, run_in_words(generator.facts)))
-    count = sum(stored.turn.role is Role.ASSISTANT for stored in branch.turns)
-    post(Working(0, f"verifying · 0 of {count}"))
-    replies = verify(branch.turns, generator, stop, system=branch.system, left_out=branch.left_out)
-    for number, verified in enumerate(replies, start=1):
+    post(_verifying(plan))
+    for verified in plan.run(target, generator, stop):
         post(Answered(0, of_verified(verified)))
-        post(Working(0, f"verifying · {number} of {count}"))
+        post(_verifying(plan))
+
+
+def _verifying(plan: Verification) -> Working:
+    return Working(0, f"verifying · {len(plan.turns)} of {plan.count}")
 
 
 def _answering(label: str, done: int, count: int) -> str:
@@ -133,12 +170,26 @@ def _loader(catalogue: Catalogue, asked: AskedCheckpoint, beside: CheckpointFact
     way = offer.way(asked.precision)
     if way is None:
         raise UsageError(f"{short_name(asked.name)} cannot be loaded as {asked.precision}: choose another precision")
+    _check_memory(way, asked.name, beside)
+    return catalogue.loader(offer.name, way.precision)
+
+
+def _recorded_loader(
+    catalogue: Catalogue, recorded: CheckpointFacts, beside: CheckpointFacts | None, *, is_of_file: bool
+) -> Loader:
+    """What loads a recorded checkpoint beside the one that is loaded; raises ChatError where that cannot be."""
+    load = catalogue.recorded_loader(recorded, is_of_file=is_of_file)
+    way = catalogue.examine(recorded.name, beside, asks_hub=not is_of_file).way(_precision(recorded))
+    if way is not None:
+        _check_memory(way, recorded.name, beside)
+    return load
+
+
+def _check_memory(way: Way, name: str, beside: CheckpointFacts | None) -> None:
+    """Raise UsageError where there is no memory for a checkpoint beside the one that is loaded."""
     if not way.device or not way.fits_beside:
         other = f" beside {beside.short_name}" if beside is not None and way.device else ""
-        raise UsageError(
-            f"there is no memory for {short_name(asked.name)}{other}: it takes {size_in_words(way.memory)}"
-        )
-    return catalogue.loader(offer.name, way.precision)
+        raise UsageError(f"there is no memory for {short_name(name)}{other}: it takes {size_in_words(way.memory)}")
 
 
 def _precision(facts: CheckpointFacts) -> str:

@@ -12,6 +12,7 @@ import pytest
 from chat.cli.catalogue import WELL_KNOWN, MachineCatalogue
 from chat.errors import CheckpointError
 from chat.generation import CheckpointFacts
+from chat.models.request import CheckpointRequest
 from chat.models.survey import Device
 from chat.talk.offers import AUTO, Fit, Place
 
@@ -121,6 +122,24 @@ def test_it_loads_in_the_precision_that_was_chosen(catalogue: MachineCatalogue, 
         assert (generator.facts.dtype, generator.facts.name) == ("bfloat16", str(shapes_folder))
     finally:
         generator.close()  # type: ignore[attr-defined]
+
+
+def test_what_gave_a_reply_is_loaded_as_it_was_and_nothing_because_a_file_names_it(
+    catalogue: MachineCatalogue, cache: Path, shapes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[CheckpointRequest] = []
+    monkeypatch.setattr("chat.cli.catalogue.apart_loader", asked.append)
+    recorded = CheckpointFacts("org/whole", "0" * 40, device="cuda:7", dtype="float16", image_detail="high")
+    catalogue.recorded_loader(recorded, is_of_file=True)
+    catalogue.recorded_loader(CheckpointFacts("org/none", "abc"), is_of_file=False)
+    assert [(one.name, one.revision, one.device, one.dtype, one.image_detail) for one in asked] == [
+        ("org/whole", "0" * 40, "auto", "float16", "high"),
+        ("org/none", "abc", "cpu", "float32", "low"),
+    ]
+    for name, words in (("org/none", "on this machine"), (str(shapes_folder), "a folder")):
+        with pytest.raises(CheckpointError, match=words) as raised:
+            catalogue.recorded_loader(CheckpointFacts(name, "abc"), is_of_file=True)
+        assert "/checkpoint " in str(raised.value)
 
 
 def test_what_a_server_has_is_none_of_this_machine(catalogue: MachineCatalogue) -> None:

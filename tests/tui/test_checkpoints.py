@@ -29,6 +29,7 @@ class Shelf:
         self._loader = loader or load(ScriptedGenerator(["From the other."] * 3, facts=OTHER))
         self.asked: list[str] = []
         self.loaded: list[tuple[str, str]] = []
+        self.recorded: list[CheckpointFacts] = []
         self.hub: dict[str, Offer | ChatError] = {}
 
     def machine(self) -> str:
@@ -46,6 +47,10 @@ class Shelf:
 
     def loader(self, name: str, precision: str) -> Loader:
         self.loaded.append((name, precision))
+        return self._loader
+
+    def recorded_loader(self, recorded: CheckpointFacts, *, is_of_file: bool) -> Loader:
+        self.recorded.append(recorded)
         return self._loader
 
 

@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
+from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Static
 
 from chat.conversation import Image, user_turn
-from chat.errors import ChatError, GenerationError
-from chat.generation import ALTERNATIVES, GenerationSettings, Reply, StopReason
+from chat.errors import ChatError, CheckpointError, GenerationError
+from chat.generation import ALTERNATIVES, REMOTE, CheckpointFacts, GenerationSettings, Loader, Reply, StopReason
 from chat.prompt import IDEFICS, Prompt, serialize
+from chat.replay.branch import of_session
+from chat.replay.plan import as_loaded
 from chat.scripted import ScriptedGenerator
 from chat.seen import WeighedToken
 from chat.session import SessionStore, conversation_of
+from chat.tui.comparison_runs import verification, verify_apart
 from chat.tui.screens.checkpoints import CheckpointsScreen
+from chat.tui.screens.column import Answered, Failed
 from chat.tui.screens.comparison import ComparisonScreen
 from chat.tui.screens.replay import ReplayScreen
 from chat.tui.widgets.beside import BesideTurn
@@ -51,14 +56,16 @@ def doubting() -> Doubting:
     return Doubting(NOW, facts=FACTS)
 
 
-def recorded(store: SessionStore, *images: Image, title: str = "") -> str:
+def recorded(
+    store: SessionStore, *images: Image, title: str = "", by: Sequence[CheckpointFacts] = (FACTS, FACTS, FACTS)
+) -> str:
     """Three exchanges, the first with pictures; each reply has the prompt that the scripted model counts again."""
     session_id = store.new_session(title=title)
-    for asked, said, ids in zip(ASKED, SAID, LAST_IDS, strict=True):
+    for asked, said, ids, facts in zip(ASKED, SAID, LAST_IDS, by, strict=True):
         message = store.add_user_turn(session_id, user_turn(*images, asked))
         prompt = serialize(conversation_of(store.turns(session_id)), IDEFICS)
         tokens = ScriptedGenerator([]).count_tokens(prompt)
-        turn = store.open_reply(message, FACTS, GenerationSettings())
+        turn = store.open_reply(message, facts, GenerationSettings())
         store.close_reply(turn, Reply(said, ids, StopReason.END_OF_UTTERANCE, tokens, 0, None, 0.1, 0.4))
         images = ()
     return session_id
@@ -132,17 +139,44 @@ async def test_escape_stops_the_model_first_and_keeps_what_was_answered(make_des
         await until(pilot, lambda: desk.turns()[-1][0] == "assistant" and len(desk.turns()) == 8)
 
 
-async def test_what_gave_the_replies_is_loaded_where_something_else_is(make_desk: MakeDesk, talk: str) -> None:
-    shelf = Shelf(other(), loader=load(doubting()))
+async def test_each_reply_is_run_on_what_gave_it(make_desk: MakeDesk, store: SessionStore) -> None:
+    earlier = replace(FACTS, revision="abc", dtype="bfloat16", device="cuda:0", image_detail="high")
+    shelf = Shelf(other(), loader=load(Doubting(NOW[1:], facts=earlier)))
     shelf.hub["shapes"] = other()
-    desk = make_desk(generator=ScriptedGenerator([], facts=OTHER), session_id=talk, catalogue=lambda: shelf)
+    desk = make_desk(
+        generator=ScriptedGenerator(NOW[:1], facts=OTHER),
+        session_id=recorded(store, by=(OTHER, earlier, earlier)),
+        catalogue=lambda: shelf,
+    )
     async with desk.app.run_test(size=(120, 40)) as pilot:
         await verified(pilot, desk)
         await until(pilot, lambda: "2 same · ≠ 1 differs" in desk.shown())
+        assert signs(desk) == ["=", "≠", "="]
+        assert shelf.recorded == [as_loaded(earlier)]
         assert shelf.asked == ["shapes"]
         assert desk.screen.facts == OTHER
         await pilot.press("escape", "c")
         await until(pilot, lambda: isinstance(desk.app.screen, CheckpointsScreen))
+
+
+def test_a_checkpoint_that_is_gone_keeps_no_other_reply_from_being_run(store: SessionStore) -> None:
+    class Bare(Shelf):
+        def recorded_loader(self, recorded: CheckpointFacts, *, is_of_file: bool) -> Loader:
+            if recorded.name == OTHER.name:
+                raise CheckpointError(f"{recorded.name} is not on this machine")
+            return super().recorded_loader(recorded, is_of_file=is_of_file)
+
+    shelf = Bare(other(), loader=load(Doubting(NOW[1:2], facts=FACTS)))
+    shelf.hub["shapes"] = other()
+    server = replace(FACTS, device=REMOTE)
+    plan = verification(of_session(store, recorded(store, by=(OTHER, FACTS, server))), lambda _: False)
+    posted: list[Message] = []
+    verify_apart(shelf, None, plan, threading.Event(), posted.append, is_of_file=False)
+    lines = [one.beside.line for one in posted if isinstance(one, Answered)]
+    assert lines[0] == "not run · org/other is not on this machine"
+    assert lines[1].startswith("from token 3")
+    assert [turn.note for turn in plan.turns][2] == "a server gave it, and nothing tells all that it does"
+    assert not any(isinstance(one, Failed) for one in posted)
 
 
 async def test_differences_of_what_computes_are_named_and_so_is_what_the_model_fails_on(

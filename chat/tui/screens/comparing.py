@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.message import Message
 
-from chat.conversation import Role
 from chat.errors import UsageError
 from chat.generation import CheckpointFacts
 from chat.talk.commands import Call
+from chat.talk.wording import short_name
 from chat.tui.screens.changing import ChangingScreen
 from chat.tui.screens.replaying import ReplayingScreen
 
@@ -18,6 +18,7 @@ from chat.tui.screens.replaying import ReplayingScreen
 if TYPE_CHECKING:
     from chat.replay.branch import RecordedBranch
     from chat.talk.asked_comparison import AskedComparison
+    from chat.tui.comparison_runs import Verification
     from chat.tui.screens.checkpoints import Chosen
     from chat.tui.screens.comparison import ComparisonScreen
     from chat.tui.screens.replay import Comparer
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 class ComparisonEnded(Message):
     """The model is free again."""
 
-    def __init__(self, screen: "ComparisonScreen") -> None:
+    def __init__(self, screen: "ComparisonScreen", rest: "partial[None] | None" = None) -> None:
         super().__init__()
         self.screen = screen
+        self.rest = rest
+        """What is still to be run, with other models."""
 
 
 class ComparingScreen(ChangingScreen, ReplayingScreen):
@@ -78,48 +81,54 @@ class ComparingScreen(ChangingScreen, ReplayingScreen):
         )
 
     async def verify_branch(self, branch: "RecordedBranch") -> str:
-        """Run the recorded replies again, on what is loaded where that gave them; gives why not, or nothing."""
-        recorded = _recorded_facts(branch)
-        if recorded is None:
-            return "Nothing tells what gave these replies: there is nothing to run again."
-        if self.is_loading and self._checkpoint == recorded.name:
-            return f"{recorded.short_name} is being loaded: verify when it is ready."
-        if recorded.is_remote:
-            return "A server gave these replies, and nothing tells all that it does: c compares them instead."
-        generator, model = self._generator, self._model
-        if generator is None or model is None or not self._has(recorded):
-            return await self._verify_apart(branch, recorded)
-        if self.is_working:
-            return "The model is at work: verify when it has ended."
-        from chat.tui.comparison_runs import verify_on
+        """Run the recorded replies again, each on what gave it; gives why not, or nothing."""
+        from chat.replay.beside import of_verified
+        from chat.tui.comparison_runs import verification, verify_apart, verify_on
+        from chat.tui.screens.column import Answered
 
+        generator, model, facts = self._generator, self._model, self.facts
+        is_ready = generator is not None and model is not None
+        plan = verification(branch, lambda recorded: is_ready and self._has(recorded))
+        if reason := self._why_not_verified(plan):
+            return reason
+        try:
+            catalogue = self.catalogue if plan.open.keys() - {None} else None
+        except UsageError as error:
+            return str(error)
         screen, stop = await self._show_comparison(branch, ["now"])
-        run = partial(verify_on, generator, branch, stop, screen.post_message)
+        post, rest = screen.post_message, None
+        for turn in plan.turns:
+            post(Answered(0, of_verified(turn)))
+        if catalogue is not None:
+            rest = partial(verify_apart, catalogue, facts, plan, stop, post, is_of_file=branch.is_of_file)
+        if generator is not None and model is not None and None in plan.open:
+            run = partial(verify_on, generator, plan, stop, post)
 
-        def job() -> ComparisonEnded:
-            run()
-            return ComparisonEnded(screen)
+            def job() -> ComparisonEnded:
+                run()
+                return ComparisonEnded(screen, rest)
 
-        model.ask(job)
+            model.ask(job)
+        elif rest is not None:
+            self._run_beside(screen, rest)
+        return ""
+
+    def _why_not_verified(self, plan: "Verification") -> str:
+        """Why nothing can be run again, in words; empty where something can."""
+        if not plan.open:
+            if any(turn.reply.generation and turn.reply.generation.facts.is_remote for turn in plan.turns):
+                return "A server gave these replies, and nothing tells all that it does: c compares them instead."
+            return "Nothing tells what gave these replies: there is nothing to run again."
+        if self.is_loading and any(one.name == self._checkpoint for one in plan.open if one is not None):
+            return f"{short_name(self._checkpoint)} is being loaded: verify when it is ready."
+        if self.is_working and None in plan.open:
+            return "The model is at work: verify when it has ended."
         return ""
 
     def _has(self, recorded: CheckpointFacts) -> bool:
         """Whether what gave recorded replies is loaded, however it was loaded then, or is all that there can be."""
         is_it = self.facts is not None and self.facts.is_of_machine(recorded.name)
         return is_it or self.open_catalogue is None
-
-    async def _verify_apart(self, branch: "RecordedBranch", recorded: CheckpointFacts) -> str:
-        from chat.tui.comparison_runs import verify_apart
-
-        try:
-            catalogue = self.catalogue
-        except UsageError as error:
-            return str(error)
-        screen, stop = await self._show_comparison(branch, ["now"])
-        self._run_beside(
-            screen, partial(verify_apart, catalogue, recorded, self.facts, branch, stop, screen.post_message)
-        )
-        return ""
 
     async def _show_comparison(
         self, branch: "RecordedBranch", names: list[str]
@@ -146,12 +155,8 @@ class ComparingScreen(ChangingScreen, ReplayingScreen):
     def _end_comparison(self, message: ComparisonEnded) -> None:
         from chat.tui.screens.column import Ended
 
-        message.screen.post_message(Ended())
+        if message.rest is not None:
+            self._run_beside(message.screen, message.rest)
+        else:
+            message.screen.post_message(Ended())
         self.prefill_draft()
-
-
-def _recorded_facts(branch: "RecordedBranch") -> CheckpointFacts | None:
-    """What gave the last reply of which that is known."""
-    replies = [stored for stored in branch.turns if stored.turn.role is Role.ASSISTANT and stored.generation]
-    known = [stored.generation.facts for stored in replies if stored.generation and stored.generation.facts.name]
-    return known[-1] if known else None
