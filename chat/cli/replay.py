@@ -1,5 +1,6 @@
 """`idefics-chat replay`: saved conversations once more: played back, run again, or asked of other checkpoints."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,8 +96,12 @@ def _refuse_contradictions(
     """Raise UsageError for options that do not go together."""
     if tolerance is not None and not is_verify:
         raise UsageError("--tolerance is for --verify")
+    if tolerance is not None and not math.isfinite(tolerance):
+        raise UsageError(f"--tolerance is {tolerance}: give a number, such as 0.01")
     if is_verify and len(checkpoints) > 1:
         raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
+    if is_verify and given(options, ("base_url", "api")):
+        raise UsageError("--verify compares tokens, which no server tells: leave --base-url and --api out")
     if is_verify or checkpoints:
         refuse_playing(options)
     if is_verify or not checkpoints:

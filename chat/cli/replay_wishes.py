@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
-import click
-from click.core import ParameterSource
-
 from chat.checkpoints import check, request
+from chat.cli.replay_options import given
 from chat.errors import CheckpointError, UsageError
 from chat.generation import CheckpointFacts
 from chat.models.request import DTYPES, IMAGE_DETAILS, QUANTIZATIONS, CheckpointRequest
@@ -32,16 +30,8 @@ class Wishes:
 
     @classmethod
     def of(cls, checkpoint: str | None, options: Mapping[str, Any]) -> Self:
-        """The wishes among a command's options. What the config sets is meant for talking, and is none.
-
-        Raises:
-            UsageError: A server is to run them.
-        """
-        context = click.get_current_context()
-        given = [name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-        if "base_url" in given or "api" in given:
-            raise UsageError("--verify compares tokens, which no server tells: leave --base-url and --api out")
-        return cls(checkpoint, {name: options[name] for name in given if name in _OPTIONS})
+        """The wishes among a command's options. What the config sets is meant for talking, and is none."""
+        return cls(checkpoint, given(options, _OPTIONS))
 
     def why_not(self, recorded: CheckpointFacts) -> str:
         """Why a reply cannot be run without another wish, in words; empty where it can."""
