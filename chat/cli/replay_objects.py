@@ -14,7 +14,8 @@ def verified_report(results: Results, *, is_folder: bool) -> dict[str, object]:
     sessions = [_conversation(source, turns) for source, turns in results]
     if not is_folder:
         return sessions[0]
-    return {"sessions": sessions, "same": all(session["same"] for session in sessions)}
+    turns = [{"session": source.name, **_turn(turn)} for source, turns in results for turn in turns]
+    return {"turns": turns, "same": all(turn["same"] for turn in turns), "sessions": sessions}
 
 
 def _conversation(source: Source, turns: Sequence[VerifiedTurn]) -> dict[str, object]:

@@ -78,6 +78,10 @@ def test_the_sample_sessions_come_again_on_a_fresh_machine(
     assert [session["name"] for session in report["sessions"]] == sorted(path.name for path in SAMPLES.glob("*.json"))
     turns = [turn for session in report["sessions"] for turn in session["turns"]]
     assert len(turns) == 24
+    assert [{key: turn[key] for key in turn if key != "session"} for turn in report["turns"]] == turns
+    assert list(dict.fromkeys(turn["session"] for turn in report["turns"])) == [
+        one["name"] for one in report["sessions"]
+    ]
     assert all(turn["outcome"] == "same" and turn["recorded"] == turn["regenerated"] for turn in turns)
     assert len(loads) == 1
     assert (loads[0].dtype, loads[0].device, loads[0].quantize, loads[0].revision) == ("float32", "cpu", "none", None)
