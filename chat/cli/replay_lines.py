@@ -119,7 +119,7 @@ class VerifiedLines:
 
     def _parted(self, found: FirstDifference) -> str:
         recorded, regenerated = _token(found.recorded), _token(found.regenerated)
-        return f"token {found.token:,}: {recorded} {self._signs.becomes} {regenerated}"
+        return f"token {found.token + 1:,}: {recorded} {self._signs.becomes} {regenerated}"
 
     def _marked(self, text: str, other: str) -> str:
         """A text in a line, what the other says otherwise marked, and of a long one the part around the first mark."""

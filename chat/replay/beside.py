@@ -34,13 +34,16 @@ class Beside:
     """What else is to be said of it."""
     differences: tuple[Difference, ...] = ()
     """In what the two were computed with."""
+    is_answered: bool = True
+    """Whether there is an answer that has no words where `answer` is empty."""
 
 
 def of_verified(turn: VerifiedTurn) -> Beside:
     """A reply that was run again."""
-    is_same = turn.outcome.is_same if turn.regenerated is not None or turn.outcome is Outcome.NOTHING else None
+    is_same = None if turn.outcome is Outcome.NOT_VERIFIABLE else turn.outcome.is_same
+    is_answered = turn.outcome is not Outcome.PROMPT_DIFFERS
     recorded, answer = _marked(turn.recorded, turn.regenerated)
-    return Beside(turn.place - 1, is_same, recorded, answer, _verified_in_words(turn), turn.differences)
+    return Beside(turn.place - 1, is_same, recorded, answer, _verified_in_words(turn), turn.differences, is_answered)
 
 
 def of_compared(turn: ComparedTurn) -> Beside:
@@ -83,7 +86,10 @@ def _verified_in_words(turn: VerifiedTurn) -> str:
             pass
     if turn.first_difference is not None:
         parts.append(_difference_in_words(turn.first_difference))
-    return printable(" · ".join([*parts, *([turn.note] if turn.note else [])]), multiline=False)
+    # The note on a prompt that differs says no more than the difference.
+    if turn.note and not (turn.outcome is Outcome.PROMPT_DIFFERS and turn.first_difference is not None):
+        parts.append(turn.note)
+    return printable(" · ".join(parts), multiline=False)
 
 
 def _difference_in_words(difference: FirstDifference) -> str:

@@ -234,4 +234,4 @@ class Rebuilding:
             TokenThere(recorded[0], texts_of(self._generator, recorded)[0]) if recorded else None,
             TokenThere(rebuilt[0], shown.texts[place]) if rebuilt else None,
         )
-        return Misfit(f"its prompt differs from token {place:,} on", difference)
+        return Misfit(f"its prompt differs from token {place + 1:,} on", difference)

@@ -110,7 +110,7 @@ def test_a_token_that_differs_is_told_and_is_the_exit_code(
     assert replay("--verify", talk) == DIFFERENT
     lines = capsys.readouterr().out.splitlines()
     place = next(place for place, line in enumerate(lines) if line.startswith("  ≠  4  What colour is the star?"))
-    assert lines[place + 1].startswith("        token 2: ")
+    assert lines[place + 1].startswith("        token 3: ")
     assert "rank 1)" in lines[place + 1]
     assert lines[-1] == "3 replies: 2 the same, 1 different"
 

@@ -9,6 +9,7 @@ from chat.checkpoints import load
 from chat.conversation import Image, assistant_turn, user_turn
 from chat.generation import TextGenerator
 from chat.records import LeftOut, StoredTurn
+from chat.replay.beside import of_verified, tally_in_words
 from chat.replay.tokens import texts_of
 from chat.replay.verified import Outcome
 from tests.models.tiny import KINDS, write_checkpoint
@@ -102,7 +103,10 @@ def test_a_message_that_was_changed_makes_another_prompt(talk: list[StoredTurn],
     assert difference.recorded is not None
     assert difference.regenerated is not None
     assert (difference.recorded.text.strip(), difference.regenerated.text.strip()) == ("shapes", "circle")
-    assert found.note == f"its prompt differs from token {difference.token} on"
+    assert found.note == f"its prompt differs from token {difference.token + 1} on"
+    beside = of_verified(found)
+    assert (beside.is_same, beside.is_answered, tally_in_words([beside])) == (False, False, ("", "1 differs", ""))
+    assert beside.line.startswith(f"not run: the prompt is another · from token {difference.token + 1}: “shapes” → ")
     found = run(without_prompts([*talk[:2], changed_message, talk[3]]), shapes)[1]
     assert found.outcome is Outcome.PROMPT_DIFFERS
     assert found.first_difference is None

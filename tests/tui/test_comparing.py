@@ -14,8 +14,10 @@ from chat.conversation import Image, user_turn
 from chat.errors import ChatError, CheckpointError, GenerationError
 from chat.generation import ALTERNATIVES, REMOTE, CheckpointFacts, GenerationSettings, Loader, Reply, StopReason
 from chat.prompt import IDEFICS, Prompt, serialize
+from chat.replay.beside import of_verified
 from chat.replay.branch import of_session
 from chat.replay.plan import as_loaded
+from chat.replay.verified import Outcome, VerifiedTurn
 from chat.scripted import ScriptedGenerator
 from chat.seen import WeighedToken
 from chat.session import SessionStore, conversation_of
@@ -177,6 +179,14 @@ def test_a_checkpoint_that_is_gone_keeps_no_other_reply_from_being_run(store: Se
     assert lines[1].startswith("from token 3")
     assert [turn.note for turn in plan.turns][2] == "a server gave it, and nothing tells all that it does"
     assert not any(isinstance(one, Failed) for one in posted)
+
+
+def test_a_reply_to_another_prompt_differs_and_has_no_answer(store: SessionStore) -> None:
+    reply = store.turns(recorded(store))[1]
+    beside = of_verified(VerifiedTurn(1, reply, Outcome.PROMPT_DIFFERS, note="its prompt had 3 tokens and has 4"))
+    turn = BesideTurn(reply, "now", beside, is_waiting=False)
+    assert str(turn.gutter_content()) == "≠"
+    assert str(turn._answer()) == "≠ not run: the prompt is another · its prompt had 3 tokens and has 4"
 
 
 async def test_differences_of_what_computes_are_named_and_so_is_what_the_model_fails_on(

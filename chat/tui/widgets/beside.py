@@ -94,7 +94,7 @@ class BesideTurn(SaidTurn):
         if beside is None:
             return Content.styled("…" if self._is_waiting else "(no answer)", "$quiet")
         sign = {True: f"{GLYPHS.same} ", False: f"{GLYPHS.differs} ", None: f"{GLYPHS.warning} "}[beside.is_same]
-        lines = [_text(beside.answer)] if beside.answer or beside.is_same is not None else []
+        lines = [_text(beside.answer)] if beside.answer or (beside.is_same is not None and beside.is_answered) else []
         if beside.line:
             lines.append(Content.styled(f"{sign}{beside.line}", "$quiet"))
         return Content("\n").join(lines)
