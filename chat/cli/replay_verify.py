@@ -49,7 +49,7 @@ def verify(sources: Sequence[Source], wishes: Wishes, tolerance: float, *, is_fo
     problems = [problem for _, plan in conversations for problem in plan.problems]
     lines = None if as_json else VerifiedLines()
     stop = threading.Event()
-    told: list[Source] = []
+    told: list[str] = []
     failed = 0
     for request in requests:
         concerned = [(source, plan) for source, plan in conversations if request in plan.open]
@@ -69,7 +69,7 @@ def verify(sources: Sequence[Source], wishes: Wishes, tolerance: float, *, is_fo
         click.echo(json_line(verified_report(results, is_folder=is_folder)))
     else:
         for source, turns in results:
-            if source not in told:
+            if source.name not in told:
                 lines.conversation(source, turns)
         lines.sum_up([turn for _, turns in results for turn in turns], len(results))
     if not all(turn.outcome.is_same for _, turns in results for turn in turns):
@@ -93,13 +93,13 @@ def _run(
     tolerance: float,
     lines: VerifiedLines | None,
     stop: threading.Event,
-) -> list[Source]:
+) -> list[str]:
     """Load a checkpoint and run on it what is to be run on it; ends the program where the user stops it.
 
-    Gives the conversations of which everything is told.
+    Gives the names of the conversations of which everything is told.
     """
     line = ProgressLine()
-    told: list[Source] = []
+    told: list[str] = []
     with running(request, stop) as generator:
         if lines is not None:
             lines.differences(generator.facts, [facts for _, plan in conversations for facts in plan.recorded(request)])
@@ -112,5 +112,5 @@ def _run(
             line.clear()
             if lines is not None and not plan.open:
                 lines.conversation(source, plan.turns)
-                told.append(source)
+                told.append(source.name)
     return told

@@ -37,7 +37,7 @@ class Wishes:
         """Why a reply cannot be run without another wish, in words; empty where it can."""
         if self.checkpoint is not None:
             return ""
-        if not recorded.name:
+        if not recorded.name.strip():
             return "it is not known which checkpoint gave it: --checkpoint names one to run it on"
         if not _is_device(recorded.device):
             name, device = short_line(recorded.name, 60), short_line(recorded.device, 20)

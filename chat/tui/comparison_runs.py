@@ -48,7 +48,7 @@ def verification(branch: RecordedBranch, is_loaded: Callable[[CheckpointFacts], 
 def _why_not(recorded: CheckpointFacts) -> str:
     if recorded.is_remote:
         return "a server gave it, and nothing tells all that it does"
-    return "" if recorded.name else "it is not known which checkpoint gave it"
+    return "" if recorded.name.strip() else "it is not known which checkpoint gave it"
 
 
 def verify_on(generator: TextGenerator, plan: Verification, stop: threading.Event, post: Post) -> None:

@@ -207,7 +207,7 @@ def test_what_cannot_be_run_is_named_and_no_checkpoint_is_loaded_for_it(
     document = json.loads(talk.read_text())
     first, second, third = (turn for turn in document["turns"] if turn["role"] == "assistant")
     del first["generation"]
-    second["generation"]["facts"]["name"] = ""
+    second["generation"]["facts"]["name"] = " "
     third["generation"]["facts"]["device"] = "a server"
     talk.write_text(json.dumps(document))
     assert replay("--verify", talk) == DIFFERENT
