@@ -11,7 +11,8 @@ from chat.models.request import CheckpointRequest
 from chat.shapes.bundled import CHECKPOINT
 
 if TYPE_CHECKING:
-    from chat.generation import LoadProgress, TextGenerator
+    from chat.generation import TextGenerator
+    from chat.loading import LoadProgress
 
 BUNDLED: Final = "shapes"
 """What the bundled checkpoint is called."""

@@ -4,13 +4,13 @@ Nothing here knows torch; the generators that do live in `chat.models`.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol
 
 from chat.environment import UNKNOWN_ENVIRONMENT, Environment
-from chat.errors import ModelLostError, UsageError
+from chat.errors import UsageError
 
 if TYPE_CHECKING:
     from chat.conversation import Image
@@ -297,34 +297,3 @@ class TextGenerator(Protocol):
             tokens: Of the longest of them, its reply included.
             images: The most that one of them has.
         """
-
-
-@runtime_checkable
-class CanBeLost(Protocol):
-    """What a generator has besides where its model may go at any time, such as one in a process of its own."""
-
-    def when_lost(self, tell: Callable[[ModelLostError], object]) -> None:
-        """Have it told, once and from another thread, that the model is gone though nobody closed it."""
-
-    def close(self) -> None:
-        """Let go of the model at once; whatever is asked of it now or later raises ModelLostError."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadProgress:
-    """How far the loading of a checkpoint has come."""
-
-    stage: str
-    """What is being done, in words: "importing torch", "reading weights"."""
-    fraction: float | None = None
-    """From 0 to 1 over the whole loading, where it can be told."""
-    done_bytes: int | None = None
-    """How much of this stage is done, where it goes through a known number of bytes."""
-    total_bytes: int | None = None
-    """That number."""
-    notice: str = ""
-    """One line that the person should know of for as long as the model is used, such as that it will be slow."""
-
-
-Loader = Callable[[Callable[[LoadProgress], None], threading.Event], TextGenerator]
-"""Loads a checkpoint: takes what to tell progress to and an event that cancels; raises CheckpointError."""

@@ -51,8 +51,8 @@ class SessionStore(WholeSessions, PictureStore, Protocol):
     ) -> FoundSessions:
         """The sessions whose title or a turn holds all the words and that the filters let through, in that order.
 
-        A turn of any branch counts. Without words it is every session that the filters let through. With a picture they
-        are those that hold it, then those that hold one like it, the likest first; see `learn_likenesses`.
+        A turn of any branch counts; without words every session does. With a picture they are those that hold it, then
+        those that hold one like it, the likest first; see `learn_likenesses`.
         """
 
     def pin_session(self, session_id: str, is_pinned: bool) -> None:
@@ -76,9 +76,8 @@ class SessionStore(WholeSessions, PictureStore, Protocol):
     def add_user_turn(self, session_id: str, turn: Turn, after: int | None = None) -> int:
         """Add a user's turn, its pictures' bytes included, and show it; gives the turn's id.
 
-        It follows the last turn of the shown branch: what others have added, further replies too, comes before it. But
-        where that branch does not come by the message of `after`, the turn that whoever writes sees last, because
-        another one is shown by now, it follows `after`.
+        It follows the last turn of the shown branch, after whatever others have added. But where that branch does not
+        come by `after`, the turn that whoever writes sees last, it follows `after`.
         """
 
     def add_version(self, message_id: int, turn: Turn) -> int:

@@ -16,7 +16,8 @@ from typing import IO, Any, Final, NoReturn
 from chat.apart.pictures import KeptBytes
 from chat.apart.wire import DEVICES, LOAD, Call, Done, Failed, PictureBytes, PictureWanted, Piece, Place, Stop, Wire
 from chat.errors import ChatError, GenerationError, in_one_line
-from chat.generation import LoadProgress, TextGenerator
+from chat.generation import TextGenerator
+from chat.loading import LoadProgress
 
 NICENESS: Final = 10
 """The threads that torch keeps spinning between two steps would else take a processor from whoever answers keys."""

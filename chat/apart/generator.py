@@ -13,12 +13,12 @@ from chat.generation import (
     CheckpointFacts,
     Chunk,
     GenerationSettings,
-    LoadProgress,
     ReadProgress,
     Reply,
     Score,
     TextGenerator,
 )
+from chat.loading import LoadProgress
 from chat.models.request import CheckpointRequest
 from chat.prompt import Dialect, Prompt
 from chat.seen import SeenPicture, SeenPrompt, WeighedToken

@@ -10,7 +10,7 @@ from chat.bench.recipe import Recipe, recipe_of
 from chat.bench.silence import no_progress_bars
 from chat.bench.talk import PICTURE_EVERY, REPLY_TOKENS, Talk, TurnFigures, run_talk, write_talk
 from chat.errors import CheckpointError, GenerationError
-from chat.generation import LoadProgress
+from chat.loading import LoadProgress
 from chat.models.families import family_of
 from chat.models.generator import ModelGenerator
 from chat.models.hub import find_folder

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from chat.checkpoints import BUNDLED, request
 from chat.cli.compose import apart_loader
 from chat.errors import ChatError, CheckpointError
-from chat.generation import CheckpointFacts, Loader
+from chat.generation import CheckpointFacts
+from chat.loading import Loader
 from chat.safe_text import short_line
 from chat.talk.offers import AUTO, QUANTIZED, Offer, Place, Way, guess
 from chat.talk.wording import size_in_words

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from chat.conversation import Image
 from chat.errors import StoreError
-from chat.generation import Loader, LoadProgress, TextGenerator
+from chat.generation import TextGenerator
+from chat.loading import Loader, LoadProgress
 from chat.models.request import CheckpointRequest
 
 Tell = Callable[[str], None]

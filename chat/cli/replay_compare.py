@@ -17,7 +17,8 @@ from chat.cli.replay_report import ReportFile
 from chat.cli.replay_sources import Source
 from chat.cli.running import stopping
 from chat.errors import CheckpointError, GenerationError, UsageError
-from chat.generation import GenerationSettings, LoadProgress
+from chat.generation import GenerationSettings
+from chat.loading import LoadProgress
 from chat.remote.settings import refusal
 from chat.replay.candidates import Answered, Candidate, CandidateResult, Loaded, Step, compared
 from chat.replay.compare import ComparedTurn, History

@@ -15,7 +15,8 @@ from chat.cli.app import INTERRUPTED
 from chat.cli.compose import loader
 from chat.errors import ChatError
 from chat.files import byte_size
-from chat.generation import LoadProgress, TextGenerator
+from chat.generation import TextGenerator
+from chat.loading import LoadProgress
 from chat.safe_text import printable
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from chat.errors import CheckpointError, UsageError
 from chat.files import byte_size
-from chat.generation import LoadProgress
+from chat.loading import LoadProgress
 from chat.models.folder import check_family, check_folder, weight_files
 from chat.models.headers import TensorHeader, read_headers
 from chat.models.request import CheckpointRequest

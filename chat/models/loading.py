@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from chat.errors import ChatError, CheckpointError
-from chat.generation import CheckpointFacts, LoadProgress, TextGenerator
+from chat.generation import CheckpointFacts, TextGenerator
+from chat.loading import LoadProgress
 from chat.models.digest import weights_digest
 from chat.models.environment import environment_of
 from chat.models.estimate import Estimate, context_length, estimate

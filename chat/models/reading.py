@@ -14,7 +14,7 @@ from typing import Any, Final
 from safetensors import safe_open
 from transformers.utils import logging
 
-from chat.generation import LoadProgress
+from chat.loading import LoadProgress
 
 _STEPS: Final = 200
 """Reports over one reading: enough for a bar that moves evenly."""

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from chat.errors import ChatError, CheckpointError, ModelLostError
 from chat.files import byte_size
-from chat.generation import CanBeLost, CheckpointFacts, Loader, LoadProgress, TextGenerator
+from chat.generation import CheckpointFacts, TextGenerator
+from chat.loading import CanBeLost, Loader, LoadProgress
 from chat.plain.output import Output
 from chat.plain.signals import Signals
 from chat.plain.work import Piece, Result, Tell, Work

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from chat.conversation import Image
 from chat.errors import ChatError, ContextFullError, StoreError
-from chat.generation import GenerationSettings, Loader
+from chat.generation import GenerationSettings
+from chat.loading import Loader
 from chat.plain.attaching import take_line
 from chat.plain.commands import available
 from chat.plain.keyboard import Keyboard

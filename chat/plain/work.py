@@ -7,7 +7,8 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from chat.errors import ChatError, GenerationError, in_one_line
-from chat.generation import Chunk, LoadProgress, ReadProgress, Reply
+from chat.generation import Chunk, ReadProgress, Reply
+from chat.loading import LoadProgress
 
 Piece = LoadProgress | ReadProgress | Chunk | Reply
 Result = TypeVar("Result")

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable
 
 from chat.errors import CheckpointError, GenerationError
-from chat.generation import LoadProgress, TextGenerator
+from chat.generation import TextGenerator
+from chat.loading import LoadProgress
 from chat.remote.address import address_of
 from chat.remote.api import Api
 from chat.remote.generator import RemoteGenerator

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 from chat.errors import ChatError
-from chat.generation import CanBeLost, CheckpointFacts, Loader, LoadProgress, TextGenerator
+from chat.generation import CheckpointFacts, TextGenerator
+from chat.loading import CanBeLost, Loader, LoadProgress
 from chat.replay.compare import AnswerPiece, ComparedTurn, History, compared_turns
 from chat.replay.recording import Recording
 

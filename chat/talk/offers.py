@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from chat.generation import CheckpointFacts, Loader
+from chat.generation import CheckpointFacts
+from chat.loading import Loader
 from chat.talk.wording import size_in_words
 
 AUTO: Final = "auto"

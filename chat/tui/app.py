@@ -13,7 +13,8 @@ from textual.widget import Widget
 from chat.config import Config, unknown
 from chat.conversation import Image
 from chat.errors import ChatError
-from chat.generation import GenerationSettings, Loader
+from chat.generation import GenerationSettings
+from chat.loading import Loader
 from chat.safe_text import printable
 from chat.tui import garbage
 from chat.tui.binding import Binding

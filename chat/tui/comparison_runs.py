@@ -9,7 +9,8 @@ from typing import Final
 from textual.message import Message
 
 from chat.errors import ChatError, GenerationError, UsageError, in_one_line
-from chat.generation import CanBeLost, CheckpointFacts, Loader, LoadProgress, TextGenerator
+from chat.generation import CheckpointFacts, TextGenerator
+from chat.loading import CanBeLost, Loader, LoadProgress
 from chat.replay.beside import figures_in_words, of_compared, of_verified, run_in_words
 from chat.replay.branch import RecordedBranch
 from chat.replay.candidates import Answered as AnsweredStep

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from chat.errors import ModelError, ModelLostError
-from chat.generation import LoadProgress, Reply, Score, TextGenerator
+from chat.generation import Reply, Score, TextGenerator
+from chat.loading import LoadProgress
 
 if TYPE_CHECKING:
     from chat.context import Overflow

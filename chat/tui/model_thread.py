@@ -15,7 +15,8 @@ from textual.message import Message
 
 from chat.conversation import Conversation
 from chat.errors import CheckpointError, GenerationError, ModelError, in_one_line
-from chat.generation import NO_REPLY, CanBeLost, Chunk, GenerationSettings, Loader, ReadProgress, Reply, TextGenerator
+from chat.generation import NO_REPLY, Chunk, GenerationSettings, ReadProgress, Reply, TextGenerator
+from chat.loading import CanBeLost, Loader
 from chat.tui.messages import (
     ChoiceEnded,
     ChoiceFailed,

@@ -7,7 +7,7 @@ import pytest
 
 from chat.apart.generator import ApartGenerator, load_apart
 from chat.conversation import Conversation, Image, user_turn
-from chat.generation import LoadProgress
+from chat.loading import LoadProgress
 from chat.models.request import CheckpointRequest
 from chat.prompt import Prompt, serialize
 

@@ -11,7 +11,8 @@ from chat.apart.generator import ApartGenerator, load_apart
 from chat.apart.pictures import KeptBytes
 from chat.conversation import Conversation, Image, user_turn
 from chat.errors import CheckpointError, GenerationError, ImageError
-from chat.generation import Chunk, GenerationSettings, LoadProgress, Reply, StopReason, TextGenerator
+from chat.generation import Chunk, GenerationSettings, Reply, StopReason, TextGenerator
+from chat.loading import LoadProgress
 from chat.models.request import CheckpointRequest
 from chat.prompt import Prompt, serialize
 from tests.models.questions import unreadable

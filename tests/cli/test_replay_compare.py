@@ -16,7 +16,8 @@ from chat.cli.candidate_options import named_requests
 from chat.cli.replay_compare import compare
 from chat.cli.replay_sources import Source
 from chat.errors import ChatError, CheckpointError, GenerationError, InputError, UsageError
-from chat.generation import Chunk, GenerationSettings, Loader, LoadProgress, Reply, TextGenerator
+from chat.generation import Chunk, GenerationSettings, Reply, TextGenerator
+from chat.loading import Loader, LoadProgress
 from chat.models.request import CheckpointRequest
 from chat.prompt import Prompt
 from chat.remote.address import KEY_VARIABLE

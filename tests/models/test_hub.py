@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from chat.errors import CheckpointError
-from chat.generation import LoadProgress
+from chat.loading import LoadProgress
 from chat.models.headers import read_headers
 from chat.models.hub import described
 from chat.models.loading import load_generator

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chat.errors import CheckpointError, UsageError
-from chat.generation import LoadProgress
+from chat.loading import LoadProgress
 from chat.models.loading import load_generator
 from chat.models.request import CheckpointRequest
 

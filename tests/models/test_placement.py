@@ -10,7 +10,8 @@ import pytest
 
 from chat.conversation import Conversation, user_turn
 from chat.errors import CheckpointError
-from chat.generation import GenerationSettings, LoadProgress, Reply
+from chat.generation import GenerationSettings, Reply
+from chat.loading import LoadProgress
 from chat.models import loading
 from chat.models.estimate import Estimate
 from chat.models.placement import Placement, plan

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chat.cli.ending import end_at_once
-from chat.generation import CheckpointFacts, GenerationSettings, LoadProgress, TextGenerator
+from chat.generation import CheckpointFacts, GenerationSettings, TextGenerator
+from chat.loading import LoadProgress
 from chat.plain.run import PlainChat
 from chat.scripted import ScriptedGenerator
 from chat.store import open_store

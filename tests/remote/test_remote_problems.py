@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from chat.errors import CheckpointError, GenerationError
-from chat.generation import Chunk, GenerationSettings, LoadProgress
+from chat.generation import Chunk, GenerationSettings
+from chat.loading import LoadProgress
 from chat.prompt import serialize
 from chat.remote import problems
 from chat.remote import server as http_server

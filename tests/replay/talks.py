@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from chat.conversation import Image, assistant_turn, user_turn
 from chat.errors import CheckpointError
-from chat.generation import CheckpointFacts, GenerationSettings, LoadProgress, TextGenerator
+from chat.generation import CheckpointFacts, GenerationSettings, TextGenerator
+from chat.loading import LoadProgress
 from chat.records import StoredTurn
 from chat.replay.candidates import Candidate, CandidateResult, compared
 from chat.replay.recording import Recording

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from chat.errors import ModelLostError
-from chat.generation import LoadProgress, Reply, Score, StopReason, TextGenerator
+from chat.generation import Reply, Score, StopReason, TextGenerator
+from chat.loading import LoadProgress
 from chat.replay.candidates import Answered, Candidate, CandidateResult, Loaded, compared
 from chat.replay.compare import AnswerPiece, ComparedTurn
 from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed

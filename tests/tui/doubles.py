@@ -11,17 +11,9 @@ from textual.widgets import Static
 
 from chat.conversation import Image
 from chat.errors import ChatError, CheckpointError, StoreBusyError
-from chat.generation import (
-    CheckpointFacts,
-    Chunk,
-    GenerationSettings,
-    Loader,
-    LoadProgress,
-    Reply,
-    Score,
-    TextGenerator,
-)
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, Score, TextGenerator
 from chat.images import open_image
+from chat.loading import Loader, LoadProgress
 from chat.prompt import Prompt, Said, Words
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore

@@ -8,15 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chat.errors import CheckpointError
-from chat.generation import (
-    CheckpointFacts,
-    Chunk,
-    GenerationSettings,
-    LoadProgress,
-    Reply,
-    TextGenerator,
-)
+from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, TextGenerator
 from chat.images import read_image
+from chat.loading import LoadProgress
 from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
 from chat.store import open_store

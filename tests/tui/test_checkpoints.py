@@ -7,7 +7,8 @@ import pytest
 from textual.widgets import DataTable, Input, Static
 
 from chat.errors import ChatError, CheckpointError
-from chat.generation import CheckpointFacts, Loader
+from chat.generation import CheckpointFacts
+from chat.loading import Loader
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
 from chat.talk.offers import Offer, Place, Way

@@ -12,7 +12,8 @@ from textual.widgets import Static
 
 from chat.conversation import Image, user_turn
 from chat.errors import ChatError, CheckpointError, GenerationError
-from chat.generation import ALTERNATIVES, REMOTE, CheckpointFacts, GenerationSettings, Loader, Reply, StopReason
+from chat.generation import ALTERNATIVES, REMOTE, CheckpointFacts, GenerationSettings, Reply, StopReason
+from chat.loading import Loader
 from chat.prompt import IDEFICS, Prompt, serialize
 from chat.replay.beside import of_verified
 from chat.replay.branch import of_session

@@ -11,8 +11,9 @@ from chat.attachments import dropped_paths, leading_pictures, missing_picture
 from chat.conversation import Image
 from chat.drafts import Draft
 from chat.errors import ChatError
-from chat.generation import GenerationSettings, Loader
+from chat.generation import GenerationSettings
 from chat.images import open_image
+from chat.loading import Loader
 from chat.safe_text import short_line
 from chat.tui.screens.choosing import ChoosingScreen
 from chat.tui.screens.openings import Opening, Origin, PicturesOpened, SamplesOpened

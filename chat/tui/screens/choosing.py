@@ -8,7 +8,8 @@ from textual import on
 from textual.timer import Timer
 
 from chat.conversation import Conversation
-from chat.generation import CheckpointFacts, GenerationSettings, Loader
+from chat.generation import CheckpointFacts, GenerationSettings
+from chat.loading import Loader
 from chat.tui.messages import ChoiceEnded, ChoiceFailed
 from chat.tui.screens.talk import TalkScreen
 from chat.tui.widgets.status_row import STEP_S, State

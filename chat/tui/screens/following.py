@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from textual import on
 from textual.timer import Timer
 
-from chat.generation import Chunk, GenerationSettings, Loader, ReadProgress
+from chat.generation import Chunk, GenerationSettings, ReadProgress
+from chat.loading import Loader
 from chat.tui import garbage
 from chat.tui.messages import SavingTold
 from chat.tui.screens.context import ContextScreen

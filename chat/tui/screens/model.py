@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual import on
 
-from chat.generation import CheckpointFacts, GenerationSettings, Loader, LoadProgress, ReadProgress, TextGenerator
+from chat.generation import CheckpointFacts, GenerationSettings, ReadProgress, TextGenerator
+from chat.loading import Loader, LoadProgress
 from chat.safe_text import short_line
 from chat.talk.wording import count_in_words, short_name
 from chat.tui.messages import LoadAdvanced, LoadEnded, LoadFailed

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from chat.generation import LoadProgress
+from chat.loading import LoadProgress
 from chat.safe_text import printable
 from chat.talk.wording import label_of
 from chat.tui.glyphs import GLYPHS

@@ -8,7 +8,7 @@ from textual.css.query import NoMatches
 from textual.widget import Widget
 
 from chat.drafts import Draft
-from chat.generation import LoadProgress
+from chat.loading import LoadProgress
 from chat.talk.said import RunningChoice
 from chat.tui.widgets.changing_window import ChangingWindow
 from chat.tui.widgets.choice import ChoiceCommand, ChoiceTurn
