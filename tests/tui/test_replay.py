@@ -1,6 +1,6 @@
 """A conversation is played back: paused, stepped through, sought, and left as it is."""
 
-import shutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,7 +136,8 @@ async def test_every_branch_can_be_played_back_and_the_session_stays_as_it_is(
 
 async def test_a_missing_picture_has_a_placeholder_and_is_counted(make_desk: MakeDesk, tmp_path: Path) -> None:
     saved = tmp_path / "talk.json"
-    shutil.copy(SAMPLE, saved)
+    # A picture that was drawn before, by whatever test, would still be known.
+    saved.write_text(re.sub(r'"digest": "\w+"', f'"digest": "{"0" * 64}"', SAMPLE.read_text()))
     desk = make_desk()
     async with desk.app.run_test(size=(120, 40)) as pilot:
         await ready(pilot, desk)
