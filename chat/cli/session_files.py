@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -134,6 +133,8 @@ def _export_together(store: SessionStore, ids: Sequence[str], saving: _Saving) -
 
 
 def _export_apart(store: SessionStore, ids: Sequence[str], saving: _Saving) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     from chat.session_files import export_session, missing_in_words
     from chat.transcript.saving import file_name, save_as
 

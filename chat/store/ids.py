@@ -1,7 +1,6 @@
 """The ids of sessions: eight characters, easy to say and to type, and any beginning that only one has."""
 
 import re
-import secrets
 from typing import Final
 
 from chat.errors import UnknownSessionError
@@ -14,6 +13,9 @@ _CURE: Final = "idefics-chat sessions list shows them"
 
 def random_id() -> str:
     """An id that is very likely new."""
+    # Not needed to list what is there.
+    import secrets
+
     return "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
 
 
