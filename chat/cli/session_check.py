@@ -11,7 +11,6 @@ import click
 from chat.cli.compose import existing_database, open_session_store
 from chat.cli.options import db_option, json_option
 from chat.cli.progress import ProgressLine
-from chat.cli.stoppable import stoppable
 from chat.files import byte_size
 from chat.safe_text import json_line, printable
 from chat.talk.wording import count_in_words
@@ -31,6 +30,8 @@ def check(db: Path | None, as_json: bool) -> int:
     What follows from the rest, such as the index and the counts in the list, is repaired; what somebody said, and
     pictures, never are. The exit code is 1 where something was wrong, repaired or not.
     """
+    # What the other commands of this group need not wait for.
+    from chat.cli.stoppable import stoppable
     from chat.store.checks import Check
 
     # Brings a database of an earlier version to the present tables.
@@ -72,6 +73,7 @@ def backup(output: Path | None, overwrite: bool, db: Path | None, as_json: bool)
 
     The copy is a database like the one it is made of: `--db FILE` opens it.
     """
+    from chat.cli.stoppable import stoppable
     from chat.store.copying import copy, copy_beside
 
     path = existing_database(db)
