@@ -88,6 +88,8 @@ class Answering(http.server.BaseHTTPRequestHandler):
         try:
             self.server.answers[self.path.rpartition("/")[2]](self)
         except (BrokenPipeError, ConnectionResetError):
+            # Who leaves with something unread resets the connection, which ends no stream but is a hang-up too.
+            self.server.hung_up.set()
             self.close_connection = True
 
 
