@@ -154,7 +154,7 @@ def test_counts_that_do_not_come_are_not_waited_for(
     server.answers["completions"] = answer
     _, reply = reply_to(load(), asked("a"))
     assert (reply.text, reply.stop_reason, reply.new_tokens) == ("A cat.", StopReason.END_OF_UTTERANCE, 0)
-    assert server.hung_up.wait(5)
+    assert server.hung_up.wait(30)
 
 
 def test_a_server_that_does_not_tell_counts_is_asked_without_them_from_then_on(server: Server, load: Load) -> None:
@@ -186,7 +186,7 @@ def test_setting_the_event_ends_the_request_and_keeps_what_was_said(server: Serv
     assert isinstance(reply, Reply)
     assert said == [Chunk("A ", None), Chunk("cat", None)]
     assert (reply.text, reply.stop_reason) == ("A cat", StopReason.CANCELLED)
-    assert server.hung_up.wait(5)
+    assert server.hung_up.wait(30)
 
 
 def test_a_reply_that_nobody_waits_for_any_more_is_left(server: Server, load: Load) -> None:
@@ -199,7 +199,7 @@ def test_a_reply_that_nobody_waits_for_any_more_is_left(server: Server, load: Lo
     pieces = generator.generate(serialize(asked("a"), generator.dialect), GenerationSettings(), threading.Event())
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]  # a generator is
-    assert server.hung_up.wait(5)
+    assert server.hung_up.wait(30)
 
 
 def test_the_only_model_is_taken_where_none_is_named_and_several_are_listed(server: Server, load: Load) -> None:

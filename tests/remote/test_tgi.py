@@ -176,7 +176,7 @@ def test_setting_the_event_ends_the_request_and_keeps_what_was_said(server: Serv
     (reply,) = pieces
     assert isinstance(reply, Reply)
     assert (reply.text, reply.token_ids, reply.stop_reason) == ("A", (1,), StopReason.CANCELLED)
-    assert server.hung_up.wait(5)
+    assert server.hung_up.wait(30)
 
 
 def test_the_checkpoint_is_the_one_that_the_server_has(server: Server, load: Load) -> None:
