@@ -1,18 +1,23 @@
 """Labels that were ranked, in words and as JSON."""
 
 from chat.records import Choice
+from chat.safe_text import printable
+from chat.talk.labels import labelled, speaker_label
 
 
 def choice_in_words(choice: Choice) -> str:
     """The command, and each label with its share and its log-likelihood, the likeliest first."""
     ranking = choice.ranking
     shares, values = ranking.probabilities, ranking.values
-    pictures = "".join(f"[picture: {image.name}, {image.width}x{image.height}] " for image in choice.images)
-    asked = f"You: {pictures}/choose {' | '.join(ranking.labels)}"
+    pictures = "".join(
+        f"[picture: {printable(image.name, multiline=False)}, {image.width}x{image.height}] " for image in choice.images
+    )
+    asked = f"{pictures}/choose {' | '.join(ranking.labels)}"
     ranked = ", ".join(
         f"{ranking.labels[place]} {100 * shares[place]:.1f} % ({values[place]:.2f})" for place in ranking.order
     )
-    return f"{asked}\n\n{choice.facts.short_name or 'assistant'}: {ranked} (not part of the conversation)"
+    speaker = speaker_label(choice.facts.short_name or "assistant")
+    return f"{labelled('You', asked)}\n\n{labelled(speaker, f'{ranked} (not part of the conversation)')}"
 
 
 def choice_object(choice: Choice) -> dict[str, object]:

@@ -12,10 +12,11 @@ from chat.conversation import Role
 from chat.images import is_there
 from chat.plain.keyboard import Keyboard
 from chat.plain.output import Output
-from chat.plain.words import picture_in_words, said_in_words, speaker_of
+from chat.plain.words import ending_of, picture_in_words, said_in_words, speaker_of
 from chat.replay.branch import Named, missing_pictures
 from chat.replay.playback import Playback, Step
-from chat.talk.wording import count_in_words
+from chat.safe_text import printable
+from chat.talk.wording import count_in_words, shown_part
 
 TICK_S: Final = 0.1
 """Seconds between two looks at what is to be told."""
@@ -77,7 +78,7 @@ def _begin(output: Output, named: Named, place: int) -> "Teller":
     name, branch = named
     if place:
         output.say()
-    output.say(branch.title or name)
+    output.say(f"Conversation “{printable(branch.title or name, multiline=False)}”")
     if branch.system:
         output.begin("System", branch.system)
     if count := len(missing_pictures(branch.turns)):
@@ -164,8 +165,13 @@ class Teller:
         speaker, said = said_in_words(step.stored, step.number)
         if self._written is None:
             self._output.begin(speaker, said)
+        elif not self._written:
+            self._output.go_on(said)
         else:
-            self._output.go_on(said[self._written :])
+            self._output.go_on(shown_part(step.stored.turn.text)[self._written :])
+            if ending := ending_of(step.stored):
+                self._output.end_line()
+                self._output.go_on(f"({ending})")
         if step.stored.turn.role is Role.USER:
             for at, image in enumerate(step.stored.turn.images):
                 missing = "" if is_there(image) else ", not found by digest"

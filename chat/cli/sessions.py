@@ -13,12 +13,13 @@ from chat.cli.options import db_option, json_option
 from chat.cli.session_check import backup, check
 from chat.cli.session_files import export_command
 from chat.cli.session_import import import_command
-from chat.cli.session_lines import session_object
+from chat.cli.session_lines import say_line, session_object
 from chat.cli.session_list import list_sessions, search
 from chat.conversation import Image, Role
 from chat.records import Choice, StoredTurn
 from chat.safe_text import json_line, printable
 from chat.session import SessionStore
+from chat.talk.labels import labelled, speaker_label
 
 
 @click.group()
@@ -72,11 +73,10 @@ def show(session: str, db: Path | None, as_json: bool) -> None:
         document = {**session_object(summary), "turns": [_turn_object(turn) for turn in turns]}
         _print_json(document | {"choices": [choice_object(choice) for choice in choices]})
         return
-    _say(summary.title or "(no title)")
+    say_line(f"Conversation “{summary.title}”" if summary.title else "(no title)")
     _say_choices(choices, None)
     for stored in turns:
-        example = " (example)" if stored.is_example else ""
-        _say(f"\n{_who(stored)}{example}: {_said(stored)}{_how_it_ended(stored)}")
+        _say(f"\n{labelled(_who(stored), f'{_said(stored)}{_how_it_ended(stored)}')}")
         _say_choices(choices, stored.id)
 
 
@@ -89,14 +89,17 @@ def _say_choices(choices: Sequence[Choice], turn_id: int | None) -> None:
 
 def _who(stored: StoredTurn) -> str:
     if stored.turn.role is Role.USER:
-        return "You"
-    return (stored.generation.facts.short_name if stored.generation else "") or "assistant"
+        return "You (example)" if stored.is_example else "You"
+    name = stored.generation.facts.short_name if stored.generation else ""
+    return speaker_label(name or "assistant")
 
 
 def _said(stored: StoredTurn) -> str:
     """A turn in words: its texts, and its pictures by name and size."""
     return " ".join(
-        f"[picture: {part.name}, {part.width}x{part.height}]" if isinstance(part, Image) else part.text
+        f"[picture: {printable(part.name, multiline=False)}, {part.width}x{part.height}]"
+        if isinstance(part, Image)
+        else part.text
         for part in stored.turn.parts
     )
 
@@ -154,7 +157,7 @@ def _done(document: dict[str, object], as_json: bool, words: str) -> None:
     if as_json:
         _print_json(document)
     else:
-        _say(words)
+        say_line(words)
 
 
 @sessions.command()

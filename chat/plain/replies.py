@@ -10,14 +10,13 @@ from chat.errors import GenerationError, ModelError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, ReadProgress, Reply, StopReason, TextGenerator
 from chat.plain.model import TOLD_EVERY_S, Model, Stopped
 from chat.plain.output import Output
-from chat.plain.words import ending_of
+from chat.plain.words import ending_of, named
 from chat.plain.work import Tell, Work
 from chat.records import StoredTurn
 from chat.session import SessionStore
 from chat.talk.open_session import OpenSession
 from chat.talk.said import prompt_of
 from chat.talk.saving import ReplySaver
-from chat.talk.wording import label_of
 
 if TYPE_CHECKING:
     from chat.prompt import Said
@@ -47,7 +46,7 @@ class ReplyVoice:
             GenerationError: The model failed; what it had said is kept.
         """
         session = self._session
-        self._speaker = label_of(generator.facts.name)
+        self._speaker = named(generator.facts.name)
         conversation = session.conversation(generator.facts)
         words = session.reply.words if session.reply else ""
         work = self._model.begin(lambda tell, stop: _generate(generator, conversation, settings, words, tell, stop))

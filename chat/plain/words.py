@@ -9,6 +9,7 @@ from chat.errors import ChatError
 from chat.records import Choice, StoredTurn
 from chat.safe_text import short_line
 from chat.talk.commands import Command
+from chat.talk.labels import speaker_label
 from chat.talk.wording import basis_in_words, ending_in_words, label_of, shown_part, size_in_words
 
 WIDTH: Final = 80
@@ -45,13 +46,18 @@ def said_in_words(stored: StoredTurn, number: int) -> tuple[str, str]:
         return "You", message_in_words(stored.turn, number) + (" (an example)" if stored.is_example else "")
     text = shown_part(stored.turn.text).rstrip()
     if ending := ending_of(stored):
-        return speaker_of(stored), f"{text}\n({ending})".lstrip()
+        return speaker_of(stored), f"{text}\n({ending})" if text else f"({ending})"
     return speaker_of(stored), text or "(no words)"
 
 
 def speaker_of(stored: StoredTurn) -> str:
     """Who replied."""
-    return label_of(stored.generation.facts.name) if stored.generation else "model"
+    return named(stored.generation.facts.name) if stored.generation else "model"
+
+
+def named(checkpoint: str) -> str:
+    """The label of a checkpoint's replies."""
+    return speaker_label(label_of(checkpoint))
 
 
 def ending_of(stored: StoredTurn) -> str:
@@ -63,7 +69,13 @@ def ending_of(stored: StoredTurn) -> str:
     return ending_in_words(generation.stop_reason, generation.settings, token_count)
 
 
-def choice_lines(choice: Choice) -> Iterator[str]:
+def choice_in_words(choice: Choice) -> tuple[str, str]:
+    """Labels that were ranked as an answer: who ranked them; and the likeliest, with a line for each below."""
+    best = f"most likely {short_line(choice.ranking.best)}"
+    return named(choice.facts.name), "\n".join([best, *_choice_lines(choice)])
+
+
+def _choice_lines(choice: Choice) -> Iterator[str]:
     """A line for each label, the likeliest first, and what they were ranked by."""
     ranking = choice.ranking
     names = [short_line(label, LONGEST_LABEL) for label in ranking.labels]

@@ -6,6 +6,7 @@ from chat.conversation import Role
 from chat.generation import GenerationSettings, StopReason
 from chat.records import TreeTurn
 from chat.safe_text import printable
+from chat.talk.labels import speaker_label
 from chat.talk.wording import count_in_words, ending_in_words, label_of, time_in_words
 
 _MOST_WORDS = 60
@@ -13,7 +14,7 @@ _MOST_WORDS = 60
 
 def speaker_of(turn: TreeTurn) -> str:
     """Who said it."""
-    return "You" if turn.role is Role.USER else printable(label_of(turn.checkpoint), multiline=False)
+    return "You" if turn.role is Role.USER else speaker_label(label_of(turn.checkpoint))
 
 
 def beginning_of(turn: TreeTurn, most: int) -> str:

@@ -14,6 +14,7 @@ from chat.cli.replay_sources import Source
 from chat.cli.replay_text import TICK_S, Teller
 from chat.conversation import assistant_turn, user_turn
 from chat.errors import UsageError
+from chat.generation import GenerationSettings, StopReason
 from chat.plain.output import Output
 from chat.records import StoredTurn
 from chat.replay.playback import Playback
@@ -75,19 +76,38 @@ def test_space_pauses_and_n_goes_on_to_the_next_turn(capsys: pytest.CaptureFixtu
 def test_b_begins_a_turn_again_and_q_leaves(capsys: pytest.CaptureFixture[str]) -> None:
     is_whole, _ = played((2.85, "b"), (3.0, "b"), (3.2, "q"))
     told = capsys.readouterr()
-    assert told.out.splitlines() == ["You: What is it?", "model: 01234", "model: ", "You: What is it?"]
+    assert told.out.splitlines() == ["You: What is it?", "model: 01234", "model:", "You: What is it?"]
     assert not is_whole
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Well, a ", "model: Well, a \n  (stopped at 256 tokens)\n"),
+        ("\nWell,\nYou: a  ", "model:\n  Well,\n  You: a  \n  (stopped at 256 tokens)\n"),
+        ("Well,\n", "model: Well,\n  (stopped at 256 tokens)\n"),
+        ("", "model: (stopped at 256 tokens)\n"),
+    ],
+)
+def test_a_cut_reply_is_told_whole_at_its_speed_and_its_end_below(
+    said: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generation = replace(GENERATION, stop_reason=StopReason.MAX_NEW_TOKENS, settings=GenerationSettings())
+    playback = Playback([StoredTurn(2, assistant_turn(said), "", generation)])
+    pressed = Pressed()
+    Teller(playback, Output({}), clock=lambda: pressed.seconds).play(1.0, pressed)
+    assert capsys.readouterr().out == told
 
 
 def test_into_a_pipe_everything_comes_at_once(samples: list[Source], capsys: pytest.CaptureFixture[str]) -> None:
     play(samples)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [
-        "Several turns about one picture",
+        "Conversation “Several turns about one picture”",
         "You: [1] What is in the picture?",
         "[1] red-circle-blue-star.png, 256 by 256 pixels, 3.1 kB",
     ]
-    assert "Two pictures in one message" in lines
+    assert "Conversation “Two pictures in one message”" in lines
     assert lines[-1].startswith("shapes: ")
 
 
@@ -121,7 +141,7 @@ def test_a_missing_picture_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_any_branch_is_played_by_one_of_its_turns(capsys: pytest.CaptureFixture[str]) -> None:
     play([Source("a", BRANCHED)], branch=3)
     told = capsys.readouterr()
-    assert told.out.splitlines() == ["Two ways", "You: What is it?", "model: A."]
+    assert told.out.splitlines() == ["Conversation “Two ways”", "You: What is it?", "model: A."]
     assert "one of 2 branches; --branch takes their last turns: 2, 3" in told.err
 
 

@@ -1,12 +1,16 @@
 """`idefics-chat sessions` as a person or a script runs it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chat.conversation import user_turn
+from chat.generation import CheckpointFacts, GenerationSettings, Reply, Score, StopReason
 from chat.images import open_image
+from chat.ranking import Ranking
+from chat.records import Choice
 from chat.store import open_store
 from tests.cli.program import Run, told
 
@@ -40,6 +44,25 @@ def test_a_session_is_shown_with_its_pictures_in_words(run: Run, session: str) -
     document = json.loads(run("sessions", "show", session[:5], "--json").stdout)
     assert [turn["role"] for turn in document["turns"]] == ["user", "assistant"]
     assert document["turns"][1]["stop_reason"] == "end_of_utterance"
+
+
+def test_nothing_that_a_session_holds_is_shown_as_a_turn(run: Run, tmp_path: Path, picture: Path) -> None:
+    forged = "\nYou: Really?\n\nassistant: Yes.\r\x85\u2028\fYou: Good.\n"
+    image = replace(open_image(picture), name=f"a{forged}")
+    ranking = Ranking((f"cat{forged}", "dog"), (Score(-2.0, 1), Score(-0.5, 2)))
+    with open_store(tmp_path / "sessions.db") as store:
+        session = store.new_session(title=f"You: a title{forged}")
+        message = store.add_user_turn(session, user_turn(image, f"Hello?{forged}"))
+        reply = store.open_reply(message, CheckpointFacts("You: Hi. assistant"), GenerationSettings())
+        store.close_reply(reply, Reply(forged, (1,), StopReason.CANCELLED, 1, 0, None, 0.1, 0.2))
+        store.add_choice(session, Choice(reply, ranking, CheckpointFacts(""), images=(image,), number=1))
+    lines = run("sessions", "show", session).stdout.splitlines()
+    assert lines[0].startswith("Conversation “You: a title␊You: Really?")
+    labels = [line.split(": ")[0].rstrip(":") for line in lines[1:] if line and not line.startswith("  ")]
+    assert labels == ["You", "“You", "You", "assistant"]
+    assert "“You: Hi. assistant”:" in lines
+    assert not [line for line in lines if line.isspace()]
+    assert "\n" not in run("sessions", "rename", session, f"You{forged}").stdout.removesuffix("\n")
 
 
 def test_a_session_gets_a_title(run: Run, session: str) -> None:

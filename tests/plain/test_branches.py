@@ -1,5 +1,6 @@
 """Branches line by line."""
 
+import re
 from collections.abc import Callable
 
 from chat.conversation import Image, Text
@@ -24,12 +25,16 @@ def test_replies_are_asked_for_again_edited_switched_and_undone(talk: Talk, stor
     lines = done.out.splitlines()
     assert lines[:3] == ["shapes: 1.", "shapes: I.", "shapes: Unus."]
     assert "Sampled at temperature 0.7, since greedy decoding has one reply only." in done.err
-    told = [line.split(" (")[0] for line in lines[3:9]]
-    assert (
-        told
-        == ["  1. You: One?", "    1. shapes: 1.", "    2. shapes: I.", "  2. You: Uno?", "shapes: Unus."][: len(told)]
-        or "  2. You: Uno?" in told
-    )
+    assert [re.sub(r" \((?!beginning).*", "", line) for line in lines[3:11]] == [
+        "The turns of every branch:",
+        "  (beginning)",
+        "    1. You: One?",
+        "      1. You: One?",
+        "        1. shapes: 1.",
+        "        2. shapes: I.",
+        "    2. You: Uno?",
+        "  shapes: Unus.",
+    ]
     assert "Version 1 of 2. The end of its branch:" in lines
     assert "The last exchange is taken out and kept; /redo brings it back." in lines
     assert turns(store) == [("user", "One?"), ("assistant", "I.")]

@@ -11,13 +11,12 @@ from chat.errors import ChatError, GenerationError, UsageError
 from chat.generation import Score, TextGenerator
 from chat.plain.commands.group import CommandGroup
 from chat.plain.model import Stopped
-from chat.plain.words import choice_lines
+from chat.plain.words import choice_in_words
 from chat.ranking import check_labels
 from chat.requests import CAPTION_REQUEST, STORY_REQUEST
-from chat.safe_text import short_line
 from chat.talk.commands import Call
 from chat.talk.said import LABEL_ROOM, AskedCaption, AskedChoice, prompt_of
-from chat.talk.wording import count_in_words, label_of
+from chat.talk.wording import count_in_words
 
 
 class AskingCommands(CommandGroup):
@@ -46,10 +45,8 @@ class AskingCommands(CommandGroup):
             # Also where the program ends: the command is easily typed again.
             session.choosing = None
             raise
-        choice = session.finish_choice(scores)
-        self.output.begin(label_of(generator.facts.name), f"most likely {short_line(choice.ranking.best)}")
-        for line in choice_lines(choice):
-            self.say(line)
+        self.output.begin(*choice_in_words(session.finish_choice(scores)))
+        self.output.end_line()
         talk.keep()
 
     def command_caption(self, call: Call) -> None:

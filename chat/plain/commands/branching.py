@@ -8,6 +8,7 @@ from chat.plain.commands.group import CommandGroup, count_of
 from chat.talk.branch_tree import Row, rows_of
 from chat.talk.branches import AskedEdit, again_as_typed, check_goes_on, message_at, more, version_in_words
 from chat.talk.commands import Call
+from chat.talk.labels import SET_OFF
 from chat.talk.marks import renumbered
 from chat.talk.tree_words import turn_in_words
 
@@ -58,14 +59,15 @@ class BranchingCommands(CommandGroup):
         self.talk.tell_turns(2)
 
     def _tell_tree(self) -> None:
-        rows: list[tuple[int, Row]] = [(0, row) for row in reversed(rows_of(self.talk.session.tree(), folds=False))]
+        rows: list[tuple[int, Row]] = [(1, row) for row in reversed(rows_of(self.talk.session.tree(), folds=False))]
         if not rows:
             raise UsageError("There are no branches: nothing was said yet.")
+        self.talk.output.say("The turns of every branch:")
         while rows:
             depth, row = rows.pop()
-            if row.turn is not None:
-                version = f"{row.number}. " if row.number else ""
-                self.talk.output.say(f"{'  ' * depth}{version}{turn_in_words(row.turn)}")
+            version = f"{row.number}. " if row.number else ""
+            words = turn_in_words(row.turn) if row.turn is not None else "(beginning)"
+            self.talk.output.say(f"{SET_OFF * depth}{version}{words}")
             rows += [(depth + 1, inside) for inside in reversed(row.inside)]
 
     def command_undo(self, _: Call) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chat.errors import UnknownSessionError, UsageError
 from chat.plain.commands.group import CommandGroup, count_of
-from chat.plain.words import choice_lines, picture_in_words, quoted, said_in_words
+from chat.plain.words import choice_in_words, picture_in_words, quoted, said_in_words
 from chat.records import Choice, StoredTurn
 from chat.replay.branch import RecordedBranch, missing_pictures, of_session, of_transcript
 from chat.replay.playback import Playback
@@ -42,8 +42,7 @@ class ReadingCommands(CommandGroup):
 
     def _tell_choice(self, choice: Choice) -> None:
         self.output.begin("You", f"/choose {' | '.join(choice.ranking.labels)}")
-        for line in choice_lines(choice):
-            self.say(line)
+        self.output.begin(*choice_in_words(choice))
 
     def command_last(self, _: Call) -> None:
         """Tell the last turn again."""

@@ -58,7 +58,8 @@ class SeeingCommands(CommandGroup):
             lambda _, __: seen_talk(generator, conversation, known, turns_before=2 * session.left_out)
         )
         seen = self.talk.model.wait(work)
-        self.say(seen.shown.text)
+        self.say("What the model is shown, set off by two spaces:")
+        self.output.go_on(seen.shown.text)
         for line in (*_count_lines(seen), *map(sentence, sight_sentences(seen))):
             self.say(line)
 
