@@ -20,7 +20,7 @@ from chat.talk.wording import count_in_words, shown_part
 
 TICK_S: Final = 0.1
 """Seconds between two looks at what is to be told."""
-KEYS: Final = "space pauses · n next turn · b back · q leaves"
+KEYS: Final = "space pauses, n goes to the next turn, b back, q leaves"
 
 
 class Keys(Protocol):
@@ -131,7 +131,7 @@ class Teller:
                     seconds = self._go_back()
                 case " " | "\n":
                     is_paused = not is_paused
-                    self._interrupt("paused · space goes on" if is_paused else "on")
+                    self._interrupt("paused, space goes on" if is_paused else "goes on")
             moment = self._playback.at(seconds)
             whole = moment.shown if moment.text is None else moment.shown - 1
             self._tell_until(whole, None if is_paused else moment.text)

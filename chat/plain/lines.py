@@ -95,7 +95,11 @@ class TerminalLines:
 
     def _read(self, speaker: str) -> str | None:
         if self._readline is not None:
-            return input(f"{self._output.label(speaker, edges=_NO_ROOM)} ")
+            line = input(f"{self._output.label(speaker, edges=_NO_ROOM)} ")
+            if count := line.count("\n"):
+                # The terminal showed them as they were pasted, also one that reads like a turn.
+                self._output.notice(f"These {count + 1:,} lines are taken as one.")
+            return line
         label = self._output.label(speaker)
         shown = sys.stdout if sys.stdout is not None and sys.stdout.isatty() else sys.stderr
         if shown is not None:

@@ -206,7 +206,7 @@ class Model:
         except ChatError as error:
             if loading.stop.is_set():
                 raise NotLoadedError("The loading was stopped; /load tries again.") from error
-            raise NotLoadedError(f"Could not load: {error} · /load tries again") from error
+            raise NotLoadedError(f"Could not load: {error}; /load tries again") from error
         return self.generator
 
     def change(self, loader: Loader, name: str, *, keeps: bool) -> None:

@@ -84,7 +84,7 @@ def _choice_lines(choice: Choice) -> Iterator[str]:
     width = max(len(name) for name in names)
     for place in ranking.order:
         yield f"{names[place]:<{width}}  {shares[place]}  {values[place]}"
-    yield f"({basis_in_words(choice)})"
+    yield f"({basis_in_words(choice).replace(' · ', ', ')})"
 
 
 def _aligned(numbers: Sequence[str]) -> list[str]:

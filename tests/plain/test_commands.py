@@ -58,7 +58,7 @@ def test_choose_tells_a_table_of_words_and_keeps_it(
         "  a       98.7 %  -1.00",
         "  circle   0.7 %  -6.00",
         "  square   0.7 %  -6.00",
-        "  (log-likelihood, picture [1] before any message · not added to the conversation)",
+        "  (log-likelihood, picture [1] before any message, not added to the conversation)",
     ]
     again = talk("/history", continue_latest=True).out.splitlines()
     assert again == ["You: /choose circle | square | a", *done.out.splitlines()[1:]]
@@ -119,7 +119,7 @@ def test_conversations_are_listed_opened_named_deleted_and_brought_back(talk: Ta
     assert (
         "1. Second, 2 turns, no pictures, now, shapes, open\n2. First, 2 turns, no pictures, now, shapes\n" in done.out
     )
-    assert "It is called “Older one”." in done.out
+    assert "“First” is open.\nIt is called “Older one”.\n" in done.out
     assert "Deleted “Older one”; /restore brings it back.\nA new conversation.\n1. Second" in done.out
     assert done.out.endswith("“Older one” is back, and open.\nshapes: Two cats.\n")
     assert sorted(summary.title for summary in store.sessions()) == ["Older one", "Second"]
@@ -215,6 +215,7 @@ def test_conversations_are_found_by_what_was_said_in_them(talk: Talk, store: Sql
         "1. Hello, 2 turns, no pictures, now, shapes, pinned",
         "2. Bye, 2 turns, no pictures, now, shapes",
         "/open NUMBER goes on with one.",
+        "“Hello” is open.",
         "“Hello” stands among the others again.",
         "No conversation has “nosuchword”.",
     ]

@@ -86,7 +86,7 @@ def test_a_checkpoint_that_cannot_be_loaded_ends_the_lines_and_keeps_the_message
     done = talk("Hello", "And now?", failure=CheckpointError("there is no such folder"))
     assert done.code == 4
     assert (
-        done.err.splitlines()[-1] == "idefics-chat: line 1: Could not load: there is no such folder · /load tries again"
+        done.err.splitlines()[-1] == "idefics-chat: line 1: Could not load: there is no such folder; /load tries again"
     )
     assert store.draft(None) == Draft("Hello")
     assert store.latest_session() is None

@@ -326,6 +326,7 @@ def test_a_text_of_several_lines_that_is_pasted_is_one_message(store: SqliteStor
         terminal.type("\x1b[200~One\rtwo\x1b[201~")
         terminal.wait_for("two")
         terminal.type("\r")
+        terminal.wait_for("These 2 lines are taken as one.")
         terminal.wait_for("Reply 1.")
     assert turns(store)[0] == ("user", "One\ntwo")
 

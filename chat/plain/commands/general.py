@@ -14,6 +14,8 @@ from chat.talk.params import changed, difference_in_words, settings_in_words
 _STEPS: Final = (
     "Type a message and press enter. A line that ends with a backslash goes on in the next; a space in front of a "
     "line makes it a message, whatever it begins with.",
+    "Only turns and lines of the program begin at the left: what somebody says further is set off by two spaces. "
+    "/export FILE.md saves it without them.",
     "The path of a picture attaches it to the next message; words behind the path are that message. [1] in a message "
     "places picture 1 there; without such marks pictures come first.",
     "Ctrl+C stops a reply and keeps what was said; at an empty prompt, pressed twice, it leaves. So does ctrl+d. "

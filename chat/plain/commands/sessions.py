@@ -110,6 +110,8 @@ class SessionCommands(CommandGroup):
         if summary.id == self.talk.session.id:
             raise UsageError("This conversation is open.")
         self.talk.open(summary.id)
+        if not (self.talk.is_interactive and self.talk.session.turns):
+            self.say(f"{quoted(summary.title or '(no title)')} is open.")
         self.talk.announce()
 
     def _named(self, name: str) -> SessionSummary:
