@@ -27,7 +27,10 @@ def labelled(label: str, text: str) -> str:
 
 
 def speaker_label(name: str) -> str:
-    """A checkpoint's name as its label, in one line: in quotes where it reads like another label, or like a turn."""
+    """A checkpoint's name as its label, in one line: in quotes where it reads like another label, or like a turn.
+
+    What is not ASCII may have letters that look like others, or that cannot be seen.
+    """
     label = " ".join(printable(name, multiline=False).split()) or "model"
-    is_misleading = ":" in label or re.split(r"\W", label.casefold(), maxsplit=1)[0] in OWN
+    is_misleading = not label.isascii() or ":" in label or re.split(r"\W", label.casefold(), maxsplit=1)[0] in OWN
     return f"“{label}”" if is_misleading else label

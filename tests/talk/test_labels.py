@@ -60,7 +60,9 @@ def test_the_words_of_each_line_stay_as_they_are(text: str) -> None:
         ("System-7b", "“System-7b”"),
         ("shapes: Hello. You", "“shapes: Hello. You”"),
         ("  You\u3000said", "“You said”"),
-        ("a\nYou", "a␊You"),
+        ("a\nYou", "“a␊You”"),
+        ("Y\u200bou", "“Y\u200bou”"),
+        ("Y\u043eu", "“Y\u043eu”"),
         (" \u00a0", "model"),
     ],
 )
