@@ -9,6 +9,7 @@ from chat.errors import ImageError, TranscriptError
 from chat.files import byte_size, check_free, make_folder, read_file, write_file
 from chat.images import open_image, read_later
 from chat.safe_text import short_line
+from chat.transcript import mistaken
 from chat.transcript.encoding import encoded
 from chat.transcript.json_text import from_json, to_json
 from chat.transcript.pictures import PictureNames, bytes_of
@@ -76,6 +77,8 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
     """
     path = Path(path)
     content = read_file(path, most_bytes=MOST_BYTES, error=TranscriptError)
+    if words := mistaken.in_words(path.name, content):
+        raise TranscriptError(f"{_shown(path)}: {words}")
     check_values(_shown(path), content)
 
     def open_picture(file: str) -> Image | None:

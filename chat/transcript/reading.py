@@ -19,6 +19,7 @@ MOST_LINE_BYTES: Final = 256 * 2**20
 MOST_LIST_BYTES: Final = 256 * 2**20
 """Of a document that holds many conversations in one list, which has to be read as a whole."""
 
+_CURE: Final = ": name the files themselves, or the folder that they are in"
 _LONGEST_NAMES: Final = 200
 """Characters of the names of pictures in one line."""
 
@@ -45,7 +46,7 @@ def files_in(path: Path) -> list[Path]:
         return [path]
     found = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in (".json", ".jsonl"))
     if not found:
-        raise TranscriptError(f"{short_line(str(path))}: there is no file in it that ends in .json or .jsonl")
+        raise TranscriptError(f"{short_line(str(path))}: there is no file in it that ends in .json or .jsonl{_CURE}")
     return found
 
 

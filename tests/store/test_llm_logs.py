@@ -341,7 +341,7 @@ def test_nothing_is_written_to_the_file(older: LogsFile, tmp_path: Path) -> None
             "UPDATE responses SET response = CAST(x'ff' AS TEXT)",
             "conversation c1: cannot be read as logs of llm (Could not decode",
         ),
-        ("DROP TABLE conversations", "is a database, but holds no logs of llm"),
+        ("DROP TABLE conversations", "is a database, but holds no logs of llm: `llm logs path` tells where they are"),
         ("ALTER TABLE responses DROP COLUMN prompt_json", ""),
     ],
 )
@@ -431,7 +431,7 @@ def test_tables_that_compute_are_not_read(older: LogsFile) -> None:
         "CREATE VIEW responses AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n)"
         " SELECT id, 'c1' AS conversation_id FROM n"
     )
-    assert refusal(older.path) == "is a database, but holds no logs of llm"
+    assert refusal(older.path) == "is a database, but holds no logs of llm: `llm logs path` tells where they are"
 
 
 def test_messages_in_a_circle_or_missing_are_refused(newer: LogsFile) -> None:
