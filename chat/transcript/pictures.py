@@ -34,7 +34,7 @@ class PictureObject:
     """Whether it was gone already when the document was written."""
 
     def __post_init__(self) -> None:
-        if not _DIGEST.fullmatch(self.digest):
+        if not is_digest(self.digest):
             raise TranscriptError("digest is not one of sha256, of 64 hexadecimal digits")
 
     @property
@@ -116,14 +116,18 @@ class Pictures:
         if not (named.is_missing or self._missing_ok):
             where = "put it back beside the file" if named.file else "the file does not hold it"
             raise TranscriptError(f"the picture {named.words} is missing: {where}")
-        words = f"{named.words} is missing"
-
-        def read() -> bytes:
-            raise ImageError(words)
-
         width, height = (min(max(side, 1), MOST_SIDE) for side in (named.width, named.height))
         name = _shown_name(named.name or PurePosixPath(named.file or "picture").name)
-        return Image(named.digest, width, height, name, read)
+        return gone(named.digest, name, f"{named.words} is missing", width, height)
+
+
+def gone(digest: str, name: str, words: str, width: int = 1, height: int = 1) -> Image:
+    """A picture of which nothing else is known; reading it raises ImageError with these words."""
+
+    def read() -> bytes:
+        raise ImageError(words)
+
+    return Image(digest, width, height, name, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,11 @@ class PictureNames:
         """What stands for a picture."""
         file, is_missing = self.files.get(image.digest), image.digest in self.missing
         return PictureObject(image.digest, file, image.width, image.height, _shown_name(image.name), is_missing)
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is what sha256 gives, in hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def written_picture(named: PictureObject) -> dict[str, object]:
