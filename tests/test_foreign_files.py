@@ -342,7 +342,7 @@ def test_no_picture_outside_the_folder_is_opened(name: str, tmp_path: Path) -> N
         (b"[1]", "[0]: is not an object with messages"),
         (b'[{"messages": NaN}]', "is not JSON: NaN is no number"),
         (b"hello", "is not JSON: line 1, column 1"),
-        (b"", "is not JSON: line 1, column 1"),
+        (b"", "is empty: export the session again"),
         (b"\x89PNG", "is not JSON"),
         (b'{"format": "idefics-chat transcript", "version": 99}', "was written by a newer idefics-chat"),
     ],

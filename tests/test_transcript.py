@@ -10,7 +10,15 @@ from hypothesis import given, settings
 
 from chat.generation import CheckpointFacts
 from chat.session import conversation_of
-from chat.transcript import UNKNOWN_GENERATION, Transcript, from_json, load_transcript, save_transcript, to_json
+from chat.transcript import (
+    UNKNOWN_GENERATION,
+    PictureNames,
+    Transcript,
+    from_json,
+    load_transcript,
+    save_transcript,
+    to_json,
+)
 from tests.transcripts import BLUE, EXAMPLES, RED, TALK, WHEN, contents, transcripts
 
 
@@ -96,5 +104,5 @@ def test_what_a_hand_written_file_leaves_out_is_filled_in(tmp_path: Path) -> Non
 
 
 def test_text_is_read_without_a_file() -> None:
-    files = {RED.digest: "r.png", BLUE.digest: "b.jpg"}
-    assert from_json(to_json(TALK, files), {"r.png": RED, "b.jpg": BLUE}.__getitem__) == TALK
+    names = PictureNames({RED.digest: "r.png", BLUE.digest: "b.jpg"})
+    assert from_json(to_json(TALK, names), {"r.png": RED, "b.jpg": BLUE}.__getitem__) == TALK

@@ -109,9 +109,17 @@ def test_a_transcript_is_saved_without_the_pictures_that_are_gone(tmp_path: Path
     for inline in (False, True):
         path = tmp_path / f"{inline}.json"
         assert save_transcript(path, talk, inline=inline) == (RED,)
-        loaded = load_transcript(path, missing_ok=True)
-        assert (loaded, loaded.missing) == (talk, (RED,))
+        loaded = load_transcript(path)
+        assert (loaded, loaded.missing, loaded.present) == (talk, (RED,), (BLUE,))
     assert [path.name for path in tmp_path.glob("pictures/*")] == [f"blue-sky-{BLUE.digest[:12]}.jpg"]
+
+
+def test_a_picture_that_was_gone_is_taken_where_somebody_put_it_back(tmp_path: Path) -> None:
+    path = write(tmp_path, lambda d: d["turns"][0]["parts"][1]["image"].update(is_missing=True))
+    assert load_transcript(path).missing == ()
+    (red,) = tmp_path.glob("pictures/red*")
+    red.write_bytes(BLUE.read())
+    assert refusal(path) == f"turn 1: pictures/{red.name} is another picture than the one that was saved"
 
 
 def test_a_file_can_hold_its_pictures(tmp_path: Path) -> None:

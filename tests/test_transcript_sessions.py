@@ -14,11 +14,14 @@ from hypothesis import given, settings
 from chat.conversation import Conversation, Role, assistant_turn, user_turn
 from chat.errors import StoreError, TranscriptError
 from chat.generation import Reply, StopReason
+from chat.images import is_there
 from chat.records import LeftOut, StoredTurn
 from chat.session import conversation_of
 from chat.session_files import export_session, import_transcript, import_transcripts, save_session
 from chat.store import SqliteStore, open_store
 from chat.transcript import UNKNOWN_GENERATION, Transcript, load_transcript, save_transcript
+from chat.transcript.reading import read_transcripts
+from tests.store.damage import found_in
 from tests.store.samples import COMPUTED, SETTINGS, choice, dump, execute, reply
 from tests.transcripts import BLUE, EXAMPLES, GENERATION, RED, TALK, WHEN, contents, transcripts
 
@@ -95,6 +98,48 @@ def test_exporting_what_was_imported_elsewhere_gives_the_same_files(
         assert export_session(other, session_id) == export_session(store, session_id)
         assert [image.read() for image in export_session(other, session_id).images] == [RED.read(), BLUE.read()]
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+LOST = {
+    "changed": ("UPDATE images SET data = x'00' WHERE digest = '{}'",),
+    "taken out": ("PRAGMA foreign_keys = OFF", "DELETE FROM images WHERE digest = '{}'"),
+}
+"""How somebody loses a picture."""
+
+
+@pytest.mark.parametrize(("lost", "inline"), [("changed", True), ("taken out", False)])
+def test_a_session_whose_picture_is_gone_is_the_same_elsewhere(
+    lost: str, inline: bool, store: SqliteStore, tmp_path: Path, empty: Path
+) -> None:
+    session_id = a_tree(store)
+    for folder in ("whole", "1", "2", "3"):
+        (tmp_path / folder).mkdir()
+    save_session(store, session_id, tmp_path / "whole" / "talk.json", inline=inline)
+    execute(tmp_path / "sessions.db", *(statement.format(RED.digest) for statement in LOST[lost]))
+    save_session(store, session_id, tmp_path / "1" / "talk.json", inline=inline)
+    (incoming,) = read_transcripts(tmp_path / "1" / "talk.json")
+    assert incoming.transcript.missing == (RED,)
+    assert incoming.left_out == (
+        f"{tmp_path / '1' / 'talk.json'}: session {session_id}: a picture was gone when it was saved: red.png",
+    )
+    shutil.copy(empty, tmp_path / "other.db")
+    with open_store(tmp_path / "other.db") as other:
+        assert import_transcript(other, incoming.transcript) == session_id
+        save_session(other, session_id, tmp_path / "2" / "talk.json", inline=inline)
+        assert contents(tmp_path / "1") == contents(tmp_path / "2")
+        red, blue, _ = other.turns(session_id)[0].turn.images
+        assert (red, red.name, is_there(red), blue.read()) == (RED, "red.png", False, BLUE.read())
+        (found,) = found_in(tmp_path / "other.db")
+        assert found.line.startswith(f"session {session_id}, turn 1, picture {RED.digest[:8]}: is missing: a file")
+        # Both are told to be the same, whichever has the picture.
+        for whole in (other, store):
+            assert import_transcript(whole, load_transcript(tmp_path / "whole" / "talk.json")) == session_id
+            assert import_transcript(whole, incoming.transcript) == session_id
+            assert [summary.id for summary in whole.sessions()].count(session_id) == 1
+        assert export_session(other, session_id) == export_session(store, session_id)
+        save_session(other, session_id, tmp_path / "3" / "talk.json", inline=inline)
+    assert contents(tmp_path / "3") == contents(tmp_path / "whole")
+    assert found_in(tmp_path / "other.db") == []
 
 
 def test_any_session_is_exported_as_it_was_imported(empty: Path) -> None:

@@ -35,7 +35,7 @@ def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript
     ids = [None, *turns.ids(connection, session_id)]
     turn_ids: TurnIds = {number: ids[place or 0] for number, place in places.items()}
     lacking = [placed for placed in transcript.tree if placed.stored.id not in places]
-    keep_pictures(connection, transcript.images)
+    keep_pictures(connection, transcript)
     _complete(connection, own, found, ids)
     insert_turns(connection, session_id, lacking, turn_ids)
     insert_choices(connection, session_id, _lacking_choices(transcript, own, places), turn_ids)

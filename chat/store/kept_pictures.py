@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from chat.conversation import Image
+from chat.errors import ChatError
 from chat.likeness import hash_or_none
 from chat.store import likenesses, pictures
 from chat.store.connection import Database
@@ -50,7 +51,17 @@ class KeptPictures:
                 likenesses.insert(connection, seen)
 
     def _read_missing(self, images: Iterable[Image]) -> list[tuple[Image, bytes]]:
-        """The bytes of the pictures that are not kept yet, read before the database is locked for writing."""
+        """The bytes of the pictures that are not kept yet, read before the database is locked for writing.
+
+        A message may be said again with a picture that is gone; it stays so.
+        """
         with self._database.reading() as connection:
-            new = pictures.missing(connection, images)
-        return [(image, pictures.check(image, image.read())) for image in new]
+            new = {image: pictures.is_known(connection, image) for image in pictures.missing(connection, images)}
+        read: list[tuple[Image, bytes]] = []
+        for image, is_known in new.items():
+            try:
+                read.append((image, pictures.check(image, image.read())))
+            except ChatError:
+                if not is_known:
+                    raise
+        return read

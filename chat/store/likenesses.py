@@ -14,9 +14,10 @@ WELL_FORMED: Final = f"""
 """
 """Whether a row of `likenesses` has what this program writes; any other is as good as none."""
 UNSEEN: Final = f"""
-    SELECT digest FROM images WHERE digest NOT IN (SELECT image_digest FROM likenesses WHERE {WELL_FORMED})
+    SELECT digest FROM images
+    WHERE byte_count > 0 AND digest NOT IN (SELECT image_digest FROM likenesses WHERE {WELL_FORMED})
 """
-"""The pictures that were never looked at."""
+"""The pictures that were never looked at, and are not gone."""
 
 _DATA: Final = "SELECT data FROM images WHERE digest = ? AND typeof(data) = 'blob' AND length(data) <= ?"
 # A picture that is gone by now needs none.

@@ -12,6 +12,7 @@ from typing import Final
 
 from chat.errors import TranscriptError
 from chat.safe_text import short_line
+from chat.store.connection import APPLICATION_ID
 from chat.store.llm_reading import Logs, errors_of, place_of
 from chat.store.llm_responses import has_responses, read_conversations
 from chat.store.llm_threads import has_threads, read_thread, thread_ids
@@ -20,6 +21,11 @@ from chat.transcript.foreign import Incoming
 MOST_BYTES: Final = 64 * 2**20
 """Of one value; a row that has a longer one is refused."""
 
+_OTHER: Final = "is a database, but holds no logs of llm: `llm logs path` tells where they are"
+_OURS: Final = (
+    "is a database of idefics-chat: `idefics-chat sessions export --all --db FILE -o FOLDER` makes files of it, which"
+    " can be imported"
+)
 _SETTINGS: Final = ("PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 
 
@@ -36,7 +42,7 @@ def read_llm_logs(path: Path) -> Iterator[Incoming]:
     with errors_of(_shown(path)), closing(_opened(path)) as connection:
         logs = Logs(connection)
         if not has_threads(logs) and not has_responses(logs):
-            raise TranscriptError("is a database, but holds no logs of llm")
+            raise TranscriptError(_OURS if _is_ours(connection) else _OTHER)
         # A conversation that went on after llm was updated is a thread, too, which holds all of it.
         threads = dict.fromkeys(thread_ids(logs))
         for conversation, incoming in read_conversations(logs, without=threads):
@@ -56,6 +62,11 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    found: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    return found == APPLICATION_ID
 
 
 def _placed(path: Path, conversation: str, incoming: Incoming) -> Incoming:

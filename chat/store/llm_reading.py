@@ -1,23 +1,18 @@
-"""What the tables of older and newer logs of `llm` share: values, attachments, and where replies came from."""
+"""What the tables of older and newer logs of `llm` share: rows and values, and where replies came from."""
 
-import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from chat.conversation import Image, Part, Text
-from chat.errors import ImageError, TranscriptError
-from chat.files import read_file
+from chat.errors import TranscriptError
 from chat.generation import CheckpointFacts, GenerationSettings
-from chat.images import MOST_BYTES, read_image
 from chat.records import Generation
 from chat.safe_text import printable, short_line
 from chat.transcript.alternation import LEFT_OUT, Message, transcript_of
-from chat.transcript.folder import is_gone
 from chat.transcript.foreign import Incoming
 from chat.transcript.times import as_utc
 from chat.transcript.typed_json import read_as
@@ -121,45 +116,6 @@ def json_in(row: dict[str, Any], column: str) -> dict[str, Any]:
     return value
 
 
-class Attachments:
-    """The pictures of one conversation, and a list of what stays out."""
-
-    def __init__(self, logs: Logs) -> None:
-        self._logs = logs
-        self.left_out: list[str] = []
-        """A line for each attachment and message that is not kept."""
-
-    def open(self, attachment_id: object) -> Image | None:
-        """The picture with an id; None for one that is gone, was changed, or is none, which is listed."""
-        found = self._logs.rows("attachments", ("type", "path", "url", "content"), "WHERE id = ?", attachment_id)
-        if not found:
-            self.left_out.append(f"attachment {short_line(str(attachment_id), 20)} is not in the database")
-            return None
-        kind, path, url = (text_in(found[0], column) for column in ("type", "path", "url"))
-        name = short_line(path or url or f"attachment {attachment_id}")
-        try:
-            return _picture(str(attachment_id), kind, path, found[0]["content"])
-        except ImageError as error:
-            reason = str(error).removeprefix(f"{name}: ")
-            self.left_out.append(f"{name}: {reason}")
-            return None
-
-
-def _picture(digest: str, kind: str, path: str, content: object) -> Image:
-    if kind and not kind.startswith("image/"):
-        raise ImageError(f"is {short_line(kind, 40)}, not a picture")
-    if not isinstance(content, bytes) and not path:
-        raise ImageError("was not fetched: nothing is")
-    if not isinstance(content, bytes):
-        if is_gone(path):
-            raise ImageError("the picture is not there any more")
-        content = read_file(path, most_bytes=MOST_BYTES, error=ImageError)
-    # Only what was attached is taken, so that no file can be brought in by its name alone.
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise ImageError("the picture was changed since")
-    return read_image(content, Path(path).name or f"picture.{kind.removeprefix('image/') or 'png'}")
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """A row that tells how a model was asked."""
@@ -217,7 +173,9 @@ def spoken(parts: Sequence[Part], is_less: bool) -> tuple[Part, ...]:
     return (Text(LEFT_OUT if is_less else NO_WORDS),)
 
 
-def incoming(messages: Iterable[Message], title: str, conversation: str, left_out: Sequence[str]) -> Incoming:
+def incoming(
+    messages: Iterable[Message], title: str, conversation: str, left_out: Sequence[str], gone: Container[Image]
+) -> Incoming:
     """The conversation that messages make, in whatever order they speak: a log is not refused for that.
 
     Args:
@@ -225,6 +183,7 @@ def incoming(messages: Iterable[Message], title: str, conversation: str, left_ou
         title: What llm calls the conversation.
         conversation: Its id, by which it is known when it comes again and has grown.
         left_out: What of it is not kept.
+        gone: Those of its pictures of which only this is known.
     """
     kept: list[Message] = []
     lines = [*left_out]
@@ -235,4 +194,6 @@ def incoming(messages: Iterable[Message], title: str, conversation: str, left_ou
         if message.speaker == "assistant" and (not kept or kept[-1].speaker == "system"):
             kept.append(Message("user", (Text(NO_WORDS),), message.place, created_at=message.created_at))
         kept.append(replace(message, goes_on=message.speaker == "assistant"))
-    return Incoming(transcript_of(kept, title, conversation), tuple(lines))
+    transcript = transcript_of(kept, title, conversation)
+    missing = tuple(image for image in transcript.images if image in gone)
+    return Incoming(replace(transcript, missing=missing), tuple(lines))

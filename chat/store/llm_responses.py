@@ -6,7 +6,8 @@ from typing import Any
 from chat.conversation import Image, Text
 from chat.errors import TranscriptError
 from chat.safe_text import short_line
-from chat.store.llm_reading import Attachments, Call, Logs, errors_of, incoming, place_of, spoken, text_in
+from chat.store.llm_attachments import Attachments
+from chat.store.llm_reading import Call, Logs, errors_of, incoming, place_of, spoken, text_in
 from chat.transcript.alternation import Message
 from chat.transcript.foreign import Incoming
 
@@ -49,7 +50,7 @@ def _read(logs: Logs, conversation: str, rows: Sequence[int], with_results: Cont
         raise TranscriptError(attachments.left_out[-1])
     named = logs.rows("conversations", ("name",), "WHERE id = ?", conversation)
     title = text_in(named[0], "name") if named else ""
-    return incoming(_without_repeated_system(messages), title, conversation, attachments.left_out)
+    return incoming(_without_repeated_system(messages), title, conversation, attachments.left_out, attachments.gone)
 
 
 def _exchange(

@@ -6,7 +6,8 @@ from typing import Any
 from chat.conversation import Part, Text
 from chat.errors import TranscriptError
 from chat.safe_text import short_line
-from chat.store.llm_reading import Attachments, Call, Logs, errors_of, incoming, json_in, place_of, spoken, text_in
+from chat.store.llm_attachments import Attachments
+from chat.store.llm_reading import Call, Logs, errors_of, incoming, json_in, place_of, spoken, text_in
 from chat.transcript.alternation import Message
 from chat.transcript.foreign import Incoming
 
@@ -41,7 +42,7 @@ def _read(logs: Logs, thread: str) -> Incoming:
     attachments = Attachments(logs)
     chain = _chain(logs, text_in(row, "tip_message_hash"))
     messages = [*_messages(logs, chain, calls, attachments)]
-    return incoming(messages, text_in(row, "name"), thread, attachments.left_out)
+    return incoming(messages, text_in(row, "name"), thread, attachments.left_out, attachments.gone)
 
 
 def _chain(logs: Logs, tip: str) -> list[tuple[str, str]]:

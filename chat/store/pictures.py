@@ -7,13 +7,20 @@ from contextlib import closing
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chat.conversation import Image
 from chat.errors import StoreError
 from chat.images import media_type
 from chat.store.columns import now, text_from
 from chat.store.faults import BUSY_S, store_errors
+
+_INSERT: Final = """
+    INSERT INTO images (digest, width, height, media_type, byte_count, created_at, data)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest)
+"""
+# Neither reads the bytes. Of an image that was gone already when it came, nothing but its row is kept.
+_IS_GONE: Final = "images.byte_count = 0 OR length(images.data) <> images.byte_count"
 
 
 def check(image: Image, data: bytes) -> bytes:
@@ -24,18 +31,28 @@ def check(image: Image, data: bytes) -> bytes:
 
 
 def missing(connection: sqlite3.Connection, images: Iterable[Image]) -> tuple[Image, ...]:
-    """The images whose bytes are not kept yet, each once."""
-    known = "SELECT 1 FROM images WHERE digest = ?"
+    """The images whose bytes are not kept, each once: those that never were, and those that are gone."""
+    known = f"SELECT 1 FROM images WHERE digest = ? AND NOT ({_IS_GONE})"
     return tuple(image for image in dict.fromkeys(images) if not connection.execute(known, (image.digest,)).fetchone())
 
 
+def is_known(connection: sqlite3.Connection, image: Image) -> bool:
+    """Whether an image can be part of a turn, be it that its bytes are gone."""
+    return connection.execute("SELECT 1 FROM images WHERE digest = ?", (image.digest,)).fetchone() is not None
+
+
 def insert(connection: sqlite3.Connection, image: Image, data: bytes) -> None:
-    """Keep an image's checked bytes; nothing happens where they are kept already."""
+    """Keep an image's checked bytes, also where they had been lost; nothing happens where they are kept already."""
     connection.execute(
-        "INSERT INTO images (digest, width, height, media_type, byte_count, created_at, data)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+        f"{_INSERT} DO UPDATE SET width = excluded.width, height = excluded.height, media_type = excluded.media_type,"
+        f" byte_count = excluded.byte_count, data = excluded.data WHERE {_IS_GONE}",
         (image.digest, image.width, image.height, media_type(data), len(data), now(), data),
     )
+
+
+def insert_gone(connection: sqlite3.Connection, image: Image) -> None:
+    """Keep what is known of an image whose bytes are gone; nothing happens where it is known already."""
+    connection.execute(f"{_INSERT} DO NOTHING", (image.digest, image.width, image.height, None, 0, now(), b""))
 
 
 def image_from(columns: Iterable[Any], path: Path) -> Image:

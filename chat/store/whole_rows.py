@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from chat.conversation import Image, Role, Text
+from chat.conversation import Role, Text
 from chat.records import Choice, LeftOut, StoredTurn
 from chat.store import choices, index, left_out, pictures, provenance, titles, turns
 from chat.store.columns import Column, kept_generation_columns, now, to_text
@@ -33,7 +33,7 @@ def insert(connection: sqlite3.Connection, session_id: str, transcript: Transcri
         "pinned_at": time if transcript.is_pinned else None,
     }
     _insert_rows(connection, "sessions", [columns])
-    keep_pictures(connection, transcript.images)
+    keep_pictures(connection, transcript)
     turn_ids: TurnIds = {None: None}
     insert_turns(connection, session_id, tree, turn_ids)
     insert_choices(connection, session_id, transcript.choices, turn_ids)
@@ -108,10 +108,17 @@ def complete_turn(connection: sqlite3.Connection, turn_id: int, before: StoredTu
     turns.insert_parts(connection, turn_id, stored.turn.parts)
 
 
-def keep_pictures(connection: sqlite3.Connection, images: Iterable[Image]) -> None:
-    """Keep the bytes of pictures that are not kept yet, one after the other, so that not all are in memory at once."""
-    for image in pictures.missing(connection, images):
-        pictures.insert(connection, image, pictures.check(image, image.read()))
+def keep_pictures(connection: sqlite3.Connection, transcript: Transcript) -> None:
+    """Keep the bytes of pictures that are not kept yet, one after the other, so that not all are in memory at once.
+
+    Of those that are gone, what is known of them is kept.
+    """
+    gone = set(transcript.missing)
+    for image in pictures.missing(connection, transcript.images):
+        if image in gone:
+            pictures.insert_gone(connection, image)
+        else:
+            pictures.insert(connection, image, pictures.check(image, image.read()))
 
 
 def insert_choices(

@@ -1,6 +1,6 @@
 """Labels that were ranked, as a document holds them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,7 +10,7 @@ from chat.errors import TranscriptError
 from chat.generation import CheckpointFacts, Score
 from chat.ranking import Ranking, check_labels
 from chat.records import Choice
-from chat.transcript.pictures import PictureObject, picture_object, written_picture
+from chat.transcript.pictures import PictureNames, PictureObject, written_picture
 from chat.transcript.replies import Environments, facts_in, written_facts
 from chat.transcript.times import as_utc
 
@@ -51,7 +51,7 @@ class ChoiceObject:
             raise TranscriptError("after_turn, number and left_out cannot be below 0")
 
     @classmethod
-    def of(cls, choice: Choice, files: Mapping[str, str], environments: Environments) -> Self:
+    def of(cls, choice: Choice, pictures: PictureNames, environments: Environments) -> Self:
         """A choice of a transcript, whose environment comes to those of the document."""
         scored = zip(choice.ranking.labels, choice.ranking.scores, strict=True)
         return cls(
@@ -60,7 +60,7 @@ class ChoiceObject:
             after_turn=choice.turn_id or 0,
             per_token=choice.ranking.per_token,
             created_at=choice.created_at,
-            images=tuple(picture_object(image, files) for image in choice.images),
+            images=tuple(pictures.object_of(image) for image in choice.images),
             number=choice.number,
             left_out=choice.left_out,
             environment=environments.number(choice.facts.environment),

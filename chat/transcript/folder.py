@@ -9,9 +9,10 @@ from chat.errors import ImageError, TranscriptError
 from chat.files import byte_size, check_free, make_folder, read_file, write_file
 from chat.images import open_image, read_later
 from chat.safe_text import short_line
+from chat.transcript import mistaken
 from chat.transcript.encoding import encoded
-from chat.transcript.json_text import from_json, picture_files, to_json
-from chat.transcript.pictures import bytes_of
+from chat.transcript.json_text import from_json, to_json
+from chat.transcript.pictures import PictureNames, bytes_of
 from chat.transcript.values import Transcript
 
 MOST_BYTES: Final = 256 * 2**20
@@ -36,14 +37,14 @@ def save_transcript(
         inline: Let the JSON file hold the pictures.
 
     Returns:
-        The pictures whose bytes are gone; the file names them all the same.
+        The pictures whose bytes are gone; the file names them all the same, and says so.
 
     Raises:
         TranscriptError: A file cannot be written, or holds something else and `overwrite` was not asked for.
     """
     path = Path(path)
-    files = None if inline else picture_files(transcript)
-    document = encoded(to_json(transcript, files))
+    pictures = None if inline else PictureNames.beside(transcript.images)
+    document = encoded(to_json(transcript, pictures))
     if len(document) > MOST_BYTES:
         cure = ": leave the pictures beside it" if inline else ""
         raise TranscriptError(f"{_shown(path)}: would have {byte_size(len(document))}, too many to be read back{cure}")
@@ -53,7 +54,9 @@ def save_transcript(
     missing = [
         image
         for image in transcript.images
-        if not (save_picture(path.parent, files[image.digest], image, overwrite) if files else bytes_of(image))
+        if not (
+            save_picture(path.parent, pictures.files[image.digest], image, overwrite) if pictures else bytes_of(image)
+        )
     ]
     write_file(path, document, overwrite=overwrite, error=TranscriptError)
     return tuple(missing)
@@ -66,13 +69,16 @@ def load_transcript(path: str | Path, *, missing_ok: bool = False) -> Transcript
 
     Args:
         path: The JSON file.
-        missing_ok: Let pictures that are gone be `missing` from the transcript, as is enough for playing it back.
+        missing_ok: Let pictures that are gone be `missing` from the transcript, as is enough for playing it back; those
+            of which the file itself says that they were gone are in any case.
 
     Raises:
         TranscriptError: The file or one of its pictures cannot be read, or is not what it should be.
     """
     path = Path(path)
     content = read_file(path, most_bytes=MOST_BYTES, error=TranscriptError)
+    if words := mistaken.in_words(path.name, content):
+        raise TranscriptError(f"{_shown(path)}: {words}")
     check_values(_shown(path), content)
 
     def open_picture(file: str) -> Image | None:

@@ -14,7 +14,7 @@ from chat.environment import Environment
 from chat.errors import InvalidTurnError, TranscriptError
 from chat.transcript.choices import ChoiceObject
 from chat.transcript.layout import laid_out
-from chat.transcript.pictures import HeldPicture, Pictures, bytes_of, file_of
+from chat.transcript.pictures import HeldPicture, PictureNames, Pictures, bytes_of
 from chat.transcript.replies import UNKNOWN, Environments
 from chat.transcript.times import as_utc
 from chat.transcript.turns import TurnObject, left_out_of, placed_turns, written_turn
@@ -57,17 +57,17 @@ class _Document:
             raise TranscriptError(f"session_id has more than {LONGEST_ID} characters")
 
 
-def document_of(transcript: Transcript, files: Mapping[str, str]) -> dict[str, object]:
+def document_of(transcript: Transcript, pictures: PictureNames) -> dict[str, object]:
     """The document of a transcript, without the pictures' bytes; what goes without saying is left out.
 
     Args:
         transcript: What to write.
-        files: For the digests of pictures, the paths of their files from where the document will lie.
+        pictures: How the document names them.
     """
     environments = Environments()
     tree = transcript.tree
-    turns = [written_turn(placed, transcript.left_out, files, environments) for placed in tree]
-    choices = [ChoiceObject.of(choice, files, environments).written() for choice in transcript.choices]
+    turns = [written_turn(placed, transcript.left_out, pictures, environments) for placed in tree]
+    choices = [ChoiceObject.of(choice, pictures, environments).written() for choice in transcript.choices]
     said = {"title_is_own": transcript.title_is_own, "is_pinned": transcript.is_pinned or None}
     times = {"created_at": transcript.created_at or None, "updated_at": transcript.updated_at or None}
     document = {
@@ -86,17 +86,21 @@ def document_of(transcript: Transcript, files: Mapping[str, str]) -> dict[str, o
     return {key: value for key, value in document.items() if value is not None}
 
 
-def to_json(transcript: Transcript, files: Mapping[str, str] | None = None) -> str:
+def to_json(transcript: Transcript, pictures: PictureNames | None = None) -> str:
     """The text of a transcript's document; the same transcript always gives the same text.
 
     Args:
         transcript: What to write.
-        files: For the digest of every picture, the path of its file from where the document will lie. Without it the
-            document holds the pictures themselves, as far as there are any bytes of them.
+        pictures: How the document names them. Without it the document holds the pictures themselves, as far as there
+            are any bytes of them.
     """
-    document = document_of(transcript, files or {})
-    if files is None and (held := list(_held(transcript.images))):
-        document["pictures"] = [{"digest": picture.digest, "data": picture.data} for picture in held]
+    if pictures is not None:
+        return laid_out(document_of(transcript, pictures)) + "\n"
+    held = {picture.digest: picture.data for picture in _held(transcript.images)}
+    missing = frozenset(image.digest for image in transcript.images if image.digest not in held)
+    document = document_of(transcript, PictureNames(missing=missing))
+    if held:
+        document["pictures"] = [{"digest": digest, "data": data} for digest, data in held.items()]
     return laid_out(document) + "\n"
 
 
@@ -107,7 +111,8 @@ def from_json(document: str, open_picture: Callable[[str], Image | None], *, mis
         document: The text of a file.
         open_picture: Gives the picture in a file that the document names by a path from where it lies; None where
             there is no such file.
-        missing_ok: Let pictures that are gone be `missing` from the transcript, instead of refusing it.
+        missing_ok: Let pictures that are gone be `missing` from the transcript, instead of refusing it; those of which
+            the document itself says so are in any case.
 
     Raises:
         TranscriptError: The document is not a transcript that this version can read; the message names the place.
@@ -137,11 +142,6 @@ def from_json(document: str, open_picture: Callable[[str], Image | None], *, mis
     except InvalidTurnError as error:
         raise TranscriptError(str(error)) from error
     return transcript
-
-
-def picture_files(transcript: Transcript) -> dict[str, str]:
-    """For the digest of every picture, where its file lies beside the document."""
-    return {image.digest: file_of(image) for image in transcript.images}
 
 
 def _held(images: Iterable[Image]) -> Iterable[HeldPicture]:

@@ -2,11 +2,11 @@
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, Self
 
 from chat.conversation import Image
 from chat.errors import ChatError, ImageError, TranscriptError
@@ -30,9 +30,11 @@ class PictureObject:
     width: int = 0
     height: int = 0
     name: str | None = None
+    is_missing: bool = False
+    """Whether it was gone already when the document was written."""
 
     def __post_init__(self) -> None:
-        if not _DIGEST.fullmatch(self.digest):
+        if not is_digest(self.digest):
             raise TranscriptError("digest is not one of sha256, of 64 hexadecimal digits")
 
     @property
@@ -78,7 +80,8 @@ class Pictures:
         Args:
             open_picture: Gives the picture in a file beside the document; None where there is no such file.
             held: Those in the document.
-            missing_ok: Whether one that is gone may be stood in for by one that cannot be read.
+            missing_ok: Whether one that is gone may be stood in for by one that cannot be read, also where the document
+                does not say so.
         """
         self._open_picture = open_picture
         self._held = {picture.digest: picture for picture in held}
@@ -110,30 +113,61 @@ class Pictures:
         return image
 
     def _placeholder(self, named: PictureObject) -> Image:
-        if not self._missing_ok:
+        if not (named.is_missing or self._missing_ok):
             where = "put it back beside the file" if named.file else "the file does not hold it"
             raise TranscriptError(f"the picture {named.words} is missing: {where}")
-        words = f"{named.words} is missing"
-
-        def read() -> bytes:
-            raise ImageError(words)
-
         width, height = (min(max(side, 1), MOST_SIDE) for side in (named.width, named.height))
         name = _shown_name(named.name or PurePosixPath(named.file or "picture").name)
-        return Image(named.digest, width, height, name, read)
+        return gone(named.digest, name, f"{named.words} is missing", width, height)
 
 
-def picture_object(image: Image, files: Mapping[str, str]) -> PictureObject:
-    """How a document names a picture, with the file that is known for its digest, if one is."""
-    file = files.get(image.digest)
-    return PictureObject(image.digest, file, image.width, image.height, _shown_name(image.name))
+def gone(digest: str, name: str, words: str, width: int = 1, height: int = 1) -> Image:
+    """A picture of which nothing else is known; reading it raises ImageError with these words."""
+
+    def read() -> bytes:
+        raise ImageError(words)
+
+    return Image(digest, width, height, name, read)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureNames:
+    """How a document that is written names its pictures."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    """For their digests, the paths of their files from where the document will lie."""
+    missing: frozenset[str] = frozenset()
+    """The digests of those that are gone."""
+
+    @classmethod
+    def beside(cls, images: Iterable[Image]) -> Self:
+        """For files in the folder beside the document; each picture is read."""
+        files: dict[str, str] = {}
+        missing: set[str] = set()
+        for image in images:
+            content = bytes_of(image)
+            files[image.digest] = _file_of(image, content)
+            if content is None:
+                missing.add(image.digest)
+        return cls(files, frozenset(missing))
+
+    def object_of(self, image: Image) -> PictureObject:
+        """What stands for a picture."""
+        file, is_missing = self.files.get(image.digest), image.digest in self.missing
+        return PictureObject(image.digest, file, image.width, image.height, _shown_name(image.name), is_missing)
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is what sha256 gives, in hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def written_picture(named: PictureObject) -> dict[str, object]:
     """A picture's name as JSON has it."""
     file = {} if named.file is None else {"file": named.file}
     held = {"digest": named.digest, "width": named.width, "height": named.height, "name": named.name}
-    return {**file, **held}
+    missing = {"is_missing": True} if named.is_missing else {}
+    return {**file, **held, **missing}
 
 
 def bytes_of(image: Image) -> bytes | None:
@@ -153,11 +187,14 @@ def file_of(image: Image) -> str:
     The path keeps the picture's name where that is fit for one, and part of its digest, so that the pictures of many
     transcripts can share a folder.
     """
+    return _file_of(image, bytes_of(image))
+
+
+def _file_of(image: Image, content: bytes | None) -> str:
     mark = f"-{image.digest[:12]}"
     path = PurePosixPath(_shown_name(image.name))
     # A picture that came with a transcript carries the mark already.
     stem = _NOT_FOR_FILE_NAMES.sub("-", path.stem.removesuffix(mark))[:40].strip("-") or "picture"
-    content = bytes_of(image)
     suffix = _suffix_of(content) if content is not None else path.suffix.lower()
     return f"{PICTURE_FOLDER}/{stem}{mark}{suffix if suffix in PICTURE_SUFFIXES else '.octet-stream'}"
 

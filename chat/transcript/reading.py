@@ -12,11 +12,16 @@ from chat.transcript.folder import check_values, load_transcript
 from chat.transcript.foreign import Incoming, is_foreign, read_foreign
 from chat.transcript.json_text import FORMAT
 from chat.transcript.typed_json import object_of, refuse_constant
+from chat.transcript.values import Transcript
 
 MOST_LINE_BYTES: Final = 256 * 2**20
 """Of one conversation with its pictures in it."""
 MOST_LIST_BYTES: Final = 256 * 2**20
 """Of a document that holds many conversations in one list, which has to be read as a whole."""
+
+_CURE: Final = ": name the files themselves, or the folder that they are in"
+_LONGEST_NAMES: Final = 200
+"""Characters of the names of pictures in one line."""
 
 _DATABASE: Final = b"SQLite format 3\0"
 _MARK: Final = b"\xef\xbb\xbf"
@@ -41,7 +46,7 @@ def files_in(path: Path) -> list[Path]:
         return [path]
     found = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in (".json", ".jsonl"))
     if not found:
-        raise TranscriptError(f"{short_line(str(path))}: there is no file in it that ends in .json or .jsonl")
+        raise TranscriptError(f"{short_line(str(path))}: there is no file in it that ends in .json or .jsonl{_CURE}")
     return found
 
 
@@ -65,7 +70,8 @@ def read_transcripts(path: Path, pictures: Path | None = None) -> Iterator[Incom
     elif begin == b"{" and (whole := _foreign_document(path)) is not None:
         yield _read(whole, _shown(path), folder)
     else:
-        yield Incoming(load_transcript(path))
+        transcript = load_transcript(path)
+        yield Incoming(transcript, tuple(f"{_shown(path)}: {line}" for line in _gone(transcript)))
 
 
 def _beginning(path: Path) -> bytes:
@@ -110,6 +116,14 @@ def _of_list(path: Path, folder: Path) -> Iterator[Incoming]:
     conversations = _parsed(content.removeprefix(_MARK), _shown(path))
     for number, value in enumerate(conversations if isinstance(conversations, list) else ()):
         yield _read(value, f"{_shown(path)}: [{number}]", folder)
+
+
+def _gone(transcript: Transcript) -> Iterator[str]:
+    """That a document of ours lacks pictures, where it does."""
+    if missing := transcript.missing:
+        count = f"{len(missing):,} pictures were" if len(missing) > 1 else "a picture was"
+        names = short_line(", ".join(image.name for image in missing), _LONGEST_NAMES)
+        yield f"session {transcript.session_id or 'without an id'}: {count} gone when it was saved: {names}"
 
 
 def _read(value: object, place: str, folder: Path) -> Incoming:

@@ -15,7 +15,7 @@ from chat.transcript.folder import save_picture, save_transcript
 from chat.transcript.html import to_html
 from chat.transcript.markdown import to_markdown
 from chat.transcript.openai import to_openai
-from chat.transcript.pictures import bytes_of, file_of
+from chat.transcript.pictures import PictureNames
 from chat.transcript.present import PresentPictures
 from chat.transcript.telling import images_of
 from chat.transcript.values import Transcript
@@ -129,7 +129,8 @@ def text_of(transcripts: Iterable[Transcript], form: Form, pictures: PresentPict
 
 def _save_markdown(path: Path, transcript: Transcript, overwrite: bool) -> tuple[Image, ...]:
     shown = images_of(transcript)
-    files = {image.digest: file_of(image) for image in shown if bytes_of(image) is not None}
+    pictures = PictureNames.beside(shown)
+    files = {digest: file for digest, file in pictures.files.items() if digest not in pictures.missing}
     document = to_markdown(transcript, files).encode()
     if not overwrite:
         check_free(path, document, error=TranscriptError)

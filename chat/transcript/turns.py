@@ -1,13 +1,13 @@
 """Turns as a document holds them, and the tree that they are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chat.conversation import Image, Part, Role, Text, Turn
 from chat.environment import Environment
 from chat.errors import ChatError, TranscriptError
 from chat.records import LeftOut, StoredTurn
-from chat.transcript.pictures import PictureObject, picture_object, written_picture
+from chat.transcript.pictures import PictureNames, PictureObject, written_picture
 from chat.transcript.replies import Environments, GenerationObject
 from chat.transcript.times import as_utc
 from chat.transcript.values import PlacedTurn
@@ -51,14 +51,14 @@ class TurnObject:
 
 
 def written_turn(
-    placed: PlacedTurn, left_out: LeftOut, files: Mapping[str, str], environments: Environments
+    placed: PlacedTurn, left_out: LeftOut, pictures: PictureNames, environments: Environments
 ) -> dict[str, object]:
     """A turn as JSON has it; what goes without saying is left out.
 
     Args:
         placed: The turn.
         left_out: Of the whole transcript.
-        files: For the digests of pictures, their files.
+        pictures: How the document names them.
         environments: Of the document; that of the reply comes to them.
     """
     stored = placed.stored
@@ -66,7 +66,7 @@ def written_turn(
     written: dict[str, object] = {"role": stored.turn.role}
     if (placed.after or 0) != number - 1:
         written["after"] = placed.after or 0
-    written |= {"created_at": stored.created_at, "parts": [_written_part(part, files) for part in stored.turn.parts]}
+    written |= {"created_at": stored.created_at, "parts": [_written_part(part, pictures) for part in stored.turn.parts]}
     if stored.generation is not None:
         written["generation"] = GenerationObject.of(stored.generation, environments).written()
     if stored.is_example:
@@ -113,8 +113,8 @@ def left_out_of(turns: Sequence[TurnObject]) -> LeftOut:
     )
 
 
-def _written_part(part: Part, files: Mapping[str, str]) -> dict[str, object]:
-    return {"text": part.text} if isinstance(part, Text) else {"image": written_picture(picture_object(part, files))}
+def _written_part(part: Part, pictures: PictureNames) -> dict[str, object]:
+    return {"text": part.text} if isinstance(part, Text) else {"image": written_picture(pictures.object_of(part))}
 
 
 def _part(part: PartObject, picture: Callable[[PictureObject], Image]) -> Part:

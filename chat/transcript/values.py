@@ -96,6 +96,12 @@ class Transcript:
         chosen = [image for choice in self.choices for image in choice.images]
         return tuple(dict.fromkeys([*said, *elsewhere, *chosen]))
 
+    @property
+    def present(self) -> tuple[Image, ...]:
+        """The pictures that are not missing."""
+        missing = set(self.missing)
+        return tuple(image for image in self.images if image not in missing)
+
     def branch(self, last: int) -> tuple[StoredTurn, ...]:
         """The turns from the first to the one with this number; raises InvalidTurnError where there is none."""
         turns, _ = divided(self.tree, last)

@@ -223,7 +223,10 @@ def test_a_file_that_is_wrong_leaves_no_empty_database(run: Run, tmp_path: Path)
     (tmp_path / "empty.json").write_text("[]")
     (tmp_path / "folder").mkdir()
     assert run("import", "empty.json").err == "idefics-chat: empty.json: there is no conversation in it\n"
-    assert run("import", "folder").err == "idefics-chat: folder: there is no file in it that ends in .json or .jsonl\n"
+    assert run("import", "folder").err == (
+        "idefics-chat: folder: there is no file in it that ends in .json or .jsonl: name the files themselves, or the"
+        " folder that they are in\n"
+    )
     assert run("import", "nowhere.json").code == 3
     assert not (tmp_path / "sessions.db").exists()
 
@@ -307,4 +310,39 @@ def test_pictures_that_are_gone_are_told(run: Run, ids: list[str], tmp_path: Pat
 
 def test_its_own_database_is_no_file_to_import(run: Run, ids: list[str]) -> None:
     done = run("import", "sessions.db")
-    assert done == Done(3, "", "idefics-chat: sessions.db: is a database, but holds no logs of llm\n")
+    cure = "`idefics-chat sessions export --all --db FILE -o FOLDER` makes files of it, which can be imported"
+    assert done == Done(3, "", f"idefics-chat: sessions.db: is a database of idefics-chat: {cure}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "talk.md",
+            b"# A talk",
+            "is Markdown, which is for reading alone: export the session as .json, and import that",
+        ),
+        ("talk.htm", b"Hello", "is HTML, which is for reading alone: export the session as .json, and import that"),
+        ("talk", b"\xef\xbb\xbf\n<!doctype html>", "is HTML, which is for reading alone: export the session as .json"),
+        (
+            "talk.json",
+            RED.read(),
+            "is a picture, not a conversation: `idefics-chat ask QUESTION -i FILE` asks about it",
+        ),
+        ("talk.zip", b"PK\x03\x04\x14", "is an archive: unpack it first"),
+        ("talk.json", b" \n", "is empty: export the session again"),
+    ],
+)
+def test_a_file_that_is_no_conversation_is_told_by_what_it_is(
+    name: str, content: bytes, words: str, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    done = run("import", name)
+    assert (done.code, done.out, done.err.startswith(f"idefics-chat: {name}: {words}")) == (3, "", True)
+    assert not (tmp_path / "sessions.db").exists()
+
+
+@pytest.mark.parametrize("name", ["talk.md", "talk.html"])
+def test_what_a_file_is_its_name_alone_does_not_say(name: str, run: Run, tmp_path: Path) -> None:
+    save_transcript(tmp_path / name, TALK)
+    assert run("import", name).code == 0

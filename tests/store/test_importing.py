@@ -244,6 +244,18 @@ def test_pictures_that_another_program_found_again_come_back(store: SqliteStore,
     assert integrity(path) == "ok"
 
 
+def test_a_message_whose_picture_was_left_out_gets_what_is_known_of_it(store: SqliteStore) -> None:
+    session_id = bring(store, theirs(LOST)).session_id
+    transcript = replace(theirs(SEEN), missing=theirs(SEEN).images)
+    for _ in range(2):
+        assert bring(store, transcript) == Imported(session_id, is_new=False)
+        assert [stored.turn for stored in store.turns(session_id)] == SEEN
+        with pytest.raises(StoreError, match="no longer holds"):
+            store.turns(session_id)[2].turn.images[0].read()
+    assert bring(store, theirs([*SEEN, *LATER])) == Imported(session_id, is_new=False, added_turns=2)
+    assert store.turns(session_id)[2].turn.images[0].read() == picture(b"dog").read()
+
+
 def test_a_title_of_the_users_own_is_kept_and_taken(store: SqliteStore, elsewhere: SqliteStore) -> None:
     session_id = begun(elsewhere)
     bring(store, elsewhere.export(session_id))

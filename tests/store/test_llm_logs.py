@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from chat.conversation import Text
-from chat.errors import TranscriptError
+from chat.conversation import Image, Text
+from chat.errors import ImageError, TranscriptError
 from chat.generation import GenerationSettings
-from chat.store import llm_logs
+from chat.images import is_there
+from chat.store import llm_logs, open_store
 from chat.store.llm_logs import read_llm_logs
 from chat.transcript import from_json, to_json
 from chat.transcript.foreign import Incoming
@@ -224,6 +225,7 @@ def pictures(tmp_path: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+GONE = Image("a" * 64, 1, 1, "gone.png", bytes)
 LEFT_OUT = [
     "gone␛.png: the picture is not there any more",
     "changed.png: the picture was changed since",
@@ -234,7 +236,12 @@ LEFT_OUT = [
 
 
 def check_pictures(incoming: Incoming) -> None:
-    assert said(incoming)[0][1][-2:] == (RED, BLUE)
+    there, inside, gone, changed = incoming.transcript.images
+    assert said(incoming)[0][1][-4:] == (there, inside, gone, changed) == (RED, BLUE, GONE, GREEN)
+    assert incoming.transcript.missing == (gone, changed)
+    for image, words in ((gone, "is not there any more"), (changed, "was changed since")):
+        with pytest.raises(ImageError, match=words):
+            image.read()
     for line, words in zip(incoming.left_out, LEFT_OUT, strict=True):
         assert words in line
         assert line.isprintable()
@@ -288,23 +295,54 @@ def test_no_path_of_a_picture_stands_in_the_way_of_the_rest(
     assert len(line) < 600
 
 
-def test_a_message_that_was_a_lost_picture_alone_says_so(older: LogsFile, pictures: dict[str, dict[str, Any]]) -> None:
-    older.add("attachments", **pictures["gone"])
-    older.add("prompt_attachments", response_id="r2", attachment_id=pictures["gone"]["id"], order=0)
+@pytest.mark.parametrize(("name", "expected"), [("gone", GONE), ("remote", "[picture left out]")])
+def test_a_message_that_was_a_lost_picture_alone_says_so(
+    name: str, expected: Image | str, older: LogsFile, pictures: dict[str, dict[str, Any]]
+) -> None:
+    older.add("attachments", **pictures[name])
+    older.add("prompt_attachments", response_id="r2", attachment_id=pictures[name]["id"], order=0)
     older.run("UPDATE responses SET prompt = NULL WHERE id = 'r2'")
     (incoming,) = read_llm_logs(older.path)
-    assert said(incoming)[2] == ("user", ("[picture left out]",))
+    assert said(incoming)[2] == ("user", (expected,))
+
+
+@pytest.mark.parametrize("change", [{"id": "cat"}, {"type": None}, {"type": "application/pdf"}])
+def test_nothing_stands_for_an_attachment_that_need_be_no_picture(
+    change: dict[str, Any], older: LogsFile, pictures: dict[str, dict[str, Any]]
+) -> None:
+    attachment = pictures["gone"] | change
+    older.add("attachments", **attachment)
+    older.add("prompt_attachments", response_id="r1", attachment_id=attachment["id"], order=0)
+    (incoming,) = read_llm_logs(older.path)
+    assert (incoming.transcript.images, len(incoming.left_out)) == ((), 1)
+
+
+def test_a_picture_that_is_found_again_comes_back(
+    older: LogsFile, pictures: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    older.add("attachments", **pictures["there"])
+    older.add("prompt_attachments", response_id="r1", attachment_id=RED.digest, order=0)
+    (tmp_path / "red.png").rename(tmp_path / "away.png")
+    with open_store(tmp_path / "sessions.db") as store:
+        (lost,) = store.import_sessions(incoming.transcript for incoming in read_llm_logs(older.path))
+        (image,) = store.turns(lost.session_id)[0].turn.images
+        assert (image, image.name, is_there(image)) == (RED, "red.png", False)
+        (tmp_path / "away.png").rename(tmp_path / "red.png")
+        (found,) = store.import_sessions(incoming.transcript for incoming in read_llm_logs(older.path))
+        assert (found.session_id, found.is_new, found.added_turns) == (lost.session_id, False, 0)
+        (image,) = store.turns(lost.session_id)[0].turn.images
+        assert (image.read(), image.width, len(store.turns(lost.session_id))) == (RED.read(), RED.width, 4)
 
 
 def test_a_message_without_words_lost_no_picture_where_another_did(
     older: LogsFile, newer: LogsFile, pictures: dict[str, dict[str, Any]]
 ) -> None:
     for logs in (older, newer):
-        logs.add("attachments", **pictures["gone"])
-    older.add("prompt_attachments", response_id="r1", attachment_id=pictures["gone"]["id"], order=0)
+        logs.add("attachments", **pictures["remote"])
+    older.add("prompt_attachments", response_id="r1", attachment_id=pictures["remote"]["id"], order=0)
     older.run("UPDATE responses SET prompt = ''")
     newer.run("DELETE FROM parts WHERE message_hash = 'm1'")
-    payload = json.dumps({"attachment": {"id": pictures["gone"]["id"]}})
+    payload = json.dumps({"attachment": {"id": pictures["remote"]["id"]}})
     newer.add("parts", message_hash="m1", position=0, type="attachment", payload=payload)
     newer.message("m3", "m2", "user")
     newer.run("UPDATE threads SET tip_message_hash = 'm3'")
@@ -341,7 +379,7 @@ def test_nothing_is_written_to_the_file(older: LogsFile, tmp_path: Path) -> None
             "UPDATE responses SET response = CAST(x'ff' AS TEXT)",
             "conversation c1: cannot be read as logs of llm (Could not decode",
         ),
-        ("DROP TABLE conversations", "is a database, but holds no logs of llm"),
+        ("DROP TABLE conversations", "is a database, but holds no logs of llm: `llm logs path` tells where they are"),
         ("ALTER TABLE responses DROP COLUMN prompt_json", ""),
     ],
 )
@@ -431,7 +469,7 @@ def test_tables_that_compute_are_not_read(older: LogsFile) -> None:
         "CREATE VIEW responses AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n)"
         " SELECT id, 'c1' AS conversation_id FROM n"
     )
-    assert refusal(older.path) == "is a database, but holds no logs of llm"
+    assert refusal(older.path) == "is a database, but holds no logs of llm: `llm logs path` tells where they are"
 
 
 def test_messages_in_a_circle_or_missing_are_refused(newer: LogsFile) -> None:

@@ -127,6 +127,16 @@ def test_what_was_looked_at_is_kept_where_nobody_waits_any_more(
     assert count(path, "likenesses") == 2
 
 
+def test_a_picture_that_was_gone_when_it_came_is_looked_at_once_it_is_back(store: SqliteStore, path: Path) -> None:
+    store.add_image(scene(1).read(), scene(1))
+    execute(path, "UPDATE images SET byte_count = 0, data = x''")
+    store.learn_likenesses(lambda _done, _of: None, lambda: True)
+    assert count(path, "likenesses") == 0
+    store.add_image(scene(1).read(), scene(1))
+    store.learn_likenesses(lambda _done, _of: None, lambda: True)
+    assert count(path, "likenesses") == 1
+
+
 def test_a_picture_that_is_gone_by_now_is_passed_over(store: SqliteStore, path: Path) -> None:
     asked(store, scene(1), "hi")
     store.add_image(scene(2).read(), scene(2))

@@ -33,6 +33,19 @@ def test_listing_reads_no_bytes_of_pictures(store: SqliteStore, session_id: str,
         image.read()
 
 
+def test_a_message_is_said_again_with_a_picture_that_is_gone(store: SqliteStore, session_id: str, path: Path) -> None:
+    message = store.add_user_turn(session_id, user_turn("What?", picture()))
+    execute(path, "UPDATE images SET byte_count = 0, data = x''")
+    (image,) = store.turns(session_id)[0].turn.images
+    store.add_version(message, user_turn("What is it?", image))
+    assert store.turns(session_id)[0].turn == user_turn("What is it?", picture())
+    # Attached again, it is there for all of them.
+    store.add_user_turn(session_id, user_turn(picture(width=4)))
+    assert (image.read(), store.turns(session_id)[0].turn.images[0].width) == (picture().read(), 4)
+    row = by_hand(path, "SELECT media_type, byte_count FROM images")
+    assert row == {"media_type": "image/png", "byte_count": len(picture().read())}
+
+
 def test_a_pictures_size_name_and_kind_are_kept(store: SqliteStore, session_id: str, path: Path) -> None:
     store.add_user_turn(session_id, user_turn(picture(name="cat.png", width=640)))
     (image,) = store.turns(session_id)[0].turn.images

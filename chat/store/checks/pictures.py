@@ -13,6 +13,12 @@ _FACTS: Final = """
     SELECT rowid, digest, width, height, media_type, byte_count, length(data) AS length, typeof(data) AS kind
     FROM images WHERE rowid > ? ORDER BY rowid LIMIT 1
 """
+_FIRST_PLACE: Final = """
+    SELECT session_id, turn_id FROM parts JOIN turns ON turns.id = turn_id WHERE image_digest = ?
+    UNION ALL
+    SELECT session_id, turn_id FROM choice_images JOIN choices ON choices.id = choice_id WHERE image_digest = ?
+    LIMIT 1
+"""
 _PIECE: Final = 2**20
 """Bytes that are read at once."""
 
@@ -27,13 +33,24 @@ def differences(connection: sqlite3.Connection, tell: Tell) -> Iterator[Differen
 
 
 def _of_one(connection: sqlite3.Connection, row: sqlite3.Row) -> Differences:
+    # Of one that was gone already when it came, where it was seen is most of what is known.
+    place = (None, None) if row["length"] else _first_place(connection, row["digest"])
     for words in _wrong(connection, row):
-        yield Difference(words, image=str(row["digest"]))
+        yield Difference(words, *place, image=str(row["digest"]))
+
+
+def _first_place(connection: sqlite3.Connection, digest: str) -> tuple[str | None, int | None]:
+    """The session and the turn that a picture is of, as far as it is of one."""
+    found = connection.execute(_FIRST_PLACE, (digest, digest)).fetchone()
+    return (None, None) if found is None else (found["session_id"], found["turn_id"])
 
 
 def _wrong(connection: sqlite3.Connection, row: sqlite3.Row) -> Iterator[str]:
     if row["kind"] != "blob":
         yield "its bytes are none"
+        return
+    if not row["length"]:
+        yield "is missing: a file that has it brings it back when it is imported"
         return
     try:
         digest, data = _read(connection, row["rowid"])
