@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from chat.conversation import Role
-from chat.errors import GenerationError, ImageError
+from chat.errors import GenerationError, ImageError, ModelLostError
 from chat.generation import NO_REPLY, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.records import Generation, LeftOut, StoredTurn
 from chat.replay.differences import differences
@@ -50,8 +50,10 @@ def verify(
             part, for the reply to count as the same.
         places: Of the replies that are run, among the turns; all of them for None.
 
+    What the model fails on is told of its reply, and the others are run.
+
     Raises:
-        GenerationError: The model failed.
+        ModelLostError: The model is gone.
     """
     prompts = recorded_prompts(turns)
     for place, stored in enumerate(turns):
@@ -76,6 +78,14 @@ class _Run:
 
     def verified(self, prompt_ids: tuple[int, ...] | None, system: str, left_out: LeftOut) -> VerifiedTurn | None:
         """What comes of it; None when stopped."""
+        try:
+            return self._verified(prompt_ids, system, left_out)
+        except ModelLostError:
+            raise
+        except GenerationError as error:
+            return None if self.stop.is_set() else self._ended(Outcome.NOT_VERIFIABLE, str(error))
+
+    def _verified(self, prompt_ids: tuple[int, ...] | None, system: str, left_out: LeftOut) -> VerifiedTurn | None:
         generation = self.turns[-1].generation
         if generation is None:
             return self._ended(Outcome.NOT_VERIFIABLE, "nothing tells what gave it")

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from chat.conversation import Image, assistant_turn, user_turn
-from chat.errors import ImageError
+from chat.errors import ImageError, MemoryFullError, ModelLostError
 from chat.generation import REMOTE, GenerationSettings, StopReason, TextGenerator
 from chat.records import StoredTurn
 from chat.replay.verified import Outcome
@@ -210,3 +210,25 @@ def test_nothing_is_told_of_a_reply_that_it_is_stopped_in(talk: list[StoredTurn]
 
     bare = changed(talk[1], token_ids=(), prompt=None)
     assert list(verify([talk[0], bare], cast(TextGenerator, Stopped()), stop)) == []
+
+
+def test_what_the_model_fails_on_is_told_of_its_reply_and_the_others_are_run(
+    talk: list[StoredTurn], shapes: TextGenerator
+) -> None:
+    failures: list[Exception | None] = [None, MemoryFullError("no memory is left"), None, ModelLostError("it is gone")]
+
+    class Failing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(shapes, name)
+
+        def generate(self, *asked: Any) -> Iterator[Any]:
+            if failure := failures.pop(0):
+                raise failure
+            return shapes.generate(*asked)
+
+    generator = cast(TextGenerator, Failing())
+    found = run(talk, generator)
+    assert [turn.outcome for turn in found] == [Outcome.SAME, Outcome.NOT_VERIFIABLE, Outcome.SAME]
+    assert found[1].note == "no memory is left"
+    with pytest.raises(ModelLostError):
+        run(talk, generator)

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from chat.conversation import Image, user_turn
-from chat.errors import ChatError, CheckpointError, GenerationError
+from chat.errors import ChatError, CheckpointError, GenerationError, ModelLostError
 from chat.generation import ALTERNATIVES, REMOTE, CheckpointFacts, GenerationSettings, Reply, StopReason
 from chat.loading import Loader
 from chat.prompt import IDEFICS, Prompt, serialize
@@ -194,12 +194,22 @@ async def test_differences_of_what_computes_are_named_and_so_is_what_the_model_f
     make_desk: MakeDesk, talk: str
 ) -> None:
     elsewhere = replace(FACTS, device="cuda:0", dtype="bfloat16")
-    model = ScriptedGenerator([NOW[0], GenerationError("no memory is left")], facts=elsewhere)
+    model = ScriptedGenerator([NOW[0], GenerationError("no memory is left"), NOW[2]], facts=elsewhere)
     desk = make_desk(generator=model, session_id=talk)
     async with desk.app.run_test(size=(120, 40)) as pilot:
         await verified(pilot, desk)
-        await until(pilot, lambda: "✕ no memory is left" in desk.shown())
+        await until(pilot, lambda: "2 same · 1 not run" in desk.shown())
         assert "▲ dtype float32 → bfloat16 · device cpu → cuda:0" in desk.shown()
+        assert "▲ not run · no memory is left" in desk.shown()
+        assert signs(desk) == ["=", "", "="]
+
+
+async def test_a_model_that_is_lost_ends_the_running(make_desk: MakeDesk, talk: str) -> None:
+    model = ScriptedGenerator([NOW[0], ModelLostError("its process was killed"), NOW[2]], facts=FACTS)
+    desk = make_desk(generator=model, session_id=talk)
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await verified(pilot, desk)
+        await until(pilot, lambda: "✕ its process was killed" in desk.shown())
         assert signs(desk) == ["=", "", ""]
         assert "(no answer)" in desk.shown()
 
