@@ -9,11 +9,13 @@ import click
 
 from chat.cli.options import db_option, json_option, loading_options
 from chat.cli.replay_options import (
+    ALL,
     LOADING,
     SETTINGS,
     compare_options,
     given,
     play_options,
+    refuse_all_branches,
     refuse_comparing,
     refuse_playing,
 )
@@ -62,8 +64,8 @@ def replay(
 
     With --verify each reply is asked for with the recorded prompt, settings and seed, behind the recorded replies
     before it, on the recorded checkpoint as it was loaded then, unless options say otherwise. What else differs (files
-    of the checkpoint, versions of libraries, dtype, device) is named first. The exit code is 1 where a reply differs or
-    cannot be run.
+    of the checkpoint, versions of libraries, dtype, device) is named first. With --branch all the replies of every
+    branch are run, each once. The exit code is 1 where a reply differs or cannot be run.
 
     With --checkpoint and without --verify, the recorded messages and pictures are asked of other checkpoints, one after
     the other, and their answers stand beside the recorded replies, with how alike they are, how fast they came, and how
@@ -78,7 +80,8 @@ def replay(
 
         play(found, speed=options["speed"], branch=options["branch"], is_plain=options["plain"], as_json=as_json)
         return
-    if options["branch"] is not None:
+    has_every_branch = options["branch"] == ALL
+    if options["branch"] is not None and not has_every_branch:
         found = in_branch(found, options["branch"])
     if not is_verify:
         _compare(found, checkpoints, as_json=as_json, options=options)
@@ -87,7 +90,14 @@ def replay(
     from chat.cli.replay_wishes import Wishes
 
     wishes = Wishes.of(checkpoints[0] if checkpoints else None, options)
-    verify(found, wishes, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json)
+    verify(
+        found,
+        wishes,
+        tolerance or 0.0,
+        has_every_branch=has_every_branch,
+        is_folder=Path(what).is_dir(),
+        as_json=as_json,
+    )
 
 
 def _refuse_contradictions(
@@ -102,6 +112,8 @@ def _refuse_contradictions(
         raise UsageError("--verify takes one --checkpoint, or none for the recorded one")
     if is_verify and given(options, ("base_url", "api")):
         raise UsageError("--verify compares tokens, which no server tells: leave --base-url and --api out")
+    if options["branch"] == ALL and not is_verify:
+        refuse_all_branches(is_compared=bool(checkpoints))
     if is_verify or checkpoints:
         refuse_playing(options)
     if is_verify or not checkpoints:

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from chat.cli.replay_sources import Source
+from chat.cli.replay_conversation import Conversation, PlannedBranch
 from chat.cli.running import terminal_columns
 from chat.generation import CheckpointFacts
 from chat.replay.differences import Difference, differences
@@ -85,22 +85,34 @@ class VerifiedLines:
         some = f" ({count} of the replies)" if count else ""
         return f"  {self._signs.differs:<2} {difference.what:<{width}}  {changed}{some}"
 
-    def conversation(self, source: Source, turns: Sequence[VerifiedTurn]) -> None:
+    def conversation(self, conversation: Conversation) -> None:
         """What came of a conversation's replies."""
-        title = source.transcript.title
-        self._begin(f"{short_line(source.name, 60)}{f'  {title}' if title else ''}")
-        width = max((len(str(turn.reply.id)) for turn in turns), default=1)
-        for turn in turns:
+        title, branches = conversation.source.transcript.title, conversation.branches
+        self._begin(f"{short_line(conversation.source.name, 60)}{f'  {title}' if title else ''}")
+        width = max((len(str(turn.reply.id)) for turn in conversation.turns), default=1)
+        for place, branch in enumerate(branches, start=1):
+            if len(branches) > 1:
+                nothing = "" if branch.plan.count else ": no reply of its own"
+                between = f"from turn {branch.own[0].id} to turn {branch.own[-1].id}"
+                self._print(f"  branch {place:,} of {len(branches):,}, {between}{nothing}")
+            self._replies(branch, width)
+
+    def _replies(self, branch: PlannedBranch, width: int) -> None:
+        """What came of those that are run in a branch."""
+        for turn in branch.plan.turns:
             sign, number = self._signs.of(turn.outcome), f"{turn.reply.id:>{width}}"
-            self._print(f"  {sign:<2} {number}  {_asked(source, turn)}")
+            self._print(f"  {sign:<2} {number}  {_asked(branch, turn)}")
             for line in self._details(turn):
                 self._print(f"{'':{_INDENT}}{line}")
 
-    def sum_up(self, turns: Sequence[VerifiedTurn], conversations: int) -> None:
+    def sum_up(self, conversations: Sequence[Conversation]) -> None:
         """What all of it comes to, in one line."""
+        turns = [turn for one in conversations for turn in one.turns]
         counts = Counter(turn.outcome for turn in turns)
-        of = f" in {conversations:,} conversations" if conversations > 1 else ""
+        of = f" in {len(conversations):,} conversations" if len(conversations) > 1 else ""
         replies = "1 reply" if len(turns) == 1 else f"{len(turns):,} replies"
+        if not all(one.is_whole for one in conversations):
+            replies = f"stopped after {len(turns):,} of {sum(one.count for one in conversations):,} replies"
         told = [f"{counts[outcome]:,} {words}" for outcome, words in _WORDS.items() if counts[outcome]]
         if len(counts) == 1:
             told = [f"{'all ' if len(turns) > 1 else ''}{_WORDS[outcome]}" for outcome in counts]
@@ -157,11 +169,11 @@ def _token(token: TokenThere | None) -> str:
     return f"{text} ({100 * token.probability:.3g} %, rank {token.rank:,})"
 
 
-def _asked(source: Source, turn: VerifiedTurn) -> str:
+def _asked(branch: PlannedBranch, turn: VerifiedTurn) -> str:
     """The message that a reply is to, in a line."""
     if not turn.place:
         return ""
-    message = source.transcript.turns[turn.place - 1].turn
+    message = branch.turns[turn.place - 1].turn
     return " ".join([*(f"[{image.name}]" for image in message.images), *message.text.split()])
 
 

@@ -2,35 +2,42 @@
 
 from collections.abc import Sequence
 
-from chat.cli.replay_sources import Source
+from chat.cli.replay_conversation import Conversation, PlannedBranch
 from chat.replay.verified import FirstDifference, Outcome, TokenThere, VerifiedTurn
 
-Results = Sequence[tuple[Source, Sequence[VerifiedTurn]]]
-"""Conversations, each with what came of its replies."""
 
-
-def verified_report(results: Results, *, is_folder: bool) -> dict[str, object]:
+def verified_report(conversations: Sequence[Conversation], *, is_folder: bool) -> dict[str, object]:
     """The document: that of the only conversation, or of a folder with those of all."""
-    sessions = [_conversation(source, turns) for source, turns in results]
+    sessions = [_conversation(one) for one in conversations]
     if not is_folder:
         return sessions[0]
-    turns = [{"session": source.name, **_turn(turn)} for source, turns in results for turn in turns]
-    return {"turns": turns, "same": all(turn["same"] for turn in turns), "sessions": sessions}
-
-
-def _conversation(source: Source, turns: Sequence[VerifiedTurn]) -> dict[str, object]:
-    found = dict.fromkeys(difference for turn in turns for difference in turn.differences)
     return {
-        "name": source.name,
-        "title": source.transcript.title,
-        "differences": [{"what": one.what, "recorded": one.recorded, "now": one.present} for one in found],
-        "turns": [_turn(turn) for turn in turns],
-        "same": all(turn.outcome.is_same for turn in turns),
+        "turns": [{"session": one.source.name, **turn} for one in conversations for turn in _turns(one)],
+        "same": all(one.is_same for one in conversations),
+        "is_whole": all(one.is_whole for one in conversations),
+        "sessions": sessions,
     }
 
 
-def _turn(turn: VerifiedTurn) -> dict[str, object]:
+def _conversation(conversation: Conversation) -> dict[str, object]:
+    found = dict.fromkeys(difference for turn in conversation.turns for difference in turn.differences)
     return {
+        "name": conversation.source.name,
+        "title": conversation.source.transcript.title,
+        "differences": [{"what": one.what, "recorded": one.recorded, "now": one.present} for one in found],
+        "turns": _turns(conversation),
+        "same": conversation.is_same,
+        "is_whole": conversation.is_whole,
+    }
+
+
+def _turns(conversation: Conversation) -> list[dict[str, object]]:
+    return [_turn(turn, branch) for branch in conversation.branches for turn in branch.plan.turns]
+
+
+def _turn(turn: VerifiedTurn, branch: PlannedBranch) -> dict[str, object]:
+    return {
+        "branch": branch.turns[-1].id,
         "turn": turn.reply.id,
         "same": turn.outcome.is_same,
         "first_difference": _difference(turn.first_difference, turn.outcome),

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from chat.errors import UsageError
 from chat.generation import GenerationSettings
 from chat.models.request import CheckpointRequest
+from chat.safe_text import short_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,11 +39,30 @@ _OPTIONS: Final = (
 )
 
 
+ALL: Final = "all"
+"""In the place of a turn: every branch."""
+
+
+def _branch(_context: click.Context, _option: click.Parameter, value: str | None) -> str | int | None:
+    """The number of a turn, or `ALL`; None where neither is given."""
+    if value is None or value == ALL:
+        return value
+    try:
+        return int(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{short_line(value, 40)!r} is neither the number of a turn nor {ALL}") from error
+
+
 _PLAYING_OPTIONS: Final = (
     click.option(
         "--speed", type=float, default=1.0, show_default=True, help="Play back at this speed; 1 is the recorded one."
     ),
-    click.option("--branch", type=int, metavar="TURN", help="Take the branch that this turn is in."),
+    click.option(
+        "--branch",
+        callback=_branch,
+        metavar="TURN",
+        help="Take the branch that this turn is in; with --verify, `all` takes every branch.",
+    ),
     click.option("--plain", is_flag=True, help="Play back as text: for screen readers and slow links."),
 )
 
@@ -75,6 +95,12 @@ def refuse_playing(options: Mapping[str, Any]) -> None:
     """Raise UsageError for an option that means something to playing back alone."""
     for name in given(options, _PLAYING):
         raise UsageError(f"--{name} is for playing back: leave --verify and --checkpoint out")
+
+
+def refuse_all_branches(*, is_compared: bool) -> None:
+    """Raise UsageError: what shows a conversation from its beginning to its end shows one branch."""
+    shown = "what is compared is one branch" if is_compared else "what is played back is one branch"
+    raise UsageError(f"--branch {ALL} is for --verify: {shown}: give the number of a turn in it")
 
 
 def refuse_comparing(options: Mapping[str, Any]) -> None:

@@ -61,7 +61,10 @@ def in_branch(found: Sequence[Source], turn: int) -> list[Source]:
         UsageError: There are several conversations, or there is no such turn.
     """
     if len(found) != 1:
-        raise UsageError(f"--branch names a turn of one conversation, and there are {len(found):,}: name one of them")
+        raise UsageError(
+            f"--branch names a turn of one conversation, and there are {len(found):,}: name one of them, "
+            "or verify all with --branch all"
+        )
     from chat.replay.branch import of_transcript
     from chat.transcript.values import divided
 

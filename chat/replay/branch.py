@@ -85,6 +85,20 @@ def of_transcript(transcript: Transcript) -> RecordedBranch:
     )
 
 
+def every_branch(transcript: Transcript) -> list[tuple[StoredTurn, ...]]:
+    """Every branch that a file holds, from its first turn to its last, in the order of their last turns."""
+    placed = {one.stored.id: one for one in transcript.tree}
+    branches: list[tuple[StoredTurn, ...]] = []
+    for end in of_transcript(transcript).ends:
+        turns: list[StoredTurn] = []
+        at: int | None = end
+        while at is not None:
+            turns.append(placed[at].stored)
+            at = placed[at].after
+        branches.append(tuple(reversed(turns)))
+    return branches
+
+
 def of_session(store: SessionStore, session_id: str) -> RecordedBranch:
     """What a store holds of a session. Used on the thread of the store.
 

@@ -1,7 +1,7 @@
 """Which replies of a conversation are run again, and on what: those of each checkpoint together."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from chat.conversation import Role
@@ -27,6 +27,7 @@ class Plan(Generic[Target]):
         *,
         system: str = "",
         left_out: LeftOut = NOTHING_LEFT_OUT,
+        elsewhere: Container[int] = (),
     ) -> None:
         """Plan it.
 
@@ -36,6 +37,7 @@ class Plan(Generic[Target]):
             target: What to run a reply on, by what gave it; raises CheckpointError where there is no such checkpoint.
             system: The text before the turns.
             left_out: What of the turns the model is not shown.
+            elsewhere: The ids of turns that another branch shares, and which are run there.
         """
         self.open: dict[Target, list[int]] = {}
         """The places of the replies that are still to be run, by what to run them on."""
@@ -45,7 +47,7 @@ class Plan(Generic[Target]):
         self._found: dict[int, VerifiedTurn] = {}
         targets: dict[CheckpointFacts, Target | str] = {}
         for place, stored in enumerate(turns):
-            if stored.turn.role is not Role.ASSISTANT or not is_reply(stored):
+            if stored.turn.role is not Role.ASSISTANT or not is_reply(stored) or stored.id in elsewhere:
                 continue
             if stored.generation is None:
                 self._leave(place, "nothing tells what gave it")
@@ -96,7 +98,7 @@ class Plan(Generic[Target]):
         """Run the replies that are to be run on something, which is loaded.
 
         Raises:
-            GenerationError: The model failed.
+            ModelLostError: The model is gone.
         """
         for turn in verify(
             self._turns,

@@ -23,6 +23,7 @@ from chat.models import hub
 from chat.models.request import CheckpointRequest
 from chat.prompt import serialize
 from chat.session import RunningReply, conversation_of
+from chat.session_files import save_session
 from chat.shapes.bundled import CHECKPOINT
 from chat.shapes.sample_sessions import hold
 from chat.store import open_store
@@ -180,11 +181,10 @@ def test_a_session_is_run_on_another_checkpoint_where_one_is_named(
     assert [one.name for one in loads] == ["shapes"]
 
 
-def test_another_branch_can_be_run(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, shapes: TextGenerator, loads: list[CheckpointRequest]
-) -> None:
-    db = tmp_path / "sessions.db"
-    with open_store(db) as store:
+@pytest.fixture
+def branched(tmp_path: Path, shapes: TextGenerator) -> str:
+    """A session of two exchanges whose second message was asked in another way, too; its id."""
+    with open_store(tmp_path / "sessions.db") as store:
         messages = (("[green-triangle]", "How many shapes are there?"), ("Is there a star?",))
         session_id = hold(store, shapes, "Shapes", messages)
         message = store.add_version(store.turns(session_id)[2].id, user_turn("Where is the circle?"))
@@ -192,13 +192,59 @@ def test_another_branch_can_be_run(
         prompt = serialize(conversation, shapes.dialect)
         *_, reply = shapes.generate(prompt, GenerationSettings(), threading.Event())
         RunningReply(store, message, shapes.facts, GenerationSettings()).finish(cast(Reply, reply))
-    assert replay("--verify", session_id, "--db", db, "--json") == 0
+        return session_id
+
+
+def test_another_branch_can_be_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, branched: str, loads: list[CheckpointRequest]
+) -> None:
+    db = tmp_path / "sessions.db"
+    assert replay("--verify", branched, "--db", db, "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert [turn["turn"] for turn in shown["turns"]] == [2, 6]
-    assert replay("--verify", session_id, "--db", db, "--branch", "3", "--json") == 0
+    assert replay("--verify", branched, "--db", db, "--branch", "3", "--json") == 0
     other = json.loads(capsys.readouterr().out)
     assert [turn["turn"] for turn in other["turns"]] == [2, 4]
     assert shown["turns"][1]["recorded"] != other["turns"][1]["recorded"]
+
+
+def test_every_reply_of_every_branch_is_run_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, branched: str, loads: list[CheckpointRequest]
+) -> None:
+    db = tmp_path / "sessions.db"
+    assert replay("--verify", branched, "--db", db, "--branch", "all", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [(turn["turn"], turn["branch"]) for turn in report["turns"]] == [(2, 4), (4, 4), (6, 6)]
+    assert all(turn["outcome"] == "same" and turn["regenerated"] for turn in report["turns"])
+    assert (report["same"], report["is_whole"], len(loads)) == (True, True, 1)
+    assert replay("--verify", branched, "--db", db, "--branch", "all") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[1:] for line in lines[3:-2]] == [
+        ["branch 1 of 2, from turn 1 to turn 4"],
+        ["=", "2", "[green-triangle.png] How many shapes are there?"],
+        ["=", "4", "Is there a star?"],
+        ["branch 2 of 2, from turn 5 to turn 6"],
+        ["=", "6", "Where is the circle?"],
+    ]
+    assert lines[-1] == "3 replies: all the same"
+
+
+def test_of_a_folder_every_branch_of_every_file_is_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, talk: Path, branched: str, loads: list[CheckpointRequest]
+) -> None:
+    with open_store(tmp_path / "sessions.db") as store:
+        save_session(store, branched, talk.parent / "branched.json")
+        # A message that nobody has answered.
+        store.add_version(store.turns(branched)[2].id, user_turn("Is it red?"))
+        save_session(store, branched, talk.parent / "unanswered.json")
+    ids = json.loads((talk.parent / "branched.json").read_text())["turns"][3]["generation"]["token_ids"]
+    change(talk.parent / "branched.json", 4, token_ids=[*ids[:-1], ids[0]])
+    assert replay("--verify", talk.parent) == 0
+    assert replay("--verify", talk.parent, "--branch", "all") == DIFFERENT
+    printed = capsys.readouterr().out
+    assert "  ≠  4  Is there a star?" in printed
+    assert "  branch 3 of 3, from turn 7 to turn 7: no reply of its own" in printed
+    assert printed.splitlines()[-1] == "10 replies in 4 conversations: 9 the same, 1 different"
 
 
 def test_what_cannot_be_run_is_named_and_no_checkpoint_is_loaded_for_it(
@@ -274,18 +320,50 @@ def test_the_config_changes_nothing_of_what_was_recorded(
     assert [(one.name, one.dtype, one.quantize) for one in loads] == [("shapes", "float32", "none")]
 
 
-def test_a_stop_by_the_user_ends_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shapes: TextGenerator
-) -> None:
-    class Interrupted:
-        def __getattr__(self, name: str) -> Any:
-            if name == "generate":
-                os.kill(os.getpid(), signal.SIGINT)
-            return getattr(shapes, name)
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch, shapes: TextGenerator) -> Callable[[int], None]:
+    """Has somebody press ctrl-C while a reply after so many others is run."""
 
-    monkeypatch.setattr(running, "loader", lambda _request: lambda _progress, _stop: Interrupted())
+    def after(replies: int) -> None:
+        class Interrupted:
+            left = replies
+
+            def __getattr__(self, name: str) -> Any:
+                if name == "generate":
+                    if not self.left:
+                        os.kill(os.getpid(), signal.SIGINT)
+                    self.left -= 1
+                return getattr(shapes, name)
+
+        monkeypatch.setattr(running, "loader", lambda _request: lambda _progress, _stop: Interrupted())
+
+    return after
+
+
+def test_a_stop_by_the_user_ends_it(
+    capsys: pytest.CaptureFixture[str], interrupted: Callable[[int], None], talk: Path
+) -> None:
+    interrupted(0)
     assert replay("--verify", SAMPLES) == INTERRUPTED
     assert "replies" not in capsys.readouterr().out
+    assert replay("--verify", talk, "--json") == INTERRUPTED
+    assert capsys.readouterr().out == ""
+
+
+def test_what_was_run_before_a_stop_is_told(
+    capsys: pytest.CaptureFixture[str], interrupted: Callable[[int], None], talk: Path
+) -> None:
+    interrupted(2)
+    assert replay("--verify", talk.parent) == INTERRUPTED
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[3:5]] == [["=", "2"], ["=", "4"]]
+    assert lines[-1] == "stopped after 2 of 4 replies in 2 conversations: all the same"
+    assert not any(line.startswith("story.json") for line in lines)
+    interrupted(2)
+    assert replay("--verify", talk, "--json") == INTERRUPTED
+    report = json.loads(capsys.readouterr().out)
+    assert [turn["same"] for turn in report["turns"]] == [True, True]
+    assert (report["is_whole"], report["same"]) == (False, False)
 
 
 def test_a_terminal_without_the_signs_gets_others(
@@ -317,7 +395,10 @@ def test_a_terminal_without_the_signs_gets_others(
         (["--verify", "story.json", "--checkpoint", "no/such/folder"], 4, "no/such/folder"),
         (["--verify", "story.json", "--device", "cuda:99"], 4, "cuda:99"),
         (["--verify", "story.json", "--branch", "9"], 2, "there is no turn 9 in this conversation"),
-        (["--verify", ".", "--branch", "1"], 2, "--branch names a turn of one conversation, and there are 8"),
+        (["--verify", ".", "--branch", "1"], 2, "and there are 8: name one of them, or verify all with --branch all"),
+        (["--verify", "story.json", "--branch", "al"], 2, "'al' is neither the number of a turn nor all"),
+        (["story.json", "--branch", "all"], 2, "--branch all is for --verify: what is played back is one branch"),
+        (["story.json", "--checkpoint", "a", "--branch", "all"], 2, "what is compared is one branch"),
         (["--verify", "nothing.json"], 3, "nothing.json"),
         (["--verify", "pictures"], 3, "there is no saved conversation"),
         (["--verify", "nosuch"], 3, "nosuch is neither a file, a folder nor a session"),
