@@ -1,7 +1,7 @@
 """What can be chosen to talk with: the bundled checkpoint, those on this machine, and well-known ones of the hub."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,8 +11,10 @@ from chat.cli.compose import apart_loader
 from chat.errors import ChatError, CheckpointError
 from chat.generation import CheckpointFacts
 from chat.loading import Loader
+from chat.models.request import CheckpointRequest
 from chat.safe_text import short_line
-from chat.talk.offers import AUTO, QUANTIZED, Offer, Place, Way, guess
+from chat.talk.checkpoint_words import loading_options
+from chat.talk.offers import AUTO, DTYPES, NOTHING_SAID, QUANTIZED, Offer, Place, Way, guess
 from chat.talk.wording import size_in_words
 
 if TYPE_CHECKING:
@@ -31,8 +33,7 @@ WELL_KNOWN: Final = (
 )
 """Instruct checkpoints of the hub with the GB to fetch, as their cards and documents tell; 0 where they do not."""
 
-_DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-_SHORT: Final = {dtype: short for short, dtype in _DTYPES.items()}
+_SHORT: Final = {dtype: short for short, dtype in DTYPES.items()}
 
 
 class MachineCatalogue:
@@ -58,17 +59,26 @@ class MachineCatalogue:
         from chat.models.hub import cached_names
 
         # What is free may be another amount by now.
-        self.__dict__.pop("_devices", None)
+        self.__dict__.pop("_found", None)
         here = list(dict.fromkeys([BUNDLED, *_of_this_machine(loaded), *cached_names()]))
         known = [self._well_known(name, int(size * 1e9)) for name, size in WELL_KNOWN if name not in here]
         return [*(self._examined_or_problem(name, loaded) for name in here), *known]
 
-    def examine(self, name: str, loaded: CheckpointFacts | None, *, asks_hub: bool) -> Offer:
+    def examine(
+        self,
+        name: str,
+        loaded: CheckpointFacts | None,
+        *,
+        asks_hub: bool,
+        options: Mapping[str, str] = NOTHING_SAID,
+    ) -> Offer:
         """See `Catalogue.examine`."""
         from chat.models.survey import choices, recommended
 
-        config, tensors, place = _described(name, asks_hub=asks_hub)
-        now, then = self._devices, _with_room(self._devices, loaded)
+        asked = request(name, **loading_options(options, self._options))
+        config, tensors, place = _described(asked, asks_hub=asks_hub)
+        now = _usable(self._found, asked.device)
+        then = _with_room(now, loaded)
         found = choices(config, tensors, then, name=name)
         best = recommended(found)
         beside = {_precision(choice): choice for choice in choices(config, tensors, now, name=name)}
@@ -85,20 +95,22 @@ class MachineCatalogue:
         except NotAskedForError as error:
             raise CheckpointError(f"{error}: /checkpoint {short_line(recorded.name, 60)} does") from error
 
-    def loader(self, name: str, precision: str) -> Loader:
+    def loader(self, name: str, precision: str, options: Mapping[str, str] = NOTHING_SAID) -> Loader:
         """See `Catalogue.loader`."""
-        how = {"quantize": precision} if precision in QUANTIZED else {"dtype": _DTYPES.get(precision, AUTO)}
-        return apart_loader(request(name, **how, **self._options))
+        how = {"quantize": precision} if precision in QUANTIZED else {"dtype": DTYPES.get(precision, AUTO)}
+        return apart_loader(request(name, **loading_options(options, {**how, **self._options})))
 
     @functools.cached_property
-    def _devices(self) -> "list[Device]":
-        """Those that may be computed on, and main memory last: all, or the one that the user named."""
+    def _found(self) -> "list[Device]":
+        """Everything that this machine can compute on, and main memory last."""
         from chat.apart.devices import devices_apart
 
-        wanted = self._options.get("device", AUTO)
-        found = devices_apart()
-        named = [device for device in found if device.name in (wanted, f"{wanted}:0", "cpu")]
-        return found if wanted == AUTO else named
+        return devices_apart()
+
+    @property
+    def _devices(self) -> "list[Device]":
+        """Those that may be computed on where nothing else is said."""
+        return _usable(self._found, self._options.get("device", AUTO))
 
     def _well_known(self, name: str, size: int) -> Offer:
         """A checkpoint of the hub of which no more than its size is known, if that."""
@@ -130,11 +142,16 @@ class MachineCatalogue:
         )
 
 
-def _described(name: str, *, asks_hub: bool) -> "tuple[dict[str, Any], dict[str, TensorHeader], Place]":
+def _usable(found: "list[Device]", wanted: str) -> "list[Device]":
+    """The devices that may be computed on, and main memory: all, or the one that is named."""
+    named = [device for device in found if device.name in (wanted, f"{wanted}:0", "cpu")]
+    return found if wanted == AUTO else named
+
+
+def _described(asked: CheckpointRequest, *, asks_hub: bool) -> "tuple[dict[str, Any], dict[str, TensorHeader], Place]":
     """A checkpoint's config and the headers of its weights, and where it is."""
     from chat.models.hub import described, is_cached
 
-    asked = request(name)
     place = Place.BUNDLED if asked.is_demonstration else Place.REMOTE
     if place is Place.REMOTE:
         place = Place.CACHED if is_cached(asked) else Place.REMOTE
@@ -163,7 +180,7 @@ def _with_room(now: "Sequence[Device]", loaded: CheckpointFacts | None) -> "list
     if loaded is None:
         return list(now)
     try:
-        config, tensors, _ = _described(loaded.name, asks_hub=False)
+        config, tensors, _ = _described(request(loaded.name), asks_hub=False)
     except ChatError:
         # Its files are gone since: nobody can tell any more what it takes.
         return list(now)

@@ -3,23 +3,11 @@
 from typing import Final, NamedTuple
 
 from chat.errors import UsageError
-from chat.talk.offers import AUTO, asked_checkpoint
+from chat.talk.checkpoint_words import AskedCheckpoint, asked_in_words
 
 FEED_FORWARD: Final = "--feed-forward"
 MOST: Final = 9
 """Checkpoints, each of which has a digit for its key."""
-
-
-class AskedCheckpoint(NamedTuple):
-    """A checkpoint that is to answer."""
-
-    name: str
-    precision: str
-
-    @property
-    def label(self) -> str:
-        """What it is called."""
-        return self.name if self.precision == AUTO else f"{self.name} {self.precision}"
 
 
 class AskedComparison(NamedTuple):
@@ -32,15 +20,16 @@ class AskedComparison(NamedTuple):
 
 
 def asked_comparison(argument: str) -> AskedComparison:
-    """What somebody typed: `shapes 8bit | idefics2-8b`, `--feed-forward` before it or not; raises UsageError."""
+    """What somebody typed: `shapes,quantize=8bit | idefics2-8b`, with `--feed-forward` or not; raises UsageError."""
     words = argument.split()
-    is_fed_forward = FEED_FORWARD in words
     rest = " ".join(word for word in words if word != FEED_FORWARD)
-    checkpoints = tuple(AskedCheckpoint(*asked_checkpoint(part.strip())) for part in rest.split("|") if part.strip())
-    if any(one.name.startswith("--") for one in checkpoints):
+    parts = [part.strip() for part in rest.split("|") if part.strip()]
+    if any(part.startswith("--") for part in parts):
         raise UsageError(f"/compare takes names of checkpoints, | between them, and {FEED_FORWARD}")
-    if len(set(checkpoints)) < len(checkpoints):
+    checkpoints = tuple(asked_in_words(part, option="/compare", takes_precision=True) for part in parts)
+    named = [(one.name, one.options) for one in checkpoints]
+    if any(one in named[:place] for place, one in enumerate(named)):
         raise UsageError("/compare names a checkpoint twice: leave one out")
     if len(checkpoints) > MOST:
         raise UsageError(f"/compare takes {MOST} checkpoints at most")
-    return AskedComparison(checkpoints, is_fed_forward)
+    return AskedComparison(checkpoints, FEED_FORWARD in words)

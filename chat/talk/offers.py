@@ -3,9 +3,10 @@
 Who finds that out is given from outside: it takes what only the models know.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from chat.generation import CheckpointFacts
@@ -14,8 +15,12 @@ from chat.talk.wording import size_in_words
 
 AUTO: Final = "auto"
 """The precision that is the best of those that fit."""
+DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""What torch calls the precisions that are not quantized."""
 PRECISIONS: Final = (AUTO, "fp32", "bf16", "fp16", "8bit", "4bit")
 QUANTIZED: Final = ("8bit", "4bit")
+NOTHING_SAID: Final[Mapping[str, str]] = MappingProxyType({})
+"""Of how a checkpoint is to be loaded."""
 
 
 class Place(StrEnum):
@@ -186,7 +191,7 @@ def asked_checkpoint(argument: str) -> tuple[str, str]:
 
 
 class Catalogue(Protocol):
-    """Knows checkpoints and this machine. Its methods take a while: no thread that answers keys may call them."""
+    """Knows checkpoints and this machine. Most methods take a while: no thread that answers keys may call them."""
 
     def machine(self) -> str:
         """What this machine has, in a line."""
@@ -198,13 +203,21 @@ class Catalogue(Protocol):
             loaded: What takes memory now, and would be let go of.
         """
 
-    def examine(self, name: str, loaded: CheckpointFacts | None, *, asks_hub: bool) -> Offer:
+    def examine(
+        self,
+        name: str,
+        loaded: CheckpointFacts | None,
+        *,
+        asks_hub: bool,
+        options: Mapping[str, str] = NOTHING_SAID,
+    ) -> Offer:
         """What one checkpoint takes, by its hub name or its folder.
 
         Args:
             name: The checkpoint's.
             loaded: What takes memory now, and would be let go of.
             asks_hub: Fetch its config and the beginnings of its files where they are not here.
+            options: What it alone is to be loaded with, by the names of `CheckpointRequest`.
 
         Raises:
             ChatError: There is no such checkpoint, or it cannot be loaded.
@@ -221,5 +234,14 @@ class Catalogue(Protocol):
             ChatError: There is no such checkpoint here, or a file alone asks for it.
         """
 
-    def loader(self, name: str, precision: str) -> Loader:
-        """What loads a checkpoint in a precision that is not `auto`; this may be called from any thread."""
+    def loader(self, name: str, precision: str, options: Mapping[str, str] = NOTHING_SAID) -> Loader:
+        """What loads a checkpoint, or finds it on a server; this takes no while, on whichever thread.
+
+        Args:
+            name: The checkpoint's.
+            precision: It is loaded in.
+            options: What else it alone is to be loaded with, by the names of `CheckpointRequest`.
+
+        Raises:
+            UsageError: An option cannot be what it is.
+        """

@@ -18,14 +18,15 @@ from chat.replay.candidates import Candidate, CandidateResult, Loaded, compared
 from chat.replay.compare import ComparedTurn, History
 from chat.replay.plan import Plan
 from chat.replay.recording import Recording
-from chat.talk.asked_comparison import AskedCheckpoint, AskedComparison
-from chat.talk.offers import AUTO, QUANTIZED, Catalogue, Way
+from chat.talk.asked_comparison import AskedComparison
+from chat.talk.checkpoint_words import AskedCheckpoint
+from chat.talk.offers import AUTO, DTYPES, QUANTIZED, Catalogue, Way
 from chat.talk.wording import short_name, size_in_words
 from chat.tui.screens.column import Answered, Begun, Failed, Working
 
 Post = Callable[[Message], object]
 """Takes the messages; called on the thread that runs."""
-_PRECISIONS: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+_PRECISIONS: Final = {dtype: precision for precision, dtype in DTYPES.items()}
 
 
 Verification = Plan[CheckpointFacts | None]
@@ -120,7 +121,7 @@ def compare_apart(
         if stop.is_set():
             return
         with _told(post, place):
-            post(Working(place, f"looking at {short_name(one.name)}"))
+            post(Working(place, f"looking at {one.short}"))
             candidate = Candidate(one.label, _loader(catalogue, one, beside))
             tell = partial(_tell_candidate, post, place)
             turns: list[ComparedTurn] = []
@@ -128,11 +129,11 @@ def compare_apart(
                 match step:
                     case Loaded():
                         post(Begun(place, run_in_words(step.facts)))
-                        post(Working(place, _answering(one.label, 0, recording.exchange_count)))
+                        post(Working(place, _answering(one.short, 0, recording.exchange_count)))
                     case AnsweredStep(what=ComparedTurn() as turn):
                         turns.append(turn)
                         post(Answered(place, of_compared(turn), figures_in_words(turns)))
-                        post(Working(place, _answering(one.label, len(turns), recording.exchange_count)))
+                        post(Working(place, _answering(one.short, len(turns), recording.exchange_count)))
                     case CandidateResult(problem=problem) if problem:
                         post(Failed(place, problem))
 
@@ -151,8 +152,8 @@ def _verifying(plan: Verification) -> Working:
     return Working(0, f"verifying · {len(plan.turns)} of {plan.count}")
 
 
-def _answering(label: str, done: int, count: int) -> str:
-    return f"{short_name(label)} answers · {done} of {count}"
+def _answering(name: str, done: int, count: int) -> str:
+    return f"{name} answers · {done} of {count}"
 
 
 def _tell_loading(post: Post, place: int, progress: LoadProgress) -> None:
@@ -167,12 +168,15 @@ def _tell_candidate(post: Post, place: int, _: Candidate, progress: LoadProgress
 
 def _loader(catalogue: Catalogue, asked: AskedCheckpoint, beside: CheckpointFacts | None) -> Loader:
     """What loads a checkpoint beside the one that is loaded; raises ChatError where that cannot be."""
-    offer = catalogue.examine(asked.name, beside, asks_hub=True)
-    way = offer.way(asked.precision)
+    if asked.is_on_server:
+        return catalogue.loader(asked.name, AUTO, asked.options)
+    offer = catalogue.examine(asked.name, beside, asks_hub=True, options=asked.options)
+    way = asked.way(offer)
     if way is None:
-        raise UsageError(f"{short_name(asked.name)} cannot be loaded as {asked.precision}: choose another precision")
+        wanted = " or ".join(asked.precisions)
+        raise UsageError(f"{short_name(asked.name)} cannot be loaded as {wanted}: choose another precision")
     _check_memory(way, asked.name, beside)
-    return catalogue.loader(offer.name, way.precision)
+    return catalogue.loader(offer.name, way.precision, asked.options)
 
 
 def _recorded_loader(

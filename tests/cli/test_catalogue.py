@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from chat.cli.catalogue import WELL_KNOWN, MachineCatalogue
-from chat.errors import CheckpointError
+from chat.errors import CheckpointError, UsageError
 from chat.generation import CheckpointFacts
+from chat.loading import Loader
 from chat.models.request import CheckpointRequest
 from chat.models.survey import Device
+from chat.scripted import ScriptedGenerator
 from chat.talk.offers import AUTO, Fit, Place
 
 SHAPES = CheckpointFacts("shapes", dtype="float32")
@@ -147,3 +149,29 @@ def test_what_a_server_has_is_none_of_this_machine(catalogue: MachineCatalogue) 
         "shapes",
         WELL_KNOWN[0][0],
     ]
+
+
+def test_what_is_said_of_one_alone_comes_before_what_holds_for_all(
+    catalogue: MachineCatalogue, monkeypatch: pytest.MonkeyPatch, shapes_folder: Path
+) -> None:
+    asked: list[CheckpointRequest] = []
+
+    def note(request: CheckpointRequest) -> Loader:
+        asked.append(request)
+        return lambda *_: ScriptedGenerator([])
+
+    monkeypatch.setattr("chat.cli.catalogue.apart_loader", note)
+    catalogue.loader("org/other", "8bit", {"image_detail": "high", "dtype": "float16", "revision": "abc"})
+    catalogue.loader("org/other", "8bit", {"quantize": "4bit"})
+    catalogue.loader("shapes", AUTO, {"base_url": "http://127.0.0.1:1/v1", "api": "tgi"})
+    assert asked == [
+        CheckpointRequest("org/other", None, "abc", "float16", "8bit", "auto", "high"),
+        CheckpointRequest("org/other", quantize="4bit"),
+        CheckpointRequest("", base_url="http://127.0.0.1:1/v1", api="tgi"),
+    ]
+    with pytest.raises(UsageError, match="quantize is '3bit'"):
+        catalogue.loader("shapes", AUTO, {"quantize": "3bit"})
+    with pytest.raises(UsageError, match="device is 'gpu'"):
+        catalogue.examine(str(shapes_folder), None, asks_hub=False, options={"device": "gpu"})
+    with pytest.raises(UsageError, match="--revision is for checkpoints of the hub"):
+        catalogue.examine(str(shapes_folder), None, asks_hub=False, options={"revision": "abc"})

@@ -1,6 +1,6 @@
 """Another checkpoint is chosen while the program runs; what it takes is said before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,7 @@ from chat.generation import CheckpointFacts
 from chat.loading import Loader
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
-from chat.talk.offers import Offer, Place, Way
+from chat.talk.offers import NOTHING_SAID, Offer, Place, Way
 from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, load, ready, send, until
 from tests.tui.test_losing import Losable
 
@@ -30,6 +30,7 @@ class Shelf:
         self._loader = loader or load(ScriptedGenerator(["From the other."] * 3, facts=OTHER))
         self.asked: list[str] = []
         self.loaded: list[tuple[str, str]] = []
+        self.options: list[Mapping[str, str]] = []
         self.recorded: list[CheckpointFacts] = []
         self.hub: dict[str, Offer | ChatError] = {}
 
@@ -39,15 +40,23 @@ class Shelf:
     def offers(self, loaded: CheckpointFacts | None) -> Sequence[Offer]:
         return list(self._offers.values())
 
-    def examine(self, name: str, loaded: CheckpointFacts | None, *, asks_hub: bool) -> Offer:
+    def examine(
+        self,
+        name: str,
+        loaded: CheckpointFacts | None,
+        *,
+        asks_hub: bool,
+        options: Mapping[str, str] = NOTHING_SAID,
+    ) -> Offer:
         self.asked.append(name)
         found = self.hub.get(name) or self._offers.get(name) or CheckpointError(f"{name} is no folder")
         if isinstance(found, ChatError):
             raise found
         return found
 
-    def loader(self, name: str, precision: str) -> Loader:
+    def loader(self, name: str, precision: str, options: Mapping[str, str] = NOTHING_SAID) -> Loader:
         self.loaded.append((name, precision))
+        self.options.append(options)
         return self._loader
 
     def recorded_loader(self, recorded: CheckpointFacts, *, is_of_file: bool) -> Loader:

@@ -223,7 +223,7 @@ async def test_other_checkpoints_answer_and_are_shown_their_own_answers_where_th
     desk = make_desk(session_id=talk, catalogue=lambda: shelf)
     async with desk.app.run_test(size=(120, 40)) as pilot:
         await ready(pilot, desk)
-        await send(pilot, desk, "/compare --feed-forward org/other 8bit | org/other | none")
+        await send(pilot, desk, "/compare --feed-forward org/other,quantize=8bit | org/other | none")
         await until(pilot, lambda: isinstance(desk.app.screen, ComparisonScreen))
         await until(pilot, lambda: "other cannot be loaded as 8bit" in desk.shown())
         await pilot.press("tab")
@@ -237,18 +237,38 @@ async def test_other_checkpoints_answer_and_are_shown_their_own_answers_where_th
         assert desk.screen.facts == FACTS
 
 
+async def test_a_server_and_a_way_to_load_are_asked_for_as_in_the_command(make_desk: MakeDesk, talk: str) -> None:
+    shelf = Shelf(other(beside=False), loader=load(ScriptedGenerator(NOW * 2, facts=replace(OTHER, device=REMOTE))))
+    desk = make_desk(session_id=talk, catalogue=lambda: shelf)
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot, desk)
+        await send(
+            pilot, desk, "/compare shapes,base-url=http://127.0.0.1:8000/v1 | org/other,dtype=float32,device=cpu"
+        )
+        await until(pilot, lambda: "1 differs" in desk.shown())
+        assert shelf.asked == ["org/other"]
+        assert shelf.loaded[-1] == ("shapes", "auto")
+        assert shelf.options[-1] == {"base_url": "http://127.0.0.1:8000/v1"}
+        await pilot.press("2")
+        await until(pilot, lambda: "there is no memory for other beside shapes: it takes 5.0 GB" in desk.shown())
+
+
 async def test_what_cannot_be_compared_is_told_in_a_line(make_desk: MakeDesk, talk: str) -> None:
     desk = make_desk(session_id=talk)
     async with desk.app.run_test(size=(80, 24)) as pilot:
         await ready(pilot, desk)
         for command, line in (
             ("/compare a | a", "names a checkpoint twice"),
+            ("/compare a 8bit | a,quantize=8bit", "names a checkpoint twice"),
+            ("/compare a,quantise=8bit", "/compare a,quantise=8bit: 'quantise=8bit' is no option"),
             ("/compare --fed-forward a", "takes names of checkpoints"),
             ("/compare", "no other checkpoint here"),
+            ("/compare a", "no other checkpoint here"),
         ):
             await send(pilot, desk, command)
             await until(pilot, lambda line=line: line in desk.notice())  # type: ignore[misc]
             assert desk.text() == command
+            assert desk.app.screen is desk.screen
             desk.screen.composer._input.text = ""
 
 

@@ -62,22 +62,28 @@ class ComparingScreen(ChangingScreen, ReplayingScreen):
         return ""
 
     def _choose_other(self, branch: "RecordedBranch", *, is_fed_forward: bool) -> None:
-        from chat.talk.asked_comparison import AskedCheckpoint, AskedComparison
+        from chat.talk.asked_comparison import AskedComparison
+        from chat.talk.checkpoint_words import AskedCheckpoint
         from chat.tui.screens.checkpoints import CheckpointsScreen
 
         async def compare(chosen: "Chosen | None") -> None:
             if chosen is not None:
-                asked = AskedCheckpoint(chosen.offer.name, chosen.precision)
+                asked = AskedCheckpoint.chosen(chosen.offer.name, chosen.precision)
                 await self._compare(branch, AskedComparison((asked,), is_fed_forward))
 
         self.app.push_screen(CheckpointsScreen(self.catalogue, self.facts), compare)
 
     async def _compare(self, branch: "RecordedBranch", asked: "AskedComparison") -> None:
+        from chat.talk.offers import AUTO
         from chat.tui.comparison_runs import compare_apart
 
+        catalogue = self.catalogue
+        for one in asked.checkpoints:
+            # What is wrong with an option is told before anything is shown.
+            catalogue.loader(one.name, AUTO, one.options)
         screen, stop = await self._show_comparison(branch, [one.label for one in asked.checkpoints])
         self._run_beside(
-            screen, partial(compare_apart, self.catalogue, asked, self.facts, branch, stop, screen.post_message)
+            screen, partial(compare_apart, catalogue, asked, self.facts, branch, stop, screen.post_message)
         )
 
     async def verify_branch(self, branch: "RecordedBranch") -> str:
