@@ -1,7 +1,7 @@
 """Another answer beside a recorded reply, as both are shown: which words differ, and what is to be said of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from chat.generation import CheckpointFacts
@@ -36,14 +36,34 @@ class Beside:
     """In what the two were computed with."""
     is_answered: bool = True
     """Whether there is an answer that has no words where `answer` is empty."""
+    run_on: str = ""
+    """What gave the answer, in words; empty where that is not told."""
+
+    def with_origin(self) -> "Beside":
+        """The same with what gave the answer in its line."""
+        return replace(self, line=" · ".join(part for part in (self.line, self.run_on) if part))
 
 
-def of_verified(turn: VerifiedTurn) -> Beside:
-    """A reply that was run again."""
+def of_verified(turn: VerifiedTurn, present: CheckpointFacts | None = None) -> Beside:
+    """A reply that was run again.
+
+    Args:
+        turn: What came of it.
+        present: What it was run on; None where it was not run.
+    """
     is_same = None if turn.outcome is Outcome.NOT_VERIFIABLE else turn.outcome.is_same
     is_answered = turn.outcome is not Outcome.PROMPT_DIFFERS
     recorded, answer = _marked(turn.recorded, turn.regenerated)
-    return Beside(turn.place - 1, is_same, recorded, answer, _verified_in_words(turn), turn.differences, is_answered)
+    return Beside(
+        message=turn.place - 1,
+        is_same=is_same,
+        recorded=recorded,
+        answer=answer,
+        line=_verified_in_words(turn),
+        differences=turn.differences,
+        is_answered=is_answered,
+        run_on="" if present is None else run_in_words(present),
+    )
 
 
 def of_compared(turn: ComparedTurn) -> Beside:
@@ -159,7 +179,12 @@ def recorded_in_words(turns: Iterable[StoredTurn]) -> str:
     seeds = {generation.seed for generation in generations}
     others = len({(one.facts.name, one.facts.revision) for one in generations}) - 1
     words = run_in_words(last.facts, last.seed if len(seeds) == 1 else None)
-    return f"{words} and {others} more" if others else words
+    return others_in_words(words, others)
+
+
+def others_in_words(last: str, others: int) -> str:
+    """The last of several, and how many others there are: `shapes · cpu · fp32 and 2 more`."""
+    return f"{last} and {others:,} more" if others else last
 
 
 def differences_in_words(answers: Iterable[Beside]) -> str:

@@ -144,7 +144,7 @@ def _verify(
     post(Begun(0, run_in_words(generator.facts)))
     post(_verifying(plan))
     for verified in plan.run(target, generator, stop):
-        post(Answered(0, of_verified(verified)))
+        post(Answered(0, of_verified(verified, generator.facts)))
         post(_verifying(plan))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
-from chat.replay.beside import Beside
+from chat.replay.beside import Beside, others_in_words
 
 
 @dataclass
@@ -13,14 +13,30 @@ class Column:
 
     name: str
     """What it is called: `now`, or what was asked for."""
-    facts: str = ""
-    """What gives the answers, in words; empty until it is loaded."""
+    run_on: list[str] = field(default_factory=list)
+    """What gave the answers, in words, each once; none until it is loaded."""
     problem: str = ""
     """Why there are none, or no more."""
     figures: str = ""
     """What they come to, in words."""
     answers: dict[int, Beside] = field(default_factory=dict)
     """By the place of the message."""
+
+    def begin(self, facts: str) -> None:
+        """Take what gives the answers that come from here on."""
+        self.run_on = [*(one for one in self.run_on if one != facts), facts]
+
+    @property
+    def facts(self) -> str:
+        """What gave the answers, in words: of several the last, and that there are others."""
+        return others_in_words(self.run_on[-1], len(self.run_on) - 1) if self.run_on else ""
+
+    @property
+    def shown(self) -> dict[int, Beside]:
+        """The answers as they are shown: where several gave them, each says which."""
+        if len(self.run_on) < 2:
+            return self.answers
+        return {place: one.with_origin() for place, one in self.answers.items()}
 
 
 class ColumnMessage(Message):

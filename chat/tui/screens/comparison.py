@@ -115,7 +115,7 @@ class ComparisonScreen(PlayedScreen):
 
     @on(Begun)
     def _begin_column(self, message: Begun) -> None:
-        self._columns[message.column].facts = message.facts
+        self._columns[message.column].begin(message.facts)
         self._show_column()
 
     @on(Answered)
@@ -148,10 +148,11 @@ class ComparisonScreen(PlayedScreen):
         if not self.is_there:
             return
         column = self._column
+        answers = column.shown
         by_id = {
-            reply.id: column.answers[place]
+            reply.id: answers[place]
             for message, reply in self._exchanges
-            if (place := self._places[message.id]) in column.answers
+            if (place := self._places[message.id]) in answers
         }
         name = "now" if len(self._columns) == 1 else f"{self._shown + 1}/{len(self._columns)}"
         self._log.show_answers(by_id, column.name, is_waiting=bool(self._busy) and not column.problem)
