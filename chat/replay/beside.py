@@ -41,7 +41,8 @@ class Beside:
 
     def with_origin(self) -> "Beside":
         """The same with what gave the answer in its line."""
-        return replace(self, line=" · ".join(part for part in (self.line, self.run_on) if part))
+        origin = f"on {self.run_on}" if self.run_on else ""
+        return replace(self, line=" · ".join(part for part in (self.line, origin) if part))
 
 
 def of_verified(turn: VerifiedTurn, present: CheckpointFacts | None = None) -> Beside:

@@ -158,8 +158,8 @@ async def test_each_reply_is_run_on_what_gave_it(make_desk: MakeDesk, store: Ses
         # What ran last, and that it ran not all of them; each answer says what gave it.
         assert "recorded shapes · cuda:0 · bf16 and 1 more" in desk.shown()
         assert "now shapes · cuda:0 · bf16 and 1 more" in desk.shown()
-        assert "= same 3 tokens · other · cpu · bf16" in desk.shown()
-        assert "= same 2 tokens · shapes · cuda:0 · bf16" in desk.shown()
+        assert "= same 2 tokens · on other · cpu · bf16" in desk.shown()
+        assert "= same 1 token · on shapes · cuda:0 · bf16" in desk.shown()
         assert shelf.recorded == [as_loaded(earlier)]
         assert shelf.asked == ["shapes"]
         assert desk.screen.facts == OTHER
