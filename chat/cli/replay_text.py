@@ -81,6 +81,8 @@ def _begin(output: Output, named: Named, place: int) -> "Teller":
     output.say(f"Conversation “{printable(branch.title or name, multiline=False)}”")
     if branch.system:
         output.begin("System", branch.system)
+    if not branch.turns:
+        output.notice(f"idefics-chat: there is nothing to play back in {name}: nothing was said")
     if count := len(missing_pictures(branch.turns)):
         verb = "is" if count == 1 else "are"
         output.notice(f"idefics-chat: {count_in_words(count, 'picture')} of {name} {verb} missing")

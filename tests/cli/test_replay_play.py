@@ -138,6 +138,14 @@ def test_a_missing_picture_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [image["missing"] for image in images] == [True, True]
 
 
+def test_a_conversation_without_a_turn_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    play([Source("empty.json", Transcript("Nothing"))])
+    assert capsys.readouterr() == (
+        "Nothing\n",
+        "idefics-chat: there is nothing to play back in empty.json: nothing was said\n",
+    )
+
+
 def test_any_branch_is_played_by_one_of_its_turns(capsys: pytest.CaptureFixture[str]) -> None:
     play([Source("a", BRANCHED)], branch=3)
     told = capsys.readouterr()

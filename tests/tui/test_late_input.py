@@ -107,7 +107,13 @@ async def test_a_replay_shows_where_it_is_whatever_comes_at_the_same_time(
         await until(pilot, lambda: isinstance(desk.app.screen, ReplayScreen) and desk.app.screen.is_mounted)
         replay = desk.app.screen
         assert isinstance(replay, ReplayScreen)
-        await asyncio.gather(*(replay.action_jump(to) for to in (1, -1, 1, -1, 1)))
+
+        async def jump(to: int) -> None:
+            replay.action_jump(to)
+            # As each tick of the playback does.
+            await replay._show()
+
+        await asyncio.gather(*(jump(to) for to in (1, -1, 1, -1, 1)))
         await pilot.pause()
         assert [str(said.visual) for said in replay.query(".said").results(Static)] == ["one", "two", "three"]
 

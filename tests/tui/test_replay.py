@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from chat.conversation import user_turn
 from chat.errors import ChatError
 from chat.generation import GenerationSettings, Reply, StopReason
+from chat.replay.playback import Moment
 from chat.session import SessionStore
 from chat.tui.screens.replay import ReplayScreen
 from chat.tui.screens.sessions import SessionsScreen
@@ -68,6 +69,33 @@ async def test_turns_come_one_after_the_other_and_can_be_stepped_through(make_de
         await pilot.press("end", "left")
         await until(pilot, is_at(desk, 3))
         assert "On the left." not in said(desk)
+        await pilot.press("shift+left")
+        await until(pilot, is_at(desk, 1))
+        await pilot.press("shift+right")
+        await until(pilot, is_at(desk, 4))
+
+
+async def test_keys_that_wait_are_shown_together(
+    make_desk: MakeDesk, talk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[int] = []
+    show_moment = ReplayScreen.show_moment
+
+    async def noted(screen: ReplayScreen, before: Moment, *, force: bool) -> None:
+        shown.append(screen._moment.shown)
+        await show_moment(screen, before, force=force)
+
+    desk = make_desk(session_id=talk)
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, desk)
+        await pilot.press("space", "home")
+        await until(pilot, is_at(desk, 1))
+        monkeypatch.setattr(ReplayScreen, "show_moment", noted)
+        for _ in range(3):
+            replay_of(desk).action_turn(1)
+        await until(pilot, is_at(desk, 4))
+        assert said(desk) == ["What is it?", "A red circle.", "And where?", "On the left."]
+    assert shown == [4]
 
 
 async def test_it_plays_by_itself_at_the_chosen_speed_and_stops_at_the_end(make_desk: MakeDesk, talk: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from chat.config import Config
 from chat.replay.branch import Named, of_transcript
-from chat.transcript import load_transcript
+from chat.transcript import Transcript, load_transcript
 from chat.tui.replay_app import RecordingsScreen, ReplayApp
 from chat.tui.screens.replay import ReplayScreen
 from tests.tui.doubles import until
@@ -29,6 +29,12 @@ async def test_one_is_played_at_once_and_leaving_it_leaves() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: not app.is_running)
     assert app.return_value is None
+
+
+async def test_one_without_a_turn_says_so() -> None:
+    app = ReplayApp([("empty.json", of_transcript(Transcript("Nothing")))], speed=1.0, config=Config())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "There is nothing to play back: nothing was said." in shown(app))
 
 
 async def test_of_several_one_is_chosen_and_keys_go_to_those_beside_it() -> None:

@@ -223,7 +223,7 @@ class ComparisonScreen(PlayedScreen):
         self._stop.set()
         self.dismiss()
 
-    async def action_difference(self, by: int) -> None:
+    def action_difference(self, by: int) -> None:
         """Go to the next reply that differs, or to the previous one."""
         differing = sorted(place for place, is_same in self._marks.items() if not is_same)
         here = self._position
@@ -232,7 +232,7 @@ class ComparisonScreen(PlayedScreen):
             self.say(f"Nothing differs {'below' if by > 0 else 'above'}.", is_problem=False)
             return
         self.say("")
-        await self.go_to(beyond[0] if by > 0 else beyond[-1])
+        self.go_to(beyond[0] if by > 0 else beyond[-1])
 
     def action_columns(self) -> None:
         """Show one column, or two."""

@@ -32,6 +32,8 @@ class PlayedScreen(Layer[None]):
         Binding("space", "play", "Play", tooltip="Go on, or pause"),
         Binding("left", "turn(-1)", "Turn", key_display="←→", tooltip="Back by a turn"),
         Binding("right", "turn(1)", "Later", show=False, tooltip="On by a turn"),
+        Binding("shift+left", "turn(-10)", "Ten back", show=False, tooltip="Back by ten turns"),
+        Binding("shift+right", "turn(10)", "Ten on", show=False, tooltip="On by ten turns"),
         Binding("full_stop", "faster", "Faster", show=False, tooltip="Play at a higher speed"),
         Binding("home", "jump(-1)", "First", show=False, tooltip="Go to the beginning"),
         Binding("end", "jump(1)", "Last", show=False, tooltip="Go to the end"),
@@ -69,6 +71,8 @@ class PlayedScreen(Layer[None]):
         """What a model does about it, in words."""
         self._ticked_at = 0.0
         self._timer: Timer | None = None
+        self._is_shown_soon = False
+        """Whether what the last keys asked for is still to be shown."""
         self._changing = asyncio.Lock()
         """Held while turns come and go: keys are not handled where the ticks of the playback are."""
 
@@ -142,40 +146,40 @@ class PlayedScreen(Layer[None]):
         """The turn that is shown last, from 0; -1 before the first."""
         return self._playback.position_at(self._seconds)
 
-    async def action_play(self) -> None:
+    def action_play(self) -> None:
         """Pause, or go on; from the end it begins anew."""
         if self._is_over:
             self._seconds, self._is_playing = 0.0, True
         else:
             self._is_playing = not self._is_playing
-        await self._show()
+        self._show_soon()
 
-    async def action_turn(self, by: int) -> None:
-        """Go to the next or the previous turn and show all of it."""
-        is_in_part = self._moment.text is not None
-        await self.go_to(self._position if by > 0 and is_in_part else self._position + by)
+    def action_turn(self, by: int) -> None:
+        """Go so many turns on or back, and show all of that one."""
+        is_in_part = self._playback.at(self._seconds).text is not None
+        self.go_to(self._position if by == 1 and is_in_part else self._position + by)
 
-    async def go_to(self, position: int) -> None:
+    def go_to(self, position: int) -> None:
         """Show all of a turn, and nothing behind it."""
         self._seconds = self._playback.shown_s(position)
         if position >= len(self._playback.steps) - 1:
             self._seconds = self._playback.duration_s
-        await self._show()
+        self._show_soon()
 
-    async def action_jump(self, to: int) -> None:
+    def action_jump(self, to: int) -> None:
         """Go to the beginning or to the end."""
         self._seconds = 0.0 if to < 0 else self._playback.duration_s
-        await self._show()
+        self._show_soon()
 
-    async def action_slower(self) -> None:
+    def action_slower(self) -> None:
         """Play at the next lower speed."""
         self._speed = slower(self._speed)
-        await self._show()
+        self._show_soon()
 
-    async def action_faster(self) -> None:
+    def action_faster(self) -> None:
         """Play at the next higher speed."""
         self._speed = faster(self._speed)
-        await self._show()
+        self._show_soon()
 
     def action_scroll(self, by: int) -> None:
         """Scroll what is shown."""
@@ -194,10 +198,10 @@ class PlayedScreen(Layer[None]):
 
         self.app.push_screen(HelpScreen(self.active_bindings))
 
-    async def on_scrub_line_sought(self, message: ScrubLine.Sought) -> None:
+    def on_scrub_line_sought(self, message: ScrubLine.Sought) -> None:
         """Go to the place that was clicked."""
         self._seconds = message.share * self._playback.duration_s
-        await self._show()
+        self._show_soon()
 
     async def on_earlier_turns_wanted(self, message: EarlierTurns.Wanted) -> None:
         """Show turns before those in view."""
@@ -217,6 +221,16 @@ class PlayedScreen(Layer[None]):
         if not self._is_playing or self._is_over or not self.is_current:
             return
         self._seconds = min(self._seconds + elapsed * self._speed, self._playback.duration_s)
+        await self._show()
+
+    def _show_soon(self) -> None:
+        """Show it behind the keys that wait: a key that is held would otherwise go on long after it was let go."""
+        if not self._is_shown_soon:
+            self._is_shown_soon = True
+            self.call_later(self._show_at_last)
+
+    async def _show_at_last(self) -> None:
+        self._is_shown_soon = False
         await self._show()
 
     async def _show(self, *, force: bool = False) -> None:

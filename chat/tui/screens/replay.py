@@ -73,6 +73,8 @@ class ReplayScreen(PlayedScreen):
     async def on_mount(self) -> None:
         """Look for the pictures, beside the playing."""
         await super().on_mount()
+        if not self._branch.turns:
+            self.say("There is nothing to play back: nothing was said.", is_problem=False)
         self._count_missing()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
