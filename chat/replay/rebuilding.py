@@ -5,7 +5,9 @@ been another one, and the reply may have been begun with given words or with wha
 of these gives the recorded token ids is the prompt.
 """
 
-from collections.abc import Iterator, Sequence
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +27,10 @@ _SLACK: Final = 8
 _SYSTEM_LABEL: Final = "System: "
 _FIRST_IDS: Final = 64
 """Of a prompt, as many as are looked at first for the end of the text before its turns."""
+
+
+Spelled = Callable[[tuple[int, ...]], str]
+"""Gives the text of ids; empty where the checkpoint does not have all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ class Rebuilding:
         turns: Sequence[StoredTurn],
         generation: Generation,
         recorded: tuple[int, ...] | None,
+        spelled: Spelled,
+        stop: threading.Event,
     ) -> None:
         """Prepare.
 
@@ -82,17 +90,20 @@ class Rebuilding:
             turns: Up to the reply, which is the last of them.
             generation: The reply's.
             recorded: The ids of its prompt; where they are not known, a prompt of as many tokens is taken for it.
+            spelled: What the ids of the replies before say.
+            stop: Ends the looking.
         """
         self._generator = generator
         self._before, self._reply = list(turns[:-1]), turns[-1]
         self._generation = generation
         self._recorded = recorded
+        self._said, self._stop = spelled, stop
         # A server counts a prompt of its own.
         counted = 0 if generation.facts.is_remote else generation.prompt_tokens
         self._count = counted if recorded is None else len(recorded)
 
-    def find(self, system: str, left_out: LeftOut) -> Rebuilt | Misfit:
-        """The prompt.
+    def find(self, system: str, left_out: LeftOut) -> Rebuilt | Misfit | None:
+        """The prompt; None when stopped.
 
         Args:
             system: The text before the turns.
@@ -101,11 +112,13 @@ class Rebuilding:
         found = self._with_base(self._prompt(self._before, LeftOut(), system)) or self._bare()
         if found is not None:
             return found
-        systems = dict.fromkeys((system, self._recorded_system()))
+        systems = [text for text in dict.fromkeys((system, self._recorded_system())) if text is not None]
         bases: list[Prompt] = []
         for before in self._histories():
-            for shown in self._ways_to_show(left_out):
-                ways = [self._prompt(before, shown, text) for text in systems if text is not None]
+            for shown in self._ways_to_show(before, left_out, systems):
+                if self._stop.is_set():
+                    return None
+                ways = [self._prompt(before, shown, text) for text in systems]
                 found = next(filter(None, map(self._with_base, ways)), None)
                 if found is not None:
                     return found
@@ -145,21 +158,27 @@ class Rebuilding:
 
     def _spelled(self, stored: StoredTurn) -> StoredTurn:
         ids = ids_for(self._generation.facts, stored)
-        text = "".join(texts_of(self._generator, ids)) if ids else ""
+        text = self._said(tuple(ids)) if ids else ""
         return replace(stored, turn=assistant_turn(text)) if text else stored
 
-    def _ways_to_show(self, left_out: LeftOut) -> Iterator[LeftOut]:
+    def _ways_to_show(self, before: list[StoredTurn], left_out: LeftOut, systems: Sequence[str]) -> Iterator[LeftOut]:
         """What may have been left out at the time, the likeliest first: nothing, what is now, the oldest messages."""
         yield LeftOut()
         if left_out:
             yield left_out
-        oldest: set[int] = set()
-        for stored in self._before[:-1]:
-            if stored.turn.role is Role.USER:
-                oldest.add(stored.id)
-                yield LeftOut(frozenset(oldest))
-                if left_out.pictures:
-                    yield LeftOut(frozenset(oldest), left_out.pictures)
+        messages = [stored.id for stored in before[:-1] if stored.turn.role is Role.USER]
+
+        def is_short_enough(count: int) -> bool:
+            shown = LeftOut(frozenset(messages[:count]), left_out.pictures)
+            return any(self._missing(self._prompt(before, shown, text)) >= 0 for text in systems)
+
+        # The more of them are left out, the shorter it is: of a thousand, few give a prompt of about that length.
+        counts = range(1, len(messages) + 1)
+        for count in counts[bisect_left(counts, True, key=is_short_enough) :]:
+            oldest = frozenset(messages[:count])
+            yield LeftOut(oldest)
+            if left_out.pictures:
+                yield LeftOut(oldest, left_out.pictures)
 
     def _prompt(self, before: list[StoredTurn], left_out: LeftOut, system: str) -> Prompt:
         turns = shown_turns(before, left_out)

@@ -6,6 +6,7 @@ Every reply is asked for behind the recorded ones before it, so that one that di
 import threading
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 from chat.conversation import Role
@@ -13,8 +14,8 @@ from chat.errors import GenerationError, ImageError, ModelLostError
 from chat.generation import NO_REPLY, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.records import Generation, LeftOut, StoredTurn
 from chat.replay.differences import differences
-from chat.replay.rebuilding import Misfit, Rebuilding, Rebuilt, is_reply, recorded_prompts
-from chat.replay.tokens import parted
+from chat.replay.rebuilding import Misfit, Rebuilding, Rebuilt, Spelled, is_reply, recorded_prompts
+from chat.replay.tokens import parted, texts_of
 from chat.replay.verified import Outcome, VerifiedTurn
 from chat.session import continued
 
@@ -56,10 +57,15 @@ def verify(
         ModelLostError: The model is gone.
     """
     prompts = recorded_prompts(turns)
+
+    @cache
+    def spelled(token_ids: tuple[int, ...]) -> str:
+        return "".join(texts_of(generator, token_ids))
+
     for place, stored in enumerate(turns):
         if stored.turn.role is Role.USER or not is_reply(stored) or (places is not None and place not in places):
             continue
-        run = _Run(turns[: place + 1], generator, stop, tolerance)
+        run = _Run(turns[: place + 1], generator, stop, tolerance, spelled)
         verified = run.verified(prompts.get(place), system, left_out)
         if verified is None:
             return
@@ -75,6 +81,7 @@ class _Run:
     generator: TextGenerator
     stop: threading.Event
     tolerance: float
+    spelled: Spelled
 
     def verified(self, prompt_ids: tuple[int, ...] | None, system: str, left_out: LeftOut) -> VerifiedTurn | None:
         """What comes of it; None when stopped."""
@@ -95,7 +102,10 @@ class _Run:
             return self._ended(Outcome.NOTHING, reason)
         if generation.settings.temperature and generation.seed is None:
             return self._ended(Outcome.NOT_VERIFIABLE, "it was sampled with a seed that is not known")
-        rebuilt = Rebuilding(self.generator, self.turns, generation, prompt_ids).find(system, left_out)
+        looking = Rebuilding(self.generator, self.turns, generation, prompt_ids, self.spelled, self.stop)
+        rebuilt = looking.find(system, left_out)
+        if rebuilt is None:
+            return None
         if isinstance(rebuilt, Misfit):
             found = self._ended(Outcome.PROMPT_DIFFERS, rebuilt.note)
             return replace(found, first_difference=rebuilt.first_difference)

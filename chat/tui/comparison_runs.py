@@ -149,11 +149,11 @@ def _verify(
 
 
 def _verifying(plan: Verification) -> Working:
-    return Working(0, f"verifying · {len(plan.turns)} of {plan.count}")
+    return Working(0, f"verifying · {len(plan.turns):,} of {plan.count:,}")
 
 
 def _answering(name: str, done: int, count: int) -> str:
-    return f"{name} answers · {done} of {count}"
+    return f"answers · {done:,} of {count:,} · {name}"
 
 
 def _tell_loading(post: Post, place: int, progress: LoadProgress) -> None:

@@ -1,17 +1,21 @@
 """The prompt of a recorded reply is found again, however it was put together; or what differs of it is told."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from chat.checkpoints import load
 from chat.conversation import Image, assistant_turn, user_turn
 from chat.generation import TextGenerator
+from chat.prompt import Prompt
 from chat.records import LeftOut, StoredTurn
 from chat.replay.beside import of_verified, tally_in_words
 from chat.replay.tokens import texts_of
 from chat.replay.verified import Outcome
+from chat.replay.verify import verify
 from tests.models.tiny import KINDS, write_checkpoint
 from tests.replay.recordings import GREEDY, LIVELY, Recording, changed, outcomes, run, with_token, without_prompts
 
@@ -159,3 +163,40 @@ def test_the_text_before_the_turns_is_found_where_it_is_a_turn_of_its_own(
         recording.system = system
         recording.ask("How many shapes are there?", settings=replace(GREEDY, max_new_tokens=4))
     assert outcomes(recording.turns, smolvlm, system="Be kind.") == [Outcome.SAME] * 3
+
+
+class Counting:
+    """Counts how often it counts tokens; stops a run after so many times."""
+
+    def __init__(self, generator: TextGenerator, stop_after: int = 1_000_000) -> None:
+        self._generator, self._stop_after = generator, stop_after
+        self.stop = threading.Event()
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._generator, name)
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        self.count += 1
+        if self.count >= self._stop_after:
+            self.stop.set()
+        return self._generator.count_tokens(prompt)
+
+
+@pytest.mark.parametrize("knows_prompts", [True, False])
+def test_of_many_messages_few_prompts_are_tried(knows_prompts: bool, shapes: TextGenerator) -> None:
+    recording = Recording(shapes)
+    for number in range(39):
+        recording.turns += [
+            StoredTurn(2 * number + 1, user_turn("Hello!"), "", None),
+            StoredTurn(2 * number + 2, assistant_turn("Hello."), "", None),
+        ]
+    recording.ask("Is there a star?", left_out=LeftOut(frozenset(range(1, 70, 2))))
+    turns = recording.turns if knows_prompts else without_prompts(recording.turns)
+    counting = Counting(shapes)
+    (*_, found) = verify(turns, cast(TextGenerator, counting), counting.stop)
+    assert found.outcome is Outcome.SAME
+    assert counting.count < 20
+    counting = Counting(shapes, stop_after=3)
+    assert not any(turn.place == 79 for turn in verify(turns, cast(TextGenerator, counting), counting.stop))
+    assert counting.count < 10
