@@ -1,5 +1,6 @@
 """Another answer beside a recorded reply, as both are shown: which words differ, and what is to be said of it."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -189,6 +190,14 @@ def others_in_words(last: str, others: int) -> str:
 
 
 def differences_in_words(answers: Iterable[Beside]) -> str:
-    """In what the recorded replies and the answers were computed with: `torch 2.10 → 2.11 · device cuda:0 → cpu`."""
-    found = dict.fromkeys(difference for one in answers for difference in one.differences)
-    return printable(" · ".join(f"{one.what} {one.recorded} → {one.present}" for one in found), multiline=False)
+    """In what the recorded replies and the answers were computed with: `torch 2.10 → 2.11 · device cuda:0 → cpu`.
+
+    What holds for some of the replies alone says for how many.
+    """
+    run = [one for one in answers if one.is_same is not None]
+    counts = Counter(difference for one in run for difference in one.differences)
+    parts = (
+        f"{one.what} {one.recorded} → {one.present}{'' if count == len(run) else f' ({count:,} of the replies)'}"
+        for one, count in counts.items()
+    )
+    return printable(" · ".join(parts), multiline=False)

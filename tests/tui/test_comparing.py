@@ -160,6 +160,8 @@ async def test_each_reply_is_run_on_what_gave_it(make_desk: MakeDesk, store: Ses
         assert "now shapes · cuda:0 · bf16 and 1 more" in desk.shown()
         assert "= same 2 tokens · on other · cpu · bf16" in desk.shown()
         assert "= same 1 token · on shapes · cuda:0 · bf16" in desk.shown()
+        await pilot.press("a")
+        await until(pilot, lambda: "Only what differs · a shows all" in desk.shown())
         assert shelf.recorded == [as_loaded(earlier)]
         assert shelf.asked == ["shapes"]
         assert desk.screen.facts == OTHER
@@ -207,6 +209,8 @@ async def test_differences_of_what_computes_are_named_and_so_is_what_the_model_f
         assert "▲ dtype float32 → bfloat16 · device cpu → cuda:0" in desk.shown()
         assert "▲ not run · no memory is left" in desk.shown()
         assert signs(desk) == ["=", "", "="]
+        await pilot.press("a")
+        await until(pilot, lambda: "Nothing differs · a shows all" in desk.shown())
 
 
 async def test_a_model_that_is_lost_ends_the_running(make_desk: MakeDesk, talk: str) -> None:

@@ -136,7 +136,8 @@ class ComparisonScreen(PlayedScreen):
             return
         is_stopped, self._busy = self._stop.is_set(), ""
         self._stop.set()
-        self.say("Stopped: what was answered stays here." if is_stopped else "", is_problem=False)
+        words = "Stopped: what was answered stays here." if is_stopped else self._shown_in_words()
+        self.say(words, is_problem=False)
         self._show_column()
         if self._only_differing:
             await self._show(force=True)
@@ -242,8 +243,14 @@ class ComparisonScreen(PlayedScreen):
     async def action_only_differing(self) -> None:
         """Show only what differs, or all."""
         self._only_differing = not self._only_differing
-        self.say("Only what differs · a shows all" if self._only_differing else "", is_problem=False)
+        self.say(self._shown_in_words(), is_problem=False)
         await self._show(force=True)
+
+    def _shown_in_words(self) -> str:
+        """That not all is shown; nothing where it is."""
+        if not self._only_differing:
+            return ""
+        return f"{'Only what differs' if False in self._marks.values() else 'Nothing differs'} · a shows all"
 
     def action_column(self, by: int) -> None:
         """Show the answers of the next checkpoint."""
