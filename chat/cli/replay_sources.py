@@ -37,7 +37,11 @@ def sources(what: str, db: Path | None, *, missing_ok: bool = False) -> list[Sou
         TranscriptError: A file cannot be read, or a folder has none.
         UnknownSessionError: There is no such file and no such session.
         StoreError: The store cannot be used.
+        UsageError: Nothing is named.
     """
+    # `Path` takes it for the current folder, which nobody means whose variable is empty.
+    if not what.strip():
+        raise UsageError("nothing is named: give a session, a file or a folder, such as . for this one")
     path = Path(what)
     # Unlike those of `Path`, these have no error for a name that no file can have.
     if os.path.isdir(path):

@@ -20,6 +20,8 @@ from chat.talk.wording import count_in_words, shown_part
 
 TICK_S: Final = 0.1
 """Seconds between two looks at what is to be told."""
+MOST_ENDS: Final = 20
+"""Branches that are named."""
 KEYS: Final = "space pauses, n goes to the next turn, b back, q leaves"
 
 
@@ -87,8 +89,9 @@ def _begin(output: Output, named: Named, place: int) -> "Teller":
         verb = "is" if count == 1 else "are"
         output.notice(f"idefics-chat: {count_in_words(count, 'picture')} of {name} {verb} missing")
     if len(branch.ends) > 1:
-        ends = ", ".join(str(end) for end in branch.ends)
-        output.notice(f"idefics-chat: one of {len(branch.ends)} branches; --branch takes their last turns: {ends}")
+        more = len(branch.ends) - MOST_ENDS
+        ends = ", ".join([*map(str, branch.ends[:MOST_ENDS]), *([f"and {more:,} more"] if more > 0 else [])])
+        output.notice(f"idefics-chat: one of {len(branch.ends):,} branches; --branch takes their last turns: {ends}")
     return Teller(Playback(branch.turns), output)
 
 

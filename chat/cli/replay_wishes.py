@@ -10,8 +10,10 @@ from chat.errors import CheckpointError, UsageError
 from chat.generation import CheckpointFacts
 from chat.models.request import DTYPES, IMAGE_DETAILS, QUANTIZATIONS, CheckpointRequest
 from chat.safe_text import short_line
+from chat.talk.checkpoint_words import asked_in_words, loading_options
 
 _OPTIONS: Final = ("revision", "dtype", "quantize", "device", "image_detail")
+NO_SERVER: Final = "--verify compares tokens, which no server tells: leave base-url and api out"
 _HERE_ALWAYS: Final = "cpu"
 """The device that every machine has."""
 
@@ -30,8 +32,21 @@ class Wishes:
 
     @classmethod
     def of(cls, checkpoint: str | None, options: Mapping[str, Any]) -> Self:
-        """The wishes among a command's options. What the config sets is meant for talking, and is none."""
-        return cls(checkpoint, given(options, _OPTIONS))
+        """The wishes among a command's options. What the config sets is meant for talking, and is none.
+
+        Args:
+            checkpoint: A name, perhaps with options behind commas, which come before the others.
+            options: The command's.
+
+        Raises:
+            UsageError: An option is unknown, or asks for a server.
+        """
+        if checkpoint is None:
+            return cls(None, given(options, _OPTIONS))
+        asked = asked_in_words(checkpoint, option="--checkpoint")
+        if asked.is_on_server:
+            raise UsageError(NO_SERVER)
+        return cls(asked.name, loading_options(asked.options, given(options, _OPTIONS)))
 
     def why_not(self, recorded: CheckpointFacts) -> str:
         """Why a reply cannot be run without another wish, in words; empty where it can."""

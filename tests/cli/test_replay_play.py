@@ -151,6 +151,11 @@ def test_any_branch_is_played_by_one_of_its_turns(capsys: pytest.CaptureFixture[
     told = capsys.readouterr()
     assert told.out.splitlines() == ["Conversation “Two ways”", "You: What is it?", "model: A."]
     assert "one of 2 branches; --branch takes their last turns: 2, 3" in told.err
+    others = tuple(PlacedTurn(1, StoredTurn(number, assistant_turn("A."), "", None)) for number in range(3, 33))
+    play([Source("a", replace(BRANCHED, others=others))])
+    assert capsys.readouterr().err.endswith(
+        "one of 31 branches; --branch takes their last turns: " + ", ".join(map(str, range(2, 22))) + ", and 11 more\n"
+    )
 
 
 @pytest.mark.parametrize(

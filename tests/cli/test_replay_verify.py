@@ -181,6 +181,12 @@ def test_a_session_is_run_on_another_checkpoint_where_one_is_named(
     assert [one.name for one in loads] == ["shapes"]
 
 
+def test_a_checkpoint_that_is_named_may_say_how_it_is_loaded(talk: Path, loads: list[CheckpointRequest]) -> None:
+    named = ("--checkpoint", "shapes,dtype=bfloat16", "--dtype", "float16", "--device", "cpu")
+    assert replay("--verify", talk.parent / "story.json", *named) in (0, DIFFERENT)
+    assert [(one.name, one.dtype, one.device) for one in loads] == [("shapes", "bfloat16", "cpu")]
+
+
 @pytest.fixture
 def branched(tmp_path: Path, shapes: TextGenerator) -> str:
     """A session of two exchanges whose second message was asked in another way, too; its id."""
@@ -401,6 +407,9 @@ def test_a_terminal_without_the_signs_gets_others(
         (["story.json", "--checkpoint", "a", "--branch", "all"], 2, "what is compared is one branch"),
         (["--verify", "nothing.json"], 3, "nothing.json"),
         (["--verify", "pictures"], 3, "there is no saved conversation"),
+        (["--verify", ""], 2, "nothing is named: give a session, a file or a folder"),
+        (["--verify", "story.json", "--checkpoint", "a,base-url=http://localhost:1"], 2, "leave base-url and api out"),
+        (["--verify", "story.json", "--checkpoint", "a,quantise=8bit"], 2, "'quantise=8bit' is no option"),
         (["--verify", "nosuch"], 3, "nosuch is neither a file, a folder nor a session"),
     ],
 )

@@ -262,6 +262,18 @@ async def test_a_server_and_a_way_to_load_are_asked_for_as_in_the_command(make_d
         await until(pilot, lambda: "there is no memory for other beside shapes: it takes 5.0 GB" in desk.shown())
 
 
+async def test_where_there_is_no_reply_nothing_is_run_again(make_desk: MakeDesk, store: SessionStore) -> None:
+    session_id = store.new_session()
+    store.add_user_turn(session_id, user_turn("Are you there?"))
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "/replay")
+        await until(pilot, lambda: isinstance(desk.app.screen, ReplayScreen))
+        await pilot.press("v")
+        await until(pilot, lambda: "There is no reply here that could be run again." in desk.shown())
+
+
 async def test_what_cannot_be_compared_is_told_in_a_line(make_desk: MakeDesk, talk: str) -> None:
     desk = make_desk(session_id=talk)
     async with desk.app.run_test(size=(80, 24)) as pilot:

@@ -122,6 +122,8 @@ class ComparingScreen(ChangingScreen, ReplayingScreen):
     def _why_not_verified(self, plan: "Verification") -> str:
         """Why nothing can be run again, in words; empty where something can."""
         if not plan.open:
+            if not plan.count:
+                return "There is no reply here that could be run again."
             if any(turn.reply.generation and turn.reply.generation.facts.is_remote for turn in plan.turns):
                 return "A server gave these replies, and nothing tells all that it does: c compares them instead."
             return "Nothing tells what gave these replies: there is nothing to run again."
