@@ -70,9 +70,13 @@ def tell(named: Sequence[Named], speed: float | None) -> None:
     keyboard.shows_later = True
     with keyboard.kept():
         output.notice(KEYS)
-        for place, one in enumerate(named):
-            if not _begin(output, one, place).play(speed, keys):
-                return
+        try:
+            for place, one in enumerate(named):
+                if not _begin(output, one, place).play(speed, keys):
+                    return
+        except KeyboardInterrupt:
+            output.end_line()
+            raise
 
 
 def _begin(output: Output, named: Named, place: int) -> "Teller":

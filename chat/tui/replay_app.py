@@ -14,7 +14,7 @@ from textual.widgets import Footer, OptionList, Static
 
 from chat.config import Config
 from chat.replay.branch import Named, RecordedBranch
-from chat.safe_text import printable
+from chat.safe_text import printable, short_line
 from chat.talk.wording import count_in_words
 from chat.tui.binding import Binding
 from chat.tui.screens.layer import SizedScreen
@@ -22,6 +22,8 @@ from chat.tui.screens.replay import ReplayScreen
 from chat.tui.themed import ThemedApp
 from chat.tui.widgets.choices import Choices
 
+MOST_TITLE: Final = 60
+"""Characters of a title in the list."""
 STYLES: Final = Path(__file__).with_name("styles")
 
 
@@ -50,7 +52,7 @@ class RecordingsScreen(SizedScreen[None]):
 
     def _row(self, name: str, branch: RecordedBranch) -> Content:
         facts = count_in_words(len(branch.turns), "turn")
-        title = printable(branch.title, multiline=False) or "(no title)"
+        title = short_line(branch.title, MOST_TITLE) or "(no title)"
         return Content.assemble(title, (f"  {printable(name, multiline=False)} · {facts}", "$quiet"))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chat.cli import replay_text
 from chat.cli.replay_play import play
 from chat.cli.replay_sources import Source
 from chat.cli.replay_text import TICK_S, Teller
@@ -17,6 +18,7 @@ from chat.errors import UsageError
 from chat.generation import GenerationSettings, StopReason
 from chat.plain.output import Output
 from chat.records import StoredTurn
+from chat.replay.branch import of_transcript
 from chat.replay.playback import Playback
 from chat.transcript import UNKNOWN_GENERATION, Transcript, load_transcript
 from chat.transcript.values import PlacedTurn
@@ -97,6 +99,22 @@ def test_a_cut_reply_is_told_whole_at_its_speed_and_its_end_below(
     pressed = Pressed()
     Teller(playback, Output({}), clock=lambda: pressed.seconds).play(1.0, pressed)
     assert capsys.readouterr().out == told
+
+
+def test_ctrl_c_ends_the_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    class Interrupting:
+        def next_within(self, _: float) -> str:
+            told.append(capsys.readouterr().out)
+            if "model: 0" in "".join(told):
+                raise KeyboardInterrupt
+            return ""
+
+    monkeypatch.setattr(replay_text, "TypedKeys", Interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        replay_text.tell([("talk.json", of_transcript(BRANCHED))], 50.0)
+    assert capsys.readouterr().out == "\n"
 
 
 def test_into_a_pipe_everything_comes_at_once(samples: list[Source], capsys: pytest.CaptureFixture[str]) -> None:

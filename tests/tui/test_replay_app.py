@@ -38,9 +38,11 @@ async def test_one_without_a_turn_says_so() -> None:
 
 
 async def test_of_several_one_is_chosen_and_keys_go_to_those_beside_it() -> None:
-    app = ReplayApp(named("captioning.json", "several-turns.json"), speed=1.0, config=Config())
+    long = ("long.json", of_transcript(Transcript("A long title " * 30)))
+    app = ReplayApp([*named("captioning.json", "several-turns.json"), long], speed=1.0, config=Config())
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "Several turns about one picture  several-turns.json · 10 turns" in shown(app))
+        assert sum("long title" in line for line in shown(app).splitlines()) == 1
         await pilot.press("down", "enter")
         await until(pilot, lambda: "Replay · Several turns" in shown(app))
         await pilot.press("p")
