@@ -16,7 +16,7 @@ from chat.cli.progress import ProgressLine
 from chat.cli.replay_report import ReportFile
 from chat.cli.replay_sources import Source
 from chat.cli.running import stopping
-from chat.errors import CheckpointError, GenerationError, UsageError
+from chat.errors import CheckpointError, GenerationError, InputError, UsageError
 from chat.generation import GenerationSettings
 from chat.loading import LoadProgress
 from chat.remote.settings import refusal
@@ -54,16 +54,18 @@ def compare(
 
     Raises:
         UsageError: An option cannot be what it is.
-        InputError: The report cannot be written.
+        InputError: There is nothing to ask, or the report cannot be written.
         CheckpointError: None of the checkpoints could be loaded.
         GenerationError: None of them gave an answer, which is printed and written all the same.
     """
     asked = named_requests(checkpoints, loading)
     _check(overrides, asked)
+    recordings = [_recording(source) for source in sources]
+    if not any(recording.exchange_count for recording in recordings):
+        raise InputError("there is no message to ask: nothing was said")
     file = ReportFile(report_to, overwrite=overwrite) if report_to is not None else None
     progress = _Progress(len(asked))
     candidates = [_candidate(one, progress) for one in asked]
-    recordings = [_recording(source) for source in sources]
     history = History.FED_FORWARD if feeds_forward else History.RECORDED
     stop = threading.Event()
     progress.begin(candidates, recordings)

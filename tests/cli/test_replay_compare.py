@@ -114,6 +114,11 @@ def test_one_that_cannot_be_loaded_is_told_and_the_others_are_compared(program: 
     assert done.stderr == "idefics-chat: gone is not there\n"
 
 
+def test_where_nothing_was_said_nothing_is_loaded() -> None:
+    with pytest.raises(InputError, match="there is no message to ask"):
+        compare([Source("empty.json", Transcript("Nothing"))], ["one"], loading={}, overrides={})
+
+
 def test_where_none_can_be_loaded_the_model_failed(program: COMPARE) -> None:
     done = program({"gone": CheckpointError("is not there")})
     assert (done.returncode, done.stderr) == (4, "gone: is not there")

@@ -208,7 +208,7 @@ async def test_the_line_is_drawn_along(make_desk: MakeDesk, talk: str) -> None:
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        ("/replay", "nothing to play back yet"),
+        ("/replay", "Nothing was said here yet"),
         ("/replay no-such.json", "no-such.json"),
         ("/replay nosuchid", "nosuchid is neither a file nor a session"),
     ],

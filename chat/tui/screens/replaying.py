@@ -52,7 +52,7 @@ class ReplayingScreen(FindingScreen):
 
         session = self.session
         if not session.turns:
-            raise UsageError("There is nothing to play back yet; /replay FILE plays a saved conversation.")
+            raise UsageError("Nothing was said here yet; /replay FILE plays a saved conversation.")
         if self._store is None or session.id is None or not all(stored.id for stored in session.turns):
             # What the store has not taken has no other branches yet.
             turns = tuple(session.turns)
