@@ -159,7 +159,7 @@ def test_a_missing_picture_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_conversation_without_a_turn_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     play([Source("empty.json", Transcript("Nothing"))])
     assert capsys.readouterr() == (
-        "Nothing\n",
+        "Conversation “Nothing”\n",
         "idefics-chat: there is nothing to play back in empty.json: nothing was said\n",
     )
 
