@@ -236,21 +236,23 @@ def test_every_reply_of_every_branch_is_run_once(
 
 
 def test_of_a_folder_every_branch_of_every_file_is_run(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, talk: Path, branched: str, loads: list[CheckpointRequest]
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, branched: str, loads: list[CheckpointRequest]
 ) -> None:
+    folder = tmp_path / "talks"
+    folder.mkdir()
     with open_store(tmp_path / "sessions.db") as store:
-        save_session(store, branched, talk.parent / "branched.json")
+        save_session(store, branched, folder / "branched.json")
         # A message that nobody has answered.
         store.add_version(store.turns(branched)[2].id, user_turn("Is it red?"))
-        save_session(store, branched, talk.parent / "unanswered.json")
-    ids = json.loads((talk.parent / "branched.json").read_text())["turns"][3]["generation"]["token_ids"]
-    change(talk.parent / "branched.json", 4, token_ids=[*ids[:-1], ids[0]])
-    assert replay("--verify", talk.parent) == 0
-    assert replay("--verify", talk.parent, "--branch", "all") == DIFFERENT
+        save_session(store, branched, folder / "unanswered.json")
+    ids = json.loads((folder / "branched.json").read_text())["turns"][3]["generation"]["token_ids"]
+    change(folder / "branched.json", 4, token_ids=[*ids[:-1], ids[0]])
+    assert replay("--verify", folder) == 0
+    assert replay("--verify", folder, "--branch", "all") == DIFFERENT
     printed = capsys.readouterr().out
     assert "  ≠  4  Is there a star?" in printed
     assert "  branch 3 of 3, from turn 7 to turn 7: no reply of its own" in printed
-    assert printed.splitlines()[-1] == "10 replies in 4 conversations: 9 the same, 1 different"
+    assert printed.splitlines()[-1] == "6 replies in 2 conversations: 5 the same, 1 different"
 
 
 def test_what_cannot_be_run_is_named_and_no_checkpoint_is_loaded_for_it(
