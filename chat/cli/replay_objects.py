@@ -37,7 +37,6 @@ def _turns(conversation: Conversation) -> list[dict[str, object]]:
 
 def _turn(turn: VerifiedTurn, branch: PlannedBranch) -> dict[str, object]:
     return {
-        "branch": branch.turns[-1].id,
         "turn": turn.reply.id,
         "same": turn.outcome.is_same,
         "first_difference": _difference(turn.first_difference, turn.outcome),
@@ -46,6 +45,7 @@ def _turn(turn: VerifiedTurn, branch: PlannedBranch) -> dict[str, object]:
         "outcome": str(turn.outcome),
         "note": turn.note,
         "checkpoint": turn.reply.generation.facts.name if turn.reply.generation else "",
+        "branch": branch.turns[-1].id,
     }
 
 
