@@ -142,6 +142,25 @@ async def test_escape_stops_the_model_first_and_keeps_what_was_answered(make_des
         await until(pilot, lambda: desk.turns()[-1][0] == "assistant" and len(desk.turns()) == 8)
 
 
+async def test_while_it_stops_escape_leaves(make_desk: MakeDesk, talk: str) -> None:
+    gate = threading.Event()
+
+    def load_slowly(*_: object) -> ScriptedGenerator:
+        gate.wait(10)
+        raise CheckpointError("cancelled")
+
+    desk = make_desk(session_id=talk, catalogue=lambda: Shelf(other(), loader=load_slowly))
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "/compare org/other")
+        await until(pilot, lambda: "looking at other · esc stops" in desk.shown())
+        await pilot.press("escape")
+        await until(pilot, lambda: "stopping · esc leaves" in desk.shown())
+        await pilot.press("escape")
+        await until(pilot, lambda: desk.app.screen is desk.screen)
+        gate.set()
+
+
 async def test_each_reply_is_run_on_what_gave_it(make_desk: MakeDesk, store: SessionStore) -> None:
     earlier = replace(FACTS, revision="abc", dtype="bfloat16", device="cuda:0", image_detail="high")
     shelf = Shelf(other(), loader=load(Doubting(NOW[1:], facts=earlier)))

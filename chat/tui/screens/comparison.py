@@ -218,7 +218,7 @@ class ComparisonScreen(PlayedScreen):
         """Stop the model first; then leave."""
         if self._busy and not self._stop.is_set():
             self._stop.set()
-            self._busy = "stopping"
+            self._busy, self._is_stopping = "stopping", True
             self.show_place()
             return
         self._stop.set()

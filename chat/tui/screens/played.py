@@ -69,6 +69,8 @@ class PlayedScreen(Layer[None]):
         """What is known of the turns, by their places from 0."""
         self._busy = ""
         """What a model does about it, in words."""
+        self._is_stopping = False
+        """Whether it has been told to stop."""
         self._ticked_at = 0.0
         self._timer: Timer | None = None
         self._is_shown_soon = False
@@ -254,4 +256,5 @@ class PlayedScreen(Layer[None]):
             is_playing=self._is_playing,
             marks=self._marks,
             busy=self._busy,
+            is_stopping=self._is_stopping,
         )

@@ -74,6 +74,7 @@ class Scrubber(Horizontal):
         is_playing: bool,
         marks: Marks,
         busy: str = "",
+        is_stopping: bool = False,
     ) -> None:
         """Show where the playback is.
 
@@ -86,9 +87,11 @@ class Scrubber(Horizontal):
             is_playing: Whether it goes on by itself.
             marks: Which turns are the same as they were, and which differ.
             busy: What a model is doing, in words.
+            is_stopping: Whether it has been told to stop.
         """
         if busy:
-            working = Content.assemble((GLYPHS.busy[0], "$text-accent"), f" {busy} · ", ("esc", "bold"), " stops")
+            escape = " leaves" if is_stopping else " stops"
+            working = Content.assemble((GLYPHS.busy[0], "$text-accent"), f" {busy} · ", ("esc", "bold"), escape)
             self.query_one("#play-state", Static).update(working, layout=False)
         sign, word = (GLYPHS.playing, "playing") if is_playing else (GLYPHS.paused, "paused")
         state = f" {word} · turn {position} of {count} · {speed:g}×"
