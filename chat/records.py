@@ -32,6 +32,8 @@ class SessionSummary:
     system: str
     is_pinned: bool = False
     """Whether it stands before the others in the list."""
+    problem: str = ""
+    """What of this cannot be read, in words; then something empty, or what is left of a text, stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)

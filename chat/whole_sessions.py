@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class WholeSessions(Protocol):
     """Gives sessions away as values, and takes them."""
 
+    def session_id(self, id_or_prefix: str) -> str:
+        """The whole id of a session, also of one that cannot be read; raises UnknownSessionError."""
+
     def export(self, session_id: str) -> "Transcript":
         """A session, deleted or not, with all its branches, and where its replies came from."""
 

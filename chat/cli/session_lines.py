@@ -9,8 +9,8 @@ from chat.talk.wording import likeness_in_words
 
 def session_line(session: SessionSummary) -> str:
     """A session as a line of a list."""
-    title = printable(session.title or "(no title)", multiline=False)
-    changed = session.updated_at[:16].replace("T", " ")
+    title = printable(session.title or ("(cannot be read)" if session.problem else "(no title)"), multiline=False)
+    changed = f"{printable(session.updated_at[:16].replace('T', ' '), multiline=False):16}"
     turns, pictures = _count(session.turn_count, "turn", 3), _count(session.image_count, "picture", 2)
     return f"{session.id}  {changed}  {turns} {pictures} {'*' if session.is_pinned else ' '}{title}"
 
@@ -21,7 +21,7 @@ def _count(number: int, noun: str, digits: int) -> str:
 
 
 def session_object(session: SessionSummary) -> dict[str, object]:
-    """A session as JSON."""
+    """A session as JSON; of one that cannot be read as a whole, what the matter is, too."""
     return {
         "session": session.id,
         "title": session.title,
@@ -32,6 +32,7 @@ def session_object(session: SessionSummary) -> dict[str, object]:
         "checkpoint": session.checkpoint,
         "system": session.system,
         "pinned": session.is_pinned,
+        **({"problem": session.problem} if session.problem else {}),
     }
 
 

@@ -46,12 +46,11 @@ def list_sessions(limit: int, db: Path | None, as_json: bool, **filters: Any) ->
     if as_json:
         objects = [hit_object(hit) if query.filters.image else session_object(hit.summary) for hit in found.hits]
         click.echo(json_line(objects))
-        return
-    if not found.hits:
-        _say("No session is like that." if query else "No sessions yet. `idefics-chat` begins one.")
-    for hit in found.hits:
-        _say_hit(hit)
-    _tell_rest(found)
+    else:
+        if not found.hits:
+            _say("No session is like that." if query else "No sessions yet. `idefics-chat` begins one.")
+        _say_hits(found)
+    _tell_damaged(found)
 
 
 @click.command()
@@ -74,12 +73,11 @@ def search(words: tuple[str, ...], limit: int, db: Path | None, as_json: bool, *
     if as_json:
         sessions = [hit_object(hit) for hit in found.hits]
         click.echo(json_line({"count": found.count, "has_more": found.is_cut, "sessions": sessions}))
-        return
-    for hit in found.hits:
-        _say_hit(hit)
-    if not found.hits:
-        _say("No session mentions that." if query.words else "No session is like that.")
-    _tell_rest(found)
+    else:
+        if not found.hits:
+            _say("No session mentions that." if query.words else "No session is like that.")
+        _say_hits(found)
+    _tell_damaged(found)
 
 
 def _narrowed(
@@ -122,11 +120,25 @@ def _found(db: Path | None, query: Query, limit: int) -> FoundSessions:
         line.clear()
 
 
-def _tell_rest(found: FoundSessions) -> None:
-    """Say where there are more than those that are shown."""
+def _say_hits(found: FoundSessions) -> None:
+    """Say what was found, and where there is more than that."""
+    for hit in found.hits:
+        _say_hit(hit)
     if found.hits and (found.is_cut or found.count > len(found.hits)):
         more = "more than " if found.is_cut else ""
         click.echo(f"{len(found.hits):,} of {more}{found.count:,}: --limit shows more", err=True)
+
+
+def _tell_damaged(found: FoundSessions) -> None:
+    """Raise StoreError where a session that was told cannot be read as a whole; the others were told, too."""
+    damaged = [hit.summary for hit in found.hits if hit.summary.problem]
+    if damaged:
+        # Not needed where all is well.
+        from chat.store.faults import not_understood
+
+        first, *others = damaged
+        like = f", like {len(others):,} more that {'is' if len(others) == 1 else 'are'} listed," if others else ""
+        raise not_understood(f"session {first.id}{like}", first.problem)
 
 
 def _say_hit(hit: SessionHit) -> None:

@@ -54,7 +54,7 @@ def _print_json(document: object) -> None:
 def pin(session: str, off: bool, db: Path | None, as_json: bool) -> None:
     """Let a session stand before the others in every list."""
     with _store(db) as store:
-        session_id = store.find_session(session).id
+        session_id = store.session_id(session)
         store.pin_session(session_id, not off)
     words = f"{session_id} is {'not pinned any more' if off else 'pinned'}"
     _done({"session": session_id, "pinned": not off}, as_json, words)
@@ -167,10 +167,10 @@ def _done(document: dict[str, object], as_json: bool, words: str) -> None:
 def delete(session: str, db: Path | None, as_json: bool) -> None:
     """Take a session out of the list; `restore` brings it back."""
     with _store(db) as store:
-        summary = store.find_session(session)
-        store.delete_session(summary.id)
-    words = f"deleted {summary.id}; `idefics-chat sessions restore {summary.id}` brings it back"
-    _done({"session": summary.id}, as_json, words)
+        session_id = store.session_id(session)
+        store.delete_session(session_id)
+    words = f"deleted {session_id}; `idefics-chat sessions restore {session_id}` brings it back"
+    _done({"session": session_id}, as_json, words)
 
 
 @sessions.command()

@@ -6,7 +6,7 @@ from chat.conversation import Role
 from chat.errors import StoreError
 from chat.generation import StopReason
 from chat.records import TreeTurn
-from chat.store.columns import text_from
+from chat.store.columns import text_from, time_from, whole_from
 from chat.store.queries import BRANCH_IDS, TREE, VERSIONS
 from chat.store.turns import require_session, update_session
 
@@ -82,9 +82,9 @@ def _tree_turn(row: sqlite3.Row, shown: set[int]) -> TreeTurn:
         role=Role(row["role"]),
         words=text_from(row["words"]),
         image_count=row["image_count"],
-        created_at=row["created_at"],
+        created_at=time_from(row["created_at"]),
         checkpoint=text_from(row["checkpoint"]) if row["checkpoint"] is not None else "",
-        seed=row["seed"],
+        seed=None if row["seed"] is None else whole_from(row["seed"]),
         stop_reason=StopReason(row["stop_reason"]) if row["stop_reason"] is not None else None,
         is_shown=row["id"] in shown,
     )

@@ -8,7 +8,17 @@ from chat.generation import Score
 from chat.ranking import Ranking
 from chat.records import Choice
 from chat.store import provenance, turns
-from chat.store.columns import Column, facts_columns, facts_from, now, text_from, to_text
+from chat.store.columns import (
+    Column,
+    facts_columns,
+    facts_from,
+    now,
+    number_from,
+    text_from,
+    time_from,
+    to_text,
+    whole_from,
+)
 from chat.store.pictures import image_from
 from chat.store.queries import BRANCH_CHOICES, CHOICE_IMAGES, CHOICE_LABELS, SESSION_CHOICES
 
@@ -53,18 +63,28 @@ def of_session(connection: sqlite3.Connection, path: Path, session_id: str) -> l
 
 
 def _choice_from(connection: sqlite3.Connection, path: Path, row: sqlite3.Row) -> Choice:
-    labels = connection.execute(CHOICE_LABELS, (row["id"],)).fetchall()
-    ranking = Ranking(
-        tuple(text_from(label["label"]) for label in labels),
-        tuple(Score(label["log_likelihood"], label["token_count"]) for label in labels),
-        per_token=bool(row["per_token"]),
-    )
+    rows = connection.execute(CHOICE_LABELS, (row["id"],)).fetchall()
+    labels = tuple(text_from(label["label"]) for label in rows)
+    if len(labels) < 2 or not all(map(str.strip, labels)):
+        raise ValueError("labels that were ranked are lost")
+    ranking = Ranking(labels, tuple(map(_score_from, rows)), per_token=bool(row["per_token"]))
     return Choice(
-        turn_id=row["turn_id"],
+        turn_id=None if row["turn_id"] is None else whole_from(row["turn_id"]),
         ranking=ranking,
         facts=facts_from(row),
-        created_at=row["created_at"],
+        created_at=time_from(row["created_at"]),
         images=tuple(image_from(image, path) for image in connection.execute(CHOICE_IMAGES, (row["id"],))),
-        number=row["number"],
-        left_out=row["left_out"],
+        number=_count_from(row["number"]),
+        left_out=_count_from(row["left_out"]),
     )
+
+
+def _score_from(row: sqlite3.Row) -> Score:
+    return Score(number_from(row["log_likelihood"]), _count_from(row["token_count"], 1))
+
+
+def _count_from(column: object, least: int = 0) -> int:
+    count = whole_from(column)
+    if count < least:
+        raise ValueError(f"{count} is below {least}")
+    return count

@@ -11,7 +11,8 @@ from typing import Any, Final
 from chat.environment import UNKNOWN_ENVIRONMENT, CheckpointFile, Environment, Library
 from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 from chat.prompt_ids import PromptIds
-from chat.records import Generation, SessionSummary
+from chat.records import Generation
+from chat.safe_text import short_line
 from chat.store.token_ids import StoredIds
 
 Column = str | bytes | int | float | None
@@ -31,9 +32,49 @@ def to_text(text: str) -> str | bytes:
     return text
 
 
-def text_from(column: str | bytes) -> str:
-    """The text that `to_text` was given."""
-    return column if isinstance(column, str) else column.decode("utf-8", "surrogatepass")
+def text_from(column: object) -> str:
+    """The text that `to_text` was given; raises TypeError or ValueError where the column holds none."""
+    if isinstance(column, str):
+        return column
+    if isinstance(column, bytes):
+        return column.decode("utf-8", "surrogatepass")
+    raise TypeError(f"{_shown(column)} is no text")
+
+
+def legible(column: object) -> str:
+    """What can be read of a text, for places in which a column that holds none keeps nobody from the others."""
+    try:
+        return text_from(column)
+    except TypeError:
+        return ""
+    except UnicodeDecodeError:
+        return str(column, "utf-8", "replace") if isinstance(column, bytes) else ""
+
+
+def whole_from(column: object) -> int:
+    """The whole number of a column; raises TypeError where it holds none."""
+    if isinstance(column, int):
+        return column
+    raise TypeError(f"{_shown(column)} is no whole number")
+
+
+def number_from(column: object) -> float:
+    """The number of a column; raises TypeError where it holds none."""
+    if isinstance(column, float | int):
+        return column
+    raise TypeError(f"{_shown(column)} is no number")
+
+
+def time_from(column: object) -> str:
+    """The time of a column, as it is written there; raises TypeError where it holds no text."""
+    if isinstance(column, str):
+        return column
+    raise TypeError(f"{_shown(column)} is no time")
+
+
+def _shown(column: object) -> str:
+    """What a column holds, to stand in a line."""
+    return "what is missing" if column is None else short_line(str(column), 40)
 
 
 def facts_columns(facts: CheckpointFacts) -> dict[str, Column]:
@@ -112,8 +153,8 @@ def prompt_from(shared: int, token_ids: str | None, count: int | None) -> Prompt
     if token_ids is None:
         return None
     if count is None:
-        raise ValueError(f"no token ids: {token_ids[:40]}")
-    return PromptIds(shared, StoredIds(token_ids, count))
+        raise ValueError(f"no token ids: {short_line(token_ids, 40)}")
+    return PromptIds(whole_from(shared), StoredIds(token_ids, count))
 
 
 def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> Generation:
@@ -126,20 +167,20 @@ def generation_from(columns: Sequence[Any], environments: Mapping[int, str]) -> 
     stop_reason, seed, token_ids, count, prompt_tokens, cached_tokens, first_token_s, total_s, *others = columns[:_OWN]
     settings, started_at, finished_at, *prompt, environment_id = others
     if count is None:
-        raise ValueError(f"no token ids: {token_ids[:40]}")
+        raise ValueError(f"no token ids: {short_line(str(token_ids), 40)}")
     return Generation(
         facts=_facts_from(*columns[_OWN:], environments.get(environment_id)),
         settings=settings_from(settings),
         stop_reason=None if stop_reason is None else StopReason(stop_reason),
-        seed=seed,
+        seed=None if seed is None else whole_from(seed),
         token_ids=StoredIds(token_ids, count),
-        prompt_tokens=prompt_tokens,
-        cached_tokens=cached_tokens,
-        first_token_s=first_token_s,
-        total_s=total_s,
+        prompt_tokens=whole_from(prompt_tokens),
+        cached_tokens=whole_from(cached_tokens),
+        first_token_s=number_from(first_token_s),
+        total_s=number_from(total_s),
         prompt=prompt_from(*prompt),
-        started_at=started_at,
-        finished_at=finished_at or "",
+        started_at=time_from(started_at),
+        finished_at="" if finished_at is None else time_from(finished_at),
     )
 
 
@@ -209,8 +250,8 @@ def _facts_from(
         device=text_from(device),
         dtype=text_from(dtype),
         quantization=text_from(quantization),
-        context_length=context_length,
-        image_size=image_size,
+        context_length=whole_from(context_length),
+        image_size=whole_from(image_size),
         image_detail=text_from(image_detail),
         is_demonstration=bool(is_demonstration),
         environment=UNKNOWN_ENVIRONMENT if environment is None else environment_from(environment),
@@ -222,19 +263,7 @@ def settings_from(column: str) -> GenerationSettings:
     """The settings of that column; raises TypeError, ValueError or UsageError where they are none."""
     # A setting of another version is passed over, one it did not have takes its default.
     known = {field.name for field in fields(GenerationSettings)}
-    return GenerationSettings(**{name: value for name, value in json.loads(column).items() if name in known})
-
-
-def summary_from(row: sqlite3.Row) -> SessionSummary:
-    """The summary of a row that `chat.store.queries.SUMMARIES` gives."""
-    return SessionSummary(
-        id=row["id"],
-        title=text_from(row["title"]),
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        turn_count=row["turn_count"],
-        image_count=row["image_count"],
-        checkpoint=text_from(row["checkpoint"]),
-        system=text_from(row["system"]),
-        is_pinned=row["pinned_at"] is not None,
-    )
+    held = json.loads(column)
+    if not isinstance(held, dict):
+        raise TypeError(f"no settings: {short_line(column, 40)}")
+    return GenerationSettings(**{name: value for name, value in held.items() if name in known})

@@ -2,14 +2,16 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from chat.errors import StoreError
 from chat.store.counts import SessionCount
-from chat.store.faults import ANOTHER_FILE, BUSY_S, NOT_OURS, store_errors
+from chat.store.faults import BUSY_S, NOT_OURS, is_of_a_value, store_errors, understood
+
+Read = TypeVar("Read")
 
 APPLICATION_ID: Final = int.from_bytes(b"idfc")
 """Marks a SQLite file as this program's."""
@@ -87,13 +89,29 @@ def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") 
         raise
 
 
-@contextmanager
-def understood(path: Path) -> Iterator[None]:
-    """Raise StoreError where values are made of rows that hold something else than this program writes."""
+def read_whatever(connection: sqlite3.Connection, read: Callable[[], Read]) -> Read:
+    """What is read, also where a text is none that can be decoded: in its place stand its bytes.
+
+    It is read once more then: to decode each text here takes longer.
+    """
     try:
-        yield
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} holds a value that is not understood ({error}): {ANOTHER_FILE}") from error
+        return read()
+    except sqlite3.OperationalError as error:
+        if not is_of_a_value(error):
+            raise
+    usual = connection.text_factory
+    connection.text_factory = _text_or_bytes
+    try:
+        return read()
+    finally:
+        connection.text_factory = usual
+
+
+def _text_or_bytes(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 @contextmanager
@@ -125,19 +143,29 @@ class Database:
         self._connection = connection
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """See the database as it is at one moment; the block makes values of rows, and does nothing else."""
-        with understood(self.path), store_errors(self.path), transaction(self._connection, "BEGIN"):
+    def reading(self, session_id: str | None = None) -> Iterator[sqlite3.Connection]:
+        """See the database as it is at one moment; the block makes values of rows, and does nothing else.
+
+        Args:
+            session_id: The session that is read, which is named where it cannot be understood; None for several.
+        """
+        with store_errors(self.path), self._understood(session_id), transaction(self._connection, "BEGIN"):
             yield self._connection
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, session_id: str | None = None) -> Iterator[sqlite3.Connection]:
         """Change the database; all of it is on the disk after the block, or nothing is.
 
         The write lock is taken at the start: a reader that turned into a writer could fail without waiting.
+
+        Args:
+            session_id: As for `reading`.
         """
-        with store_errors(self.path), transaction(self._connection):
+        with store_errors(self.path), self._understood(session_id), transaction(self._connection):
             yield self._connection
+
+    def _understood(self, session_id: str | None) -> AbstractContextManager[None]:
+        return understood(str(self.path) if session_id is None else f"session {session_id}")
 
     def close(self) -> None:
         """Close the connection; a second time does nothing."""

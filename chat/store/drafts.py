@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from chat.conversation import Image
 from chat.drafts import Draft
-from chat.store.columns import text_from, to_text
+from chat.errors import InvalidTurnError
+from chat.store.columns import legible, to_text
 from chat.store.pictures import image_from
 
 
@@ -21,15 +23,26 @@ def replace(connection: sqlite3.Connection, session_id: str | None, draft: Draft
 
 
 def find(connection: sqlite3.Connection, path: Path, session_id: str | None) -> Draft:
-    """The draft that was kept, or an empty one."""
+    """The draft that was kept, as far as it can be read, or an empty one."""
     row = connection.execute("SELECT text, images FROM drafts WHERE session_id IS ?", (session_id,)).fetchone()
-    return Draft(text_from(row["text"]), _images(connection, path, text_from(row["images"]))) if row else Draft()
+    return Draft(legible(row["text"]), _images(connection, path, legible(row["images"]))) if row else Draft()
 
 
 def _images(connection: sqlite3.Connection, path: Path, listed: str) -> tuple[Image, ...]:
     """The pictures of a draft, in its order; one that somebody took out of the database by hand is left out."""
     query = "SELECT digest, ?, width, height FROM images WHERE digest = ?"
-    found = (
-        connection.execute(query, (to_text(entry["name"]), entry["digest"])).fetchone() for entry in json.loads(listed)
-    )
-    return tuple(image_from(row, path) for row in found if row)
+    found: list[Image] = []
+    for name, digest in _listed(listed):
+        for row in connection.execute(query, (to_text(name), digest)).fetchall():
+            with suppress(InvalidTurnError, TypeError, ValueError):
+                found.append(image_from(row, path))
+    return tuple(found)
+
+
+def _listed(text: str) -> list[tuple[str, str]]:
+    """The names and digests of pictures in a list of them, as far as it is one."""
+    try:
+        entries = json.loads(text)
+        return [(str(entry["name"]), str(entry["digest"])) for entry in entries]
+    except (KeyError, RecursionError, TypeError, ValueError):
+        return []

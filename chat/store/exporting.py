@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chat.records import LeftOut
 from chat.store import choices, left_out, turns
-from chat.store.columns import text_from
+from chat.store.columns import text_from, time_from
 from chat.transcript.values import PlacedTurn, Transcript, divided
 
 
@@ -34,6 +34,6 @@ def transcript_of(connection: sqlite3.Connection, path: Path, session_id: str) -
         session_id=text_from(session["id"]),
         title_is_own=bool(session["title_is_own"]),
         is_pinned=session["pinned_at"] is not None,
-        created_at=session["created_at"],
-        updated_at=session["updated_at"],
+        created_at=time_from(session["created_at"]),
+        updated_at=time_from(session["updated_at"]),
     )

@@ -6,17 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from chat.errors import StoreBusyError, StoreError
+from chat.errors import InvalidTurnError, StoreBusyError, StoreError, UsageError, in_one_line
 
 BUSY_S: Final = 5
 """Seconds to wait for another program that writes to the database, unless told otherwise."""
 
 ANOTHER_FILE: Final = "give another file with --db"
+CHECK: Final = "`idefics-chat sessions check` tells what is wrong"
 NOT_OURS: Final = f"is not an idefics-chat database: {ANOTHER_FILE}"
 
 # Keyed by extended result code first, then by the primary one.
 _LINES: Final = {
     sqlite3.SQLITE_READONLY_DBMOVED: "was moved or deleted while it was in use: put it back, or start again",
+    sqlite3.SQLITE_CORRUPT_VTAB: "has an index of words that does not agree with its texts: "
+    "`idefics-chat sessions check` makes it anew",
     sqlite3.SQLITE_READONLY: f"is read-only: make the file and its folder writable, or {ANOTHER_FILE}",
     sqlite3.SQLITE_NOTADB: NOT_OURS,
     sqlite3.SQLITE_CORRUPT: f"is damaged: keep it, and go on with a backup that lies beside it, or {ANOTHER_FILE}",
@@ -41,6 +44,34 @@ def store_errors(path: Path) -> Iterator[None]:
         raise (StoreBusyError if is_busy(error) else StoreError)(f"{path} {in_words(error)}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used ({error.strerror or error}): {ANOTHER_FILE}") from error
+
+
+@contextmanager
+def understood(whose: str, cure: str = CHECK) -> Iterator[None]:
+    """Raise StoreError where values are made of rows that hold something else than this program writes.
+
+    Args:
+        whose: What is read: a session, or the file.
+        cure: What to do about it.
+    """
+    try:
+        yield
+    except (InvalidTurnError, UsageError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise not_understood(whose, str(error) or in_one_line(error), cure) from error
+    except sqlite3.OperationalError as error:
+        if not is_of_a_value(error):
+            raise
+        raise not_understood(whose, str(error), cure) from error
+
+
+def not_understood(whose: str, problem: str, cure: str = CHECK) -> StoreError:
+    """What is raised for rows that cannot be read."""
+    return StoreError(f"{whose} holds a value that is not understood ({problem}): {cure}")
+
+
+def is_of_a_value(error: sqlite3.OperationalError) -> bool:
+    """Whether something is there that cannot be read, such as text that is none, and the file itself is sound."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from chat.store.columns import text_from
+from chat.store.columns import text_from, whole_from
 from chat.store.search_tables import indexed
 
 
@@ -18,7 +18,7 @@ def take_out(connection: sqlite3.Connection, row: int, text: str) -> None:
 
 def replace_title(connection: sqlite3.Connection, session: sqlite3.Row, title: str | bytes) -> None:
     """Put a session's title into the index, in the place of the one that its row has."""
-    number, before, after = -session["number"], text_from(session["title"]), text_from(title)
+    number, before, after = -whole_from(session["number"]), text_from(session["title"]), text_from(title)
     if before:
         take_out(connection, number, before)
     if after:

@@ -9,7 +9,7 @@ from chat.conversation import Role
 from chat.records import Choice, LeftOut
 from chat.store import exporting, left_out, turns
 from chat.store.columns import Column, now, to_text
-from chat.store.connection import understood
+from chat.store.faults import understood
 from chat.store.matching import Matches, matches
 from chat.store.whole_rows import TurnIds, by_ids, complete_turn, insert_choices, insert_turns, keep_pictures
 from chat.transcript.times import as_utc
@@ -26,7 +26,7 @@ def join(connection: sqlite3.Connection, path: Path, session_id: str, transcript
     are the marks, where the transcript tells of them. A title that the user gave gives way to another such one alone.
     None where the two do not begin with the same turn: then nothing is changed.
     """
-    with understood(path):
+    with understood(f"session {session_id}"):
         own = exporting.transcript_of(connection, path, session_id)
     found = matches(transcript.tree, own.tree, may_lose_pictures=not _tells_marks(transcript))
     places = found.places

@@ -7,7 +7,7 @@ from typing import Final
 from chat.images import MOST_BYTES
 from chat.likeness import HASH_DIGITS, Sought, distance
 from chat.records import PictureMatch
-from chat.store.columns import text_from
+from chat.store.columns import legible
 
 WELL_FORMED: Final = f"""
     typeof(hash) = 'text' AND (hash = '' OR (length(hash) = {HASH_DIGITS} AND hash NOT GLOB '*[^0-9a-f]*'))
@@ -55,7 +55,7 @@ def matches(connection: sqlite3.Connection, sought: Sought) -> dict[str, Picture
     found: dict[str, PictureMatch] = {}
     for apart, digest in sorted(_alike(connection, sought)):
         for row in connection.execute(_PLACES, {"digest": digest}):
-            match = PictureMatch(digest, text_from(row["name"]), apart, row["turn_id"])
+            match = PictureMatch(digest, legible(row["name"]), apart, row["turn_id"])
             known = found.get(row["session_id"])
             if known is None or (known.distance == apart and (known.turn_id or 0) < (match.turn_id or 0)):
                 found[row["session_id"]] = match

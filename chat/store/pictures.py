@@ -12,7 +12,7 @@ from typing import Any, Final
 from chat.conversation import Image
 from chat.errors import StoreError
 from chat.images import media_type
-from chat.store.columns import now, text_from
+from chat.store.columns import now, text_from, whole_from
 from chat.store.faults import BUSY_S, store_errors
 
 _INSERT: Final = """
@@ -59,7 +59,8 @@ def image_from(columns: Iterable[Any], path: Path) -> Image:
     """The image of digest, name, width and height, whose bytes the database at `path` keeps."""
     digest, name, width, height = columns
     # A picture that somebody took out of the database by hand has no size; its session opens all the same.
-    return Image(digest, width or 1, height or 1, text_from(name), partial(read, path, digest))
+    width, height = (1 if side is None else whole_from(side) for side in (width, height))
+    return Image(text_from(digest), width, height, text_from(name), partial(read, path, digest))
 
 
 def kept(image: Image, path: Path) -> Image:

@@ -14,7 +14,7 @@ LISTED_IDS: Final = "SELECT id AS session_id FROM sessions WHERE deleted_at IS N
 """The same by their ids alone."""
 
 AS_LISTED: Final = "ORDER BY pinned_at IS NOT NULL DESC, updated_at DESC, rowid DESC LIMIT ? OFFSET ?"
-NEWEST: Final = "ORDER BY updated_at DESC, rowid DESC LIMIT 1"
+NEWEST: Final = "AND typeof(updated_at) = 'text' ORDER BY updated_at DESC, rowid DESC LIMIT 1"
 
 VERSIONS: Final = """
     SELECT group_concat(id) AS ids FROM turns WHERE session_id = ? GROUP BY parent_id HAVING count(*) > 1
@@ -44,6 +44,7 @@ _BRANCH: Final = """
         SELECT id, parent_id FROM turns WHERE id = :last AND session_id = :session
         UNION ALL
         SELECT turns.id, turns.parent_id FROM branch JOIN turns ON turns.id = branch.parent_id
+        WHERE turns.id < branch.id
     )
 """
 
@@ -87,6 +88,7 @@ PROMPTS_ABOVE: Final = """
         SELECT id, parent_id FROM turns WHERE id = (SELECT parent_id FROM turns WHERE id = ?)
         UNION ALL
         SELECT turns.id, turns.parent_id FROM above JOIN turns ON turns.id = above.parent_id
+        WHERE turns.id < above.id
     )
     SELECT token_ids, prompt_shared, prompt_token_ids,
         CASE json_type(prompt_token_ids) WHEN 'array' THEN json_array_length(prompt_token_ids) END AS prompt_count

@@ -14,7 +14,7 @@ from typing import Final
 from chat.likeness import Sought
 from chat.records import FoundSessions, PictureMatch, SessionHit, SessionSummary
 from chat.search import Filters, Query, folded, holds, snippet
-from chat.store.columns import Column, summary_from, text_from
+from chat.store.columns import Column, legible
 from chat.store.likenesses import matches
 from chat.store.queries import (
     AS_LISTED,
@@ -29,6 +29,7 @@ from chat.store.queries import (
     TURNS_FOUND,
     TURNS_OF_SESSIONS,
 )
+from chat.store.summaries import summary_from
 
 MOST: Final = 1_000
 """Sessions that are gathered by their titles, and by their turns; of more it is only said that there are more."""
@@ -133,11 +134,19 @@ def _gather(search: "_Search", most: int) -> tuple[list[sqlite3.Row], bool, bool
                 break
             found[row["session_id"]] = row
         cut.append(is_cut)
-    order = sorted(
-        found.values(), key=lambda row: (row["pinned_at"] is not None, row["updated_at"], row["number"]), reverse=True
-    )
+    order = sorted(found.values(), key=_place, reverse=True)
     are_titles_cut, are_turns_cut = cut
     return order, are_titles_cut, are_turns_cut
+
+
+def _place(row: sqlite3.Row) -> tuple[bool, str, int]:
+    """Where a row stands in the list; those of which that cannot be read come last."""
+    updated_at, number = row["updated_at"], row["number"]
+    return (
+        row["pinned_at"] is not None,
+        updated_at if isinstance(updated_at, str) else "",
+        number if isinstance(number, int) else 0,
+    )
 
 
 def _hit(connection: sqlite3.Connection, row: sqlite3.Row, words: Sequence[str], *, reads_on: bool) -> SessionHit:
@@ -159,7 +168,7 @@ def _summary(connection: sqlite3.Connection, session_id: str) -> SessionSummary:
 
 
 def _text_of(connection: sqlite3.Connection, turn_id: int) -> str:
-    return "\n".join(text_from(text) for (text,) in connection.execute(TURN_TEXTS, (turn_id,)))
+    return "\n".join(legible(text) for (text,) in connection.execute(TURN_TEXTS, (turn_id,)))
 
 
 def _valid(text: str) -> str:
@@ -221,7 +230,7 @@ class _Search:
         """Those of the rows whose text holds the words."""
         for row in rows:
             is_title = row["turn_id"] is None
-            if holds(text_from(row["text"]) if is_title else _text_of(self._connection, row["turn_id"]), self._words):
+            if holds(legible(row["text"]) if is_title else _text_of(self._connection, row["turn_id"]), self._words):
                 yield row
 
     def _spelled(self, by_index: str, asked: Sequence[str]) -> Iterator[sqlite3.Row]:

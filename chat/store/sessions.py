@@ -14,13 +14,14 @@ from chat.likeness import Sought
 from chat.records import Choice, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn, examples_of
 from chat.search import Query
 from chat.store import branches, choices, drafts, ids, left_out, pictures, replies, search, titles, turns
-from chat.store.columns import Column, now, summary_from, to_text
-from chat.store.connection import Database, connect
-from chat.store.faults import store_errors
+from chat.store.columns import Column, now, to_text
+from chat.store.connection import Database, connect, read_whatever
+from chat.store.faults import not_understood, store_errors
 from chat.store.files import make_private
 from chat.store.kept_pictures import KeptPictures
 from chat.store.opening import opened
 from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES
+from chat.store.summaries import summary_from
 from chat.store.updating import Tell
 from chat.store.whole import WholeSessionStore
 
@@ -95,6 +96,16 @@ class SqliteStore(WholeSessionStore, KeptPictures):
 
     def find_session(self, id_or_prefix: str) -> SessionSummary:
         """The session with this id, or the only one whose id begins so."""
+        found = self._found(id_or_prefix)
+        if found.problem:
+            raise not_understood(f"session {found.id}", found.problem)
+        return found
+
+    def session_id(self, id_or_prefix: str) -> str:
+        """The whole id of a session, whatever of the session can be read."""
+        return self._found(id_or_prefix).id
+
+    def _found(self, id_or_prefix: str) -> SessionSummary:
         prefix = id_or_prefix.lower()
         if not ids.is_prefix(prefix):
             raise ids.unknown(id_or_prefix)
@@ -116,7 +127,8 @@ class SqliteStore(WholeSessionStore, KeptPictures):
     def search(self, query: Query, *, limit: int = 200, offset: int = 0, sought: Sought | None = None) -> FoundSessions:
         """The sessions whose title or a turn holds all the words, in the order of `sessions`; see the protocol."""
         with self._database.reading() as connection:
-            return search.find(connection, query, limit, offset, self._database.session_count.of(connection), sought)
+            total = self._database.session_count.of(connection)
+            return read_whatever(connection, lambda: search.find(connection, query, limit, offset, total, sought))
 
     def pin_session(self, session_id: str, is_pinned: bool) -> None:
         """Let a session stand before the others in the list, or among them again."""
@@ -124,7 +136,7 @@ class SqliteStore(WholeSessionStore, KeptPictures):
 
     def rename_session(self, session_id: str, title: str) -> None:
         """Give a session a title; a blank one gives it back the one of its first message."""
-        with self._database.writing() as connection:
+        with self._database.writing(session_id) as connection:
             is_own = bool(title.strip())
             if not is_own:
                 branch = turns.branch(connection, self._database.path, session_id)
@@ -146,13 +158,13 @@ class SqliteStore(WholeSessionStore, KeptPictures):
 
     def turns(self, session_id: str, last: int | None = None) -> list[StoredTurn]:
         """The turns from the first to `last`, or to the last that is shown; no picture's bytes are read."""
-        with self._database.reading() as connection:
+        with self._database.reading(session_id) as connection:
             return turns.branch(connection, self._database.path, session_id, last)
 
     def add_user_turn(self, session_id: str, turn: Turn, after: int | None = None) -> int:
         """Add a user's turn after the last one, or after `after`, its pictures' bytes included; gives the turn's id."""
         new_pictures = self._read_pictures(turn)
-        with self._database.writing() as connection:
+        with self._database.writing(session_id) as connection:
             parent = branches.place_after(connection, session_id, after)
             return self._add_message(connection, session_id, turn, parent, new_pictures)
 
@@ -183,22 +195,22 @@ class SqliteStore(WholeSessionStore, KeptPictures):
 
     def show_until(self, session_id: str, turn_id: int | None) -> None:
         """Make a turn the last one of the shown branch, or show none; what follows it stays in the session."""
-        with self._database.writing() as connection:
+        with self._database.writing(session_id) as connection:
             branches.show_until(connection, session_id, turn_id)
 
     def show_branch(self, session_id: str, turn_id: int) -> None:
         """Show the branch that a turn is in, up to the newest of all turns that follow it."""
-        with self._database.writing() as connection:
+        with self._database.writing(session_id) as connection:
             branches.show_until(connection, session_id, branches.newest_below(connection, session_id, turn_id))
 
     def versions(self, session_id: str) -> list[tuple[int, ...]]:
         """The turns that stand in one place, the oldest first, for every place where there are several."""
-        with self._database.reading() as connection:
+        with self._database.reading(session_id) as connection:
             return branches.versions(connection, session_id)
 
     def tree(self, session_id: str) -> list[TreeTurn]:
         """Every turn of every branch, each after the one it follows."""
-        with self._database.reading() as connection:
+        with self._database.reading(session_id) as connection:
             return branches.tree(connection, session_id)
 
     def mark_example(self, message_id: int, is_example: bool) -> None:
@@ -213,24 +225,24 @@ class SqliteStore(WholeSessionStore, KeptPictures):
     def add_choice(self, session_id: str, choice: Choice) -> None:
         """Keep labels that were ranked, the bytes of the pictures that came with them included."""
         new_pictures = self._read_missing(choice.images)
-        with self._database.writing() as connection:
+        with self._database.writing(session_id) as connection:
             for image, data in new_pictures:
                 pictures.insert(connection, image, data)
             choices.insert(connection, session_id, choice)
 
     def choices(self, session_id: str) -> list[Choice]:
         """What was ranked in the shown branch, in order; no picture's bytes are read."""
-        with self._database.reading() as connection:
+        with self._database.reading(session_id) as connection:
             return choices.of_branch(connection, self._database.path, session_id)
 
     def leave_out(self, session_id: str, left: LeftOut) -> None:
         """Keep what of a session the model is not shown, in the place of what was kept of that before."""
-        with self._database.writing() as connection:
+        with self._database.writing(session_id) as connection:
             left_out.replace(connection, session_id, left)
 
     def left_out(self, session_id: str) -> LeftOut:
         """What of a session the model is not shown, in whichever branch."""
-        with self._database.reading() as connection:
+        with self._database.reading(session_id) as connection:
             return left_out.find(connection, session_id)
 
     def save_draft(self, session_id: str | None, draft: Draft) -> None:
@@ -245,17 +257,18 @@ class SqliteStore(WholeSessionStore, KeptPictures):
 
     def draft(self, session_id: str | None) -> Draft:
         """The unsent message that was kept, or an empty one."""
-        with self._database.reading() as connection:
+        with self._database.reading(session_id) as connection:
             if session_id is not None:
                 turns.require_session(connection, session_id)
-            return drafts.find(connection, self._database.path, session_id)
+            return read_whatever(connection, lambda: drafts.find(connection, self._database.path, session_id))
 
     def _summaries(self, conditions: str, *values: Column) -> list[SessionSummary]:
         with self._database.reading() as connection:
-            return [summary_from(row) for row in connection.execute(f"{SUMMARIES} {conditions}", values)]
+            query = f"{SUMMARIES} {conditions}"
+            return read_whatever(connection, lambda: [*map(summary_from, connection.execute(query, values))])
 
     def _update_session(self, session_id: str, **columns: Column) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing(session_id) as connection:
             turns.update_session(connection, session_id, **columns)
 
     def _read_pictures(self, message: Turn) -> list[tuple[Image, bytes]]:

@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+from chat.errors import StoreError
+from chat.store.faults import CHECK
+
 
 class StoredIds(Sequence[int]):
     """Reads its ids when somebody looks at them: those of a long session are a million, and few are looked at."""
@@ -16,7 +19,10 @@ class StoredIds(Sequence[int]):
         self._count = count
 
     def _ids(self) -> tuple[int, ...]:
-        return tuple(json.loads(self._text))
+        ids = json.loads(self._text)
+        if not {int}.issuperset(map(type, ids)):
+            raise StoreError(f"the token ids of a reply are no numbers: {CHECK}")
+        return tuple(ids)
 
     @overload
     def __getitem__(self, place: int) -> int: ...

@@ -10,7 +10,7 @@ from chat.conversation import Part, Role, Text, Turn
 from chat.errors import StoreError
 from chat.records import Generation, StoredTurn
 from chat.store import index
-from chat.store.columns import Column, generation_from, now, text_from, to_text
+from chat.store.columns import Column, generation_from, now, text_from, time_from, to_text, whole_from
 from chat.store.ids import unknown
 from chat.store.pictures import image_from
 from chat.store.queries import ENVIRONMENTS, GENERATIONS, PARTS, TURNS
@@ -88,15 +88,19 @@ def branch(
     place = shown if last is None else last
     while place in turns:
         path.append(place)
-        place = turns[place][0]
+        place = _parent(place, turns[place][0])
     path.reverse()
+    roles = [turns[turn_id][1] for turn_id in path]
+    for turn_id, before, role in zip(path, [None, *roles], roles, strict=False):
+        if role == Role.ASSISTANT and before != Role.USER:
+            raise ValueError(f"turn {turn_id} is a reply that follows no message")
     return _stored(connection, database, session_id, {turn_id: turns[turn_id] for turn_id in path})
 
 
 def tree(connection: sqlite3.Connection, database: Path, session_id: str) -> list[tuple[int | None, StoredTurn]]:
     """Every turn of every branch, the oldest first, each with the id of the one it follows."""
     turns = dict(sorted(_rows(connection, session_id).items()))
-    parents = (columns[0] for columns in turns.values())
+    parents = (_parent(turn_id, columns[0]) for turn_id, columns in turns.items())
     return list(zip(parents, _stored(connection, database, session_id, turns), strict=True))
 
 
@@ -108,6 +112,13 @@ def ids(connection: sqlite3.Connection, session_id: str) -> list[int]:
 def _rows(connection: sqlite3.Connection, session_id: str) -> dict[int, Sequence[Any]]:
     """The turns of a session as their table has them, by id."""
     return {turn_id: row for turn_id, *row in _plain(connection).execute(TURNS, (session_id,))}
+
+
+def _parent(turn_id: int, parent_id: int | None) -> int | None:
+    """The turn that a turn follows, which is an earlier one: otherwise whoever goes up from it might go in circles."""
+    if parent_id is not None and not whole_from(parent_id) < turn_id:
+        raise ValueError(f"turn {turn_id} follows turn {parent_id}, which is not an earlier one")
+    return parent_id
 
 
 def _stored(
@@ -124,7 +135,7 @@ def _stored(
     parts: dict[int, list[Part]] = defaultdict(list)
     for turn_id, kind, text, *image in cursor.execute(PARTS, (session_id,)):
         if turn_id in wanted:
-            parts[turn_id].append(Text(text_from(text)) if kind == "text" else image_from(image, database))
+            parts[turn_id].append(_part(turn_id, kind, text, image, database))
     return [
         _turn_from(turn_id, columns, parts[turn_id], generations.get(turn_id)) for turn_id, columns in wanted.items()
     ]
@@ -135,6 +146,14 @@ def _plain(connection: sqlite3.Connection) -> sqlite3.Cursor:
     cursor = connection.cursor()
     cursor.row_factory = None
     return cursor
+
+
+def _part(turn_id: int, kind: object, text: object, image: Sequence[Any], database: Path) -> Part:
+    if kind == "text":
+        return Text(text_from(text))
+    if kind == "image":
+        return image_from(image, database)
+    raise ValueError(f"a part of turn {turn_id} is neither text nor picture")
 
 
 def part_columns(part: Part) -> tuple[Column, ...]:
@@ -148,4 +167,4 @@ def _turn_from(
     turn_id: int, columns: Sequence[Any], parts: Sequence[Part], generation: Generation | None
 ) -> StoredTurn:
     _, role, created_at, is_example = columns
-    return StoredTurn(turn_id, Turn(Role(role), tuple(parts)), created_at, generation, bool(is_example))
+    return StoredTurn(turn_id, Turn(Role(role), tuple(parts)), time_from(created_at), generation, bool(is_example))

@@ -36,7 +36,7 @@ class WholeSessionStore:
         """A session with all its branches, and where its replies came from; no picture's bytes are read."""
         from chat.store.exporting import transcript_of
 
-        with self._database.reading() as connection:
+        with self._database.reading(session_id) as connection:
             return transcript_of(connection, self._database.path, session_id)
 
     def add_session(self, transcript: "Transcript") -> str:

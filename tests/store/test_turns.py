@@ -215,7 +215,10 @@ def test_a_value_that_is_not_understood_is_an_error_of_the_file(
     message = store.add_user_turn(session_id, user_turn("hi"))
     store.open_reply(message, FACTS, SETTINGS)
     execute(path, f"UPDATE generations SET {column}")
-    with pytest.raises(StoreError, match=r"sessions\.db holds a value that is not understood"):
+    with pytest.raises(
+        StoreError,
+        match=f"session {session_id} holds a value that is not understood .*: `idefics-chat sessions check` tells",
+    ):
         store.turns(session_id)
     store.add_user_turn(session_id, user_turn("the store still works"))
 

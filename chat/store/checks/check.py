@@ -10,8 +10,8 @@ from typing import Final
 
 from chat.store.checks import derived, file, likenesses, pictures, rows, structure, values, words
 from chat.store.checks.difference import Difference, Differences, Tell
-from chat.store.connection import connect, ended_by, understood
-from chat.store.faults import store_errors
+from chat.store.connection import connect, ended_by
+from chat.store.faults import store_errors, understood
 
 NOTHING_REPAIRED: Final = (
     "the file is damaged, so nothing was repaired and no more was looked at: keep it, and go on with a backup"
@@ -48,8 +48,8 @@ class Check:
             StoreError: The database cannot be read to its end.
         """
         with (
-            understood(self._path),
             store_errors(self._path),
+            understood(str(self._path), "keep the file, and go on with a backup"),
             closing(connect(self._path)) as connection,
             ended_by(self._stop, connection),
         ):
