@@ -62,6 +62,8 @@ class SessionHit:
     """The part of that turn's text around the words."""
     picture: PictureMatch | None = None
     """Where a picture was looked for, the likest one."""
+    is_named: bool = False
+    """Whether what was looked for is its id, or the beginning of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ SUMMARIES: Final = """
 LISTED_IDS: Final = "SELECT id AS session_id FROM sessions WHERE deleted_at IS NULL"
 """The same by their ids alone."""
 
+WITH_PREFIX: Final = "AND id >= ? AND id < ? || '{' LIMIT 2"
+"""The first two whose id begins so, which is asked for twice; `{` follows the last letter that an id has."""
+
 AS_LISTED: Final = "ORDER BY pinned_at IS NOT NULL DESC, updated_at DESC, rowid DESC LIMIT ? OFFSET ?"
 NEWEST: Final = "AND typeof(updated_at) = 'text' ORDER BY updated_at DESC, rowid DESC LIMIT 1"
 

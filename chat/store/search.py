@@ -14,6 +14,7 @@ from typing import Final
 from chat.likeness import Sought
 from chat.records import FoundSessions, PictureMatch, SessionHit, SessionSummary
 from chat.search import Filters, Query, folded, holds, snippet
+from chat.store import ids
 from chat.store.columns import Column, legible
 from chat.store.likenesses import matches
 from chat.store.queries import (
@@ -28,6 +29,7 @@ from chat.store.queries import (
     TURNS_BEING_WRITTEN,
     TURNS_FOUND,
     TURNS_OF_SESSIONS,
+    WITH_PREFIX,
 )
 from chat.store.summaries import summary_from
 
@@ -50,6 +52,7 @@ def find(
 ) -> FoundSessions:
     """The sessions with these words, as the list has them: pinned ones first, then the one changed last.
 
+    Before them comes the one whose id the only word is; the beginning of an id will do where nothing else is found.
     Where a picture is sought, those with a picture that is like it, the likest first. `total` is of all sessions.
     """
     conditions, values = _conditions(query.filters)
@@ -63,8 +66,27 @@ def find(
         return FoundSessions(hits, count, False, total)
     search = _Search(connection, query.words, conditions, values)
     found, are_titles_cut, are_turns_cut = _gather(search, search.most_for(limit, offset))
-    hits = tuple(_hit(connection, row, query.words, reads_on=are_turns_cut) for row in found[offset : offset + limit])
+    named = _named(connection, query.words, conditions, values, is_whole=bool(found))
+    if named is not None:
+        found = [named, *(row for row in found if row["session_id"] != named["session_id"])]
+    hits = tuple(
+        SessionHit(_summary(connection, row["session_id"]), is_named=True)
+        if row is named
+        else _hit(connection, row, query.words, reads_on=are_turns_cut)
+        for row in found[offset : offset + limit]
+    )
     return FoundSessions(hits, len(found), are_titles_cut or are_turns_cut, total)
+
+
+def _named(
+    connection: sqlite3.Connection, words: Sequence[str], conditions: str, values: list[Column], *, is_whole: bool
+) -> sqlite3.Row | None:
+    """The session whose id the only word is; where a whole one is not asked for, the only one whose id begins so."""
+    word = words[0].lower()
+    if len(words) > 1 or not (ids.is_id(word) or (ids.is_prefix(word) and not is_whole)):
+        return None
+    named = connection.execute(f"{LISTED_IDS} {conditions} {WITH_PREFIX}", (*values, word, word)).fetchall()
+    return named[0] if len(named) == 1 else None
 
 
 def _find_like(

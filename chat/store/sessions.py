@@ -20,7 +20,7 @@ from chat.store.faults import not_understood, store_errors
 from chat.store.files import make_private
 from chat.store.kept_pictures import KeptPictures
 from chat.store.opening import opened
-from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES
+from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES, WITH_PREFIX
 from chat.store.summaries import summary_from
 from chat.store.updating import Tell
 from chat.store.whole import WholeSessionStore
@@ -109,7 +109,7 @@ class SqliteStore(WholeSessionStore, KeptPictures):
         prefix = id_or_prefix.lower()
         if not ids.is_prefix(prefix):
             raise ids.unknown(id_or_prefix)
-        found = self._summaries("AND id GLOB ? || '*' LIMIT 2", prefix)
+        found = self._summaries(WITH_PREFIX, prefix, prefix)
         if not found:
             raise ids.unknown(id_or_prefix)
         if len(found) > 1:

@@ -36,8 +36,9 @@ def title_of(session: SessionSummary, words: Sequence[str]) -> Content:
 
 
 def facts_of(session: SessionSummary, now: datetime) -> tuple[str, str]:
-    """When a session was changed last, and its pictures."""
-    return time_in_words(session.updated_at, now), count_in_words(session.image_count, "picture")
+    """When a session was changed last, and its pictures; of one that cannot be read as a whole, that it is damaged."""
+    when = "damaged" if session.problem else time_in_words(session.updated_at, now)
+    return when, count_in_words(session.image_count, "picture")
 
 
 def session_row(hit: SessionHit, words: Sequence[str], width: int, *, is_open: bool, now: datetime) -> Content:
@@ -70,7 +71,7 @@ def _second_line(hit: SessionHit, width: int, words: Sequence[str]) -> Content:
     found = (
         shown_pieces(hit.snippet, "$quiet")
         if hit.snippet
-        else Content.styled("in the title" if words else "", "$quiet")
+        else Content.styled(("its id" if hit.is_named else "in the title") if words else "", "$quiet")
     )
     if hit.picture is not None:
         picture = printable(f"{likeness_in_words(hit.picture)}: {hit.picture.name}", multiline=False)
