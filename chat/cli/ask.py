@@ -13,6 +13,7 @@ import click
 
 from chat.cli.app import INTERRUPTED
 from chat.cli.compose import check_request, open_session_store
+from chat.cli.going_on import check_goes_on
 from chat.cli.options import (
     check_session_options,
     checkpoint_request,
@@ -26,7 +27,7 @@ from chat.cli.running import loaded, notice, say, stopping
 from chat.cli.stdin import check_read_once, picture_of_stdin, read_stdin
 from chat.context import overflow, without_oldest
 from chat.conversation import Conversation, Image, Turn, user_turn
-from chat.errors import ChatError, ContextFullError, GenerationError
+from chat.errors import ChatError, ContextFullError, GenerationError, StoreError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.images import open_image
 from chat.prompt import serialize
@@ -59,24 +60,30 @@ def ask(text: str, images: tuple[str, ...], **options: Any) -> None:
     # A question that cannot be answered as it was asked begins no session, which --continue would then go on with.
     check_request(request)
     with contextlib.closing(open_session_store(options["db"])) as store:
-        session_id = _session(store, options)
-        turn_id = store.add_user_turn(session_id, turn)
+        before = _session(store, options)
+        if before is not None:
+            check_goes_on(store, before, request)
         exchange = _Exchange(
             store,
-            session_id,
-            turn_id,
+            *_kept(store, before, turn, options["system"]),
             chosen.seeded(),
             drops_oldest=options["drop_oldest"],
             quiet=options["as_json"],
+            # Whoever gave no more than words, for a session of its own, gives the same words again.
+            is_given_again=before is None and text != "-" and not images,
         )
         try:
             reply = exchange.run(lambda: loaded(request, exchange.stop))
         except ChatError as error:
+            kept = exchange.unanswered()
             if exchange.stop.is_set():
+                notice(kept)
                 sys.exit(INTERRUPTED)
-            raise type(error)(f"{error} (your message is kept as turn {turn_id} of session {session_id})") from error
+            raise type(error)(f"{error} ({kept})") from error
         if options["as_json"]:
             click.echo(json_line(exchange.report(reply, turn.images)))
+        elif reply.stop_reason is StopReason.CANCELLED and not reply.text:
+            notice(exchange.unanswered())
     _tell_cut(reply, chosen)
     if reply.stop_reason is StopReason.CANCELLED:
         sys.exit(INTERRUPTED)
@@ -107,21 +114,26 @@ def _turn(text: str, paths: tuple[str, ...]) -> Turn:
     return user_turn(*pictures, *([text] if text else []))
 
 
-def _session(store: SessionStore, options: dict[str, Any]) -> str:
-    """The session to go on with, or a new one."""
-    latest = store.latest_session() if options["continue_latest"] else None
-    system = options["system"]
+def _session(store: SessionStore, options: dict[str, Any]) -> str | None:
+    """The session to go on with; None where a new one is to be begun."""
     if options["session_id"] is not None:
-        session_id = store.find_session(options["session_id"]).id
-    elif latest is not None:
-        session_id = latest.id
-    else:
-        if options["continue_latest"]:
-            notice("there is no session to go on with: this begins one")
-        return store.new_session(system=system or "")
-    if system is not None:
+        return store.find_session(options["session_id"]).id
+    if not options["continue_latest"]:
+        return None
+    latest = store.latest_session()
+    if latest is None:
+        notice("there is no session to go on with: this begins one")
+        return None
+    return store.find_session(latest.id).id
+
+
+def _kept(store: SessionStore, session_id: str | None, turn: Turn, system: str | None) -> tuple[str, int]:
+    """Keep a message before anything is asked; gives the ids of its session, and of itself."""
+    if session_id is None:
+        session_id = store.new_session(system=system or "")
+    elif system is not None:
         store.set_system(session_id, system)
-    return session_id
+    return session_id, store.add_user_turn(session_id, turn)
 
 
 @dataclass
@@ -135,6 +147,8 @@ class _Exchange:
     drops_oldest: bool
     """Whether the oldest messages may be left out of what the model sees."""
     quiet: bool
+    is_given_again: bool
+    """Whether the same question can be asked again without this session."""
     load_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -198,6 +212,21 @@ class _Exchange:
                 running.finish(piece)
                 return piece
         raise GenerationError(NO_REPLY)
+
+    def unanswered(self) -> str:
+        """What becomes of a question that got no answer, in words.
+
+        Where it was not even asked, or nobody waited for a word, and no more than its words were given, its session
+        leaves the list, for `sessions restore` to bring back: who asks again and again would have one for each time.
+        """
+        running = self._running
+        is_asked = running is not None and not (self.stop.is_set() and not running.text)
+        if self.is_given_again and not is_asked:
+            with contextlib.suppress(StoreError):
+                self.store.delete_session(self.session_id)
+                return f"`idefics-chat sessions restore {self.session_id}` brings your message back"
+        kept = f"your message is kept as turn {self.message_id} of session {self.session_id}"
+        return f"{kept}, and `ask --session {self.session_id}` goes on with it"
 
     def _say(self, text: str) -> None:
         if not self.quiet:

@@ -139,7 +139,7 @@ def checkpoint_request(values: dict[str, Any]) -> Any:
     """
     if values.get("base_url"):
         return _on_server(values)
-    if _is_given("api"):
+    if is_given("api"):
         from chat.errors import UsageError
 
         raise UsageError("--api says what is spoken to a server: give --base-url, too")
@@ -153,7 +153,7 @@ def _on_server(values: dict[str, Any]) -> Any:
     from chat.errors import UsageError
 
     for option in (*_LOADING, *(["image_detail"] if values["api"] == "tgi" else [])):
-        if _is_given(option):
+        if is_given(option):
             name = f"--{option.replace('_', '-')}"
             raise UsageError(f"{name} is for checkpoints of this machine: leave it out, the server decides")
     is_named = not (is_of_config("checkpoint") and not is_of_config("base_url"))
@@ -165,7 +165,7 @@ def _on_server(values: dict[str, Any]) -> Any:
     )
 
 
-def _is_given(option: str) -> bool:
+def is_given(option: str) -> bool:
     """Whether an option of the running command was given on its command line."""
     return _source(option) is ParameterSource.COMMANDLINE
 

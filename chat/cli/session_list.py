@@ -64,8 +64,8 @@ def search(words: tuple[str, ...], limit: int, db: Path | None, as_json: bool, *
 
     Among the words may stand has:picture, checkpoint:NAME, before:2026-11-01, after:2026-11-01 and image:FILE, which
     mean what the options do; "two words" in quotes of their own stand together. A word that is a session's id finds
-    that one first. With --image, sessions with the very
-    same picture come first, then those with one that looks like it: resized, saved in another format, a little darker.
+    that one first. With --image, sessions with the very same picture come first, then those with one that looks like
+    it: resized, saved in another format, a little darker.
     """
     query = _narrowed(parse_query(" ".join(words)), **filters)
     if not query:

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from chat.conversation import user_turn
+from chat.generation import REMOTE, CheckpointFacts, GenerationSettings
+from chat.store import open_store
 from tests.cli.program import Run, stored, told
+from tests.remote.server import serving
+from tests.store.samples import reply
 
 
 def test_a_question_is_answered_on_stdout_and_goes_on_tomorrow(run: Run, picture: Path) -> None:
@@ -96,9 +101,62 @@ def test_a_message_that_does_not_fit_is_kept_and_spoils_nothing(run: Run, pictur
 
 def test_a_message_is_kept_when_the_checkpoint_cannot_be_loaded(run: Run, picture: Path, tmp_path: Path) -> None:
     done = run("ask", "Keep me", "-i", picture, "--device", "cuda:77")
-    assert "your message is kept as turn 1 of session" in told(done)
+    ((session_id,),) = stored(tmp_path, "select id from sessions where deleted_at is null")
+    kept = f"your message is kept as turn 1 of session {session_id}, and `ask --session {session_id}` goes on with it"
+    assert told(done).endswith(f"({kept})")
     assert stored(tmp_path, "select text from parts where kind = 'text'") == [("Keep me",)]
-    assert run("ask", "How many shapes are there?", "--continue").stdout == "There are two shapes.\n"
+    assert run("ask", "How many shapes are there?", "--session", session_id).stdout == "There are two shapes.\n"
+
+
+def test_words_that_were_not_asked_leave_the_list_and_can_be_brought_back(run: Run, tmp_path: Path) -> None:
+    failed = run("ask", "Again and again", "--device", "cuda:77")
+    ((session_id,),) = stored(tmp_path, "select id from sessions where deleted_at is not null")
+    assert (failed.returncode, failed.stdout) == (4, "")
+    assert told(failed).endswith(f"(`idefics-chat sessions restore {session_id}` brings your message back)")
+    piped = run("ask", "-", "--device", "cuda:77", stdin=b"From a pipe")
+    assert "your message is kept as turn 2 of session" in told(piped)
+    ((kept_id,),) = stored(tmp_path, "select id from sessions where deleted_at is null")
+    onward = run("ask", "Once more", "--session", kept_id, "--device", "cuda:77")
+    assert f"your message is kept as turn 3 of session {kept_id}" in told(onward)
+    with open_store(tmp_path / "sessions.db") as store:
+        store.restore_session(session_id)
+        assert [stored.turn.text for stored in store.turns(session_id)] == ["Again and again"]
+
+
+def _held_with(tmp_path: Path, facts: CheckpointFacts) -> str:
+    """A session whose only reply this checkpoint gave."""
+    with open_store(tmp_path / "sessions.db") as store:
+        session_id = store.new_session()
+        message_id = store.add_user_turn(session_id, user_turn("Hello"))
+        store.close_reply(store.open_reply(message_id, facts, GenerationSettings()), reply("Hello."))
+    return session_id
+
+
+def test_a_conversation_with_a_server_does_not_go_on_with_another_model_unasked(run: Run, tmp_path: Path) -> None:
+    with serving() as server:
+        session_id = _held_with(tmp_path, CheckpointFacts("far/model", revision=server.host, device=REMOTE))
+        refused = run("ask", "And now?", "--continue")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert told(refused) == (
+            f"idefics-chat: session {session_id} was held with far/model on the server {server.host}: give its address "
+            "with --base-url to go on there, or --checkpoint shapes to go on here"
+        )
+        assert not server.asked
+        assert stored(tmp_path, "select count(*) from turns") == [(2,)]
+        there = run("ask", "And now?", "--continue", "--base-url", server.base_url)
+        assert (there.returncode, there.stdout, there.stderr) == (0, "A cat.\n", "")
+        here = run("ask", "And now?", "--session", session_id, "--checkpoint", "shapes")
+        assert (here.returncode, here.stderr) == (0, "")
+
+
+def test_another_model_than_the_one_before_is_told_where_nobody_chose_it(run: Run, tmp_path: Path) -> None:
+    session_id = _held_with(tmp_path, CheckpointFacts("hub/other"))
+    held = f"idefics-chat: session {session_id} was held with hub/other"
+    first = run("ask", "And now?", "--continue")
+    assert (first.returncode, told(first)) == (
+        0, f"{held}, and shapes answers: --checkpoint hub/other goes on as before"
+    )  # fmt: skip
+    assert run("ask", "And now?", "--continue").stderr == ""
 
 
 @pytest.mark.parametrize(

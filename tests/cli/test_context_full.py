@@ -36,7 +36,7 @@ def test_a_full_session_names_what_would_have_to_go_and_leaves_it_to_the_user(
     assert "tokens and the checkpoint has room for 1,024, at least 5 of them for the reply" in words
     assert (
         "the oldest message with its reply and 1 picture would have to go (--drop-oldest), or begin a new session "
-        f"(your message is kept as turn 5 of session {session})"
+        f"(your message is kept as turn 5 of session {session}, and `ask --session {session}` goes on with it)"
     ) in words
     # What was refused does not stand in the way of the next message.
     assert run("ask", "Hello", "--continue", "--max-new-tokens", "5").returncode == 0

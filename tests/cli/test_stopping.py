@@ -22,7 +22,10 @@ def test_ctrl_c_while_loading_exits_with_130(tmp_path: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
-    assert (process.returncode, output, errors) == (130, b"", b"")
+    assert (process.returncode, output) == (130, b"")
+    ((session_id, deleted_at),) = stored(tmp_path, "select id, deleted_at from sessions")
+    assert deleted_at is not None
+    assert errors.decode() == f"idefics-chat: `idefics-chat sessions restore {session_id}` brings your message back\n"
 
 
 def test_a_reply_that_is_killed_is_kept_as_interrupted(tmp_path: Path, picture: Path, run: Run, begin: Begin) -> None:
