@@ -43,6 +43,8 @@ LEAST_INDEXED: Final = 3
 """Characters of the shortest word that the index can be asked for."""
 READ_FIRST: Final = 5_000
 """Titles and turns that are read for shorter words, before the index is asked for all that begins with them."""
+LEAST_OF_ID: Final = 4
+"""Letters of the shortest beginning of an id that is looked for: fewer begin some id by chance."""
 FEW: Final = 200
 """Sessions that are read from end to end where the filters let no more through."""
 
@@ -83,7 +85,8 @@ def _named(
 ) -> sqlite3.Row | None:
     """The session whose id the only word is; where a whole one is not asked for, the only one whose id begins so."""
     word = words[0].lower()
-    if len(words) > 1 or not (ids.is_id(word) or (ids.is_prefix(word) and not is_whole)):
+    is_asked = ids.is_id(word) or (not is_whole and len(word) >= LEAST_OF_ID and ids.is_prefix(word))
+    if len(words) > 1 or not is_asked:
         return None
     named = connection.execute(f"{LISTED_IDS} {conditions} {WITH_PREFIX}", (*values, word, word)).fetchall()
     return named[0] if len(named) == 1 else None

@@ -36,7 +36,7 @@ def _summary_of_damaged(row: sqlite3.Row) -> SessionSummary:
         try:
             held[name] = read(column)
         except (TypeError, ValueError) as error:
-            held[name] = legible(column) if isinstance(otherwise, str) else otherwise
+            held[name] = legible(column) if read is text_from else otherwise
             problems.append(f"{name}: {error}")
     return _summary(row, held, "; ".join(problems))
 

@@ -11,6 +11,7 @@ from chat.errors import StoreError
 from chat.records import Generation, StoredTurn
 from chat.store import index
 from chat.store.columns import Column, generation_from, now, text_from, time_from, to_text, whole_from
+from chat.store.connection import read_whatever
 from chat.store.ids import unknown
 from chat.store.pictures import image_from
 from chat.store.queries import ENVIRONMENTS, GENERATIONS, PARTS, TURNS
@@ -18,7 +19,8 @@ from chat.store.queries import ENVIRONMENTS, GENERATIONS, PARTS, TURNS
 
 def require_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
     """The row of a session, deleted or not; raises UnknownSessionError."""
-    rows = connection.execute("SELECT * FROM sessions WHERE id = ?", (to_text(session_id),)).fetchall()
+    query, asked = "SELECT * FROM sessions WHERE id = ?", (to_text(session_id),)
+    rows = read_whatever(connection, lambda: connection.execute(query, asked).fetchall())
     if not rows:
         raise unknown(session_id)
     row: sqlite3.Row = rows[0]

@@ -10,6 +10,7 @@ from chat.cli.app import run
 from chat.conversation import user_turn
 from chat.images import open_image
 from chat.store import open_store
+from tests.store.damage import change
 from tests.store.samples import FACTS, SETTINGS, reply
 
 
@@ -103,3 +104,41 @@ def test_what_cannot_be_looked_for_is_one_line(
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith(f"idefics-chat: {line}")
+
+
+def test_a_session_that_cannot_be_read_is_listed_and_told_in_one_line(
+    talked: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spoiled = talked["same"]
+    change(tmp_path / "sessions.db", f"UPDATE sessions SET updated_at = x'ff', turn_count = 'x' WHERE id = '{spoiled}'")
+    line = f"idefics-chat: session {spoiled} holds a value that is not understood (updated_at: b'\\xff' is no time; "
+    for arguments in (["list"], ["search", "What?"], ["search", "wh"], ["search", spoiled]):
+        assert run(["sessions", *arguments]) == 3
+        out, err = capfd.readouterr()
+        assert (out.count(spoiled), talked["copy"] in out) == (1, spoiled not in arguments)
+        assert err.startswith(line)
+        assert err.endswith("`idefics-chat sessions check` tells what is wrong\n")
+        assert run(["sessions", *arguments, "--json"]) == 3
+        out, err = capfd.readouterr()
+        found = json.loads(out)
+        listed = {one["session"]: one for one in (found if arguments == ["list"] else found["sessions"])}
+        assert (listed[spoiled]["updated_at"], listed[spoiled]["turns"]) == ("", 0)
+        assert listed[spoiled]["problem"].startswith("updated_at: ")
+        assert err.startswith(line)
+    assert run(["sessions", "show", talked["copy"]]) == 0
+    capfd.readouterr()
+    for arguments in (["show"], ["show", "--json"], ["rename", "x"], ["export", "-o", "talk.html"]):
+        assert run(["sessions", arguments[0], spoiled, *arguments[1:]]) == 3
+        out, err = capfd.readouterr()
+        assert (out, err.count("\n"), "sessions check" in err) == ("", 1, True)
+    assert run(["replay", spoiled]) == 3
+    assert "sessions check" in capfd.readouterr().err
+    assert run(["sessions", "pin", spoiled[:7]]) == run(["sessions", "delete", spoiled[:7]]) == 0
+    capfd.readouterr()
+    assert run(["sessions", "list"]) == 0
+
+
+def test_an_id_is_found_as_json_too(talked: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
+    found = document(capfd, "search", talked["none"])
+    assert isinstance(found, dict)
+    assert [hit["session"] for hit in found["sessions"]] == [talked["none"]]

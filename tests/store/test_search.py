@@ -277,3 +277,55 @@ def test_saving_a_reply_as_it_grows_leaves_the_index_alone(store: SqliteStore, p
     assert size() == before
     store.close_reply(turn_id, reply("A green triangle."))
     assert size() != before
+
+
+def test_an_id_finds_its_session_before_those_that_speak_of_it(store: SqliteStore) -> None:
+    named = talk(store, "Hello")
+    pinned = talk(store, f"Compare it with {named}.")
+    store.pin_session(pinned, True)
+    for typed in (named, named.upper(), f'"{named}"'):
+        page = store.search(parse_query(typed))
+        assert [(hit.summary.id, hit.is_named, hit.turn_id) for hit in page.hits] == [
+            (named, True, None),
+            (pinned, False, store.turns(pinned)[0].id),
+        ]
+        assert page.count == 2
+    assert found(store, named, limit=1, offset=1) == [pinned]
+    assert found(store, f"{named} compare") == [pinned]
+    assert found(store, f"has:picture {named}") == []
+    store.delete_session(named)
+    assert found(store, named) == [pinned]
+
+
+def test_the_beginning_of_an_id_finds_it_where_nothing_says_so(store: SqliteStore, path: Path) -> None:
+    first, second = talk(store, "Hello"), talk(store, "Hello again")
+    execute(
+        path,
+        "PRAGMA foreign_keys = OFF",
+        *(
+            f"UPDATE {table} SET {column} = '{new}' WHERE {column} = '{old}'"
+            for old, new in ((first, "pqrsabcd"), (second, "pqrsxyz2"))
+            for table, column in (("sessions", "id"), ("turns", "session_id"))
+        ),
+    )
+    assert found(store, "pqrs") == found(store, "pqr") == []
+    assert found(store, "pqrsa") == ["pqrsabcd"]
+    assert found(store, "PQRSX") == ["pqrsxyz2"]
+    store.rename_session("pqrsxyz2", "About pqrsa")
+    assert found(store, "pqrsa") == ["pqrsxyz2"]
+    assert store.find_session("pqrsa").id == "pqrsabcd"
+
+
+@pytest.mark.parametrize("typed", ['"', '""', "   ", ""])
+def test_what_says_nothing_looks_for_nothing(store: SqliteStore, typed: str) -> None:
+    assert not parse_query(typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["-", "*", '"*', "cat*", "-cat", "cat OR dog", "NEAR(cat", "^cat", "text:cat", "%", "🐈"]
+)
+def test_signs_of_a_query_language_are_text_like_any_other(store: SqliteStore, typed: str) -> None:
+    talk(store, "A cat and a d0g.")
+    assert found(store, typed) == []
+    signs = talk(store, f"Say {typed}, please.")
+    assert found(store, typed) == [signs]

@@ -12,6 +12,7 @@ from chat.drafts import Draft
 from chat.session import SessionStore
 from chat.tui.screens.sessions import SessionsScreen
 from chat.tui.widgets.session_keys import SessionOptions
+from tests.store.damage import change
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until, write
 
 MakeDesk = Callable[..., Desk]
@@ -163,3 +164,36 @@ async def test_a_session_that_cannot_be_opened_leaves_this_one_as_it_was(
         await until(pilot, lambda: desk.said()[-1] == "Three.")
     assert store.draft(session_id) == Draft("half a thought")
     assert "▍" not in str([str(said.visual) for said in desk.screen.query(Static)])
+
+
+async def test_spoiled_sessions_and_a_spoiled_draft_leave_the_others_in_use(
+    make_desk: MakeDesk, store: SessionStore, db: Path
+) -> None:
+    sound, spoiled, gone = (_session(store, text) for text in ("Sound", "Spoiled", "Gone"))
+    store.save_draft(None, Draft("not sent"))
+    change(
+        db,
+        f"UPDATE sessions SET updated_at = x'ff' WHERE id = '{spoiled}'",
+        f"UPDATE parts SET kind = 'x' WHERE turn_id = (SELECT id FROM turns WHERE session_id = '{gone}')",
+        "UPDATE drafts SET images = '['",
+    )
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        assert desk.text() == "not sent"
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(desk.app.screen, SessionsScreen))
+        options = desk.app.screen.query_one(SessionOptions)
+        await until(pilot, lambda: options.option_count == 3)
+        assert "damaged" in desk.shown()
+        await pilot.press(*sound)
+        await until(pilot, lambda: options.option_count == 1 and "its id" in desk.shown())
+        await pilot.press("enter")
+        await until(pilot, lambda: desk.said() == ["Sound"])
+        for session_id in (spoiled, gone):
+            await desk.screen.change_session(session_id)
+            assert f"session {session_id} holds a value that is not understood" in desk.notice().replace(
+                "Session", "session"
+            )
+            assert "sessions check" in desk.notice()
+            assert desk.said() == ["Sound"]

@@ -83,6 +83,11 @@ _QUESTIONS: Final = (
     )
     """,
     """
+    SELECT session_id, turn_id, 'has a text without a word' FROM parts JOIN turns ON turns.id = turn_id
+    WHERE kind = 'text' AND CAST(text AS BLOB) = x''
+        AND (role = 'assistant' OR turn_id IN (SELECT turn_id FROM parts WHERE kind = 'image'))
+    """,
+    """
     SELECT session_id, first.turn_id, 'has two texts next to each other'
     FROM parts AS first JOIN parts AS second ON second.turn_id = first.turn_id AND second.position = first.position + 1
         JOIN turns ON turns.id = first.turn_id

@@ -26,7 +26,10 @@ _PAGE: Final = 2_000
 """Turns that are read in one transaction."""
 
 _BELONGING: Final = f"SELECT id FROM ({TITLES}) UNION SELECT id FROM ({TURNS})"
-_LACKING: Final = f"{_BELONGING} EXCEPT SELECT id FROM words_docsize LIMIT {MOST}"
+# Texts of turns that are none were told already.
+_LACKING: Final = (
+    f"SELECT id FROM ({_BELONGING}) WHERE typeof(id) = 'integer' EXCEPT SELECT id FROM words_docsize LIMIT {MOST}"
+)
 _TOO_MANY: Final = f"SELECT id FROM words_docsize EXCEPT SELECT id FROM ({_BELONGING}) LIMIT {MOST}"
 _VOCABULARY: Final = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS temp.counted USING fts5vocab('main', 'words', 'row')",
@@ -57,7 +60,7 @@ def differences(connection: sqlite3.Connection, made_by: str, tell: Tell, stop: 
                 _make_anew(connection, made_by)
     except sqlite3.Error as error:
         yield from (each.not_repaired(in_words(error)) for each in found)
-    except UnicodeDecodeError:
+    except (TypeError, UnicodeDecodeError):
         yield from (each.not_repaired("a text cannot be read") for each in found)
     else:
         yield from (each.repaired() for each in found)
@@ -73,7 +76,7 @@ def _look(
         return [Difference("the index of words is not made as it should be")], True
     try:
         return _different(connection, tell, stop), False
-    except UnicodeDecodeError:
+    except (TypeError, UnicodeDecodeError):
         # Which text it is was told already; nothing can be compared with it.
         return [], False
     except sqlite3.DatabaseError as error:
