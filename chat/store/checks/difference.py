@@ -21,6 +21,13 @@ class Difference:
     is_repaired: bool = False
     """Whether it was made right: only what follows from the rest of the database ever is."""
 
+    def __post_init__(self) -> None:
+        # What names them may be spoiled itself.
+        if not isinstance(self.session_id, str | None):
+            object.__setattr__(self, "session_id", str(self.session_id))
+        if not isinstance(self.turn_id, int | None):
+            object.__setattr__(self, "turn_id", None)
+
     @property
     def line(self) -> str:
         """Where it is and what it is; the line may hold anything that the database does."""

@@ -99,6 +99,10 @@ _QUESTIONS: Final = (
     GROUP BY turn_id HAVING count(*) > 1 OR max(kind = 'image')
     """,
     """
+    SELECT session_id, id, 'is a reply, and is marked as an example, which only a message is'
+    FROM turns WHERE role = 'assistant' AND is_example
+    """,
+    """
     SELECT choices.session_id, choices.turn_id, 'is of session ' || turns.session_id
         || ', and a choice of this one follows it'
     FROM choices JOIN turns ON turns.id = choices.turn_id WHERE turns.session_id <> choices.session_id
@@ -126,7 +130,13 @@ _QUESTIONS: Final = (
     """,
     """
     SELECT session_id, turn_id, 'the labels that were ranked there are lost'
-    FROM choices WHERE id NOT IN (SELECT choice_id FROM choice_labels)
+    FROM choices WHERE 2 > (
+        SELECT count(*) FROM choice_labels WHERE choice_id = choices.id
+    ) OR id IN (SELECT choice_id FROM choice_labels WHERE trim(label, ' ' || char(9, 10, 13)) = '')
+    """,
+    """
+    SELECT session_id, turn_id, 'the picture or the history that labels were ranked for is counted below 0'
+    FROM choices WHERE number < 0 OR left_out < 0
     """,
     """
     SELECT NULL, NULL, 'what replies were computed with, number ' || id || ', cannot be read'
