@@ -4,7 +4,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chat.conversation import Part, Role, Text, Turn
 from chat.errors import StoreError
@@ -15,6 +15,9 @@ from chat.store.connection import read_whatever
 from chat.store.ids import unknown
 from chat.store.pictures import image_from
 from chat.store.queries import ENVIRONMENTS, GENERATIONS, PARTS, TURNS
+
+_IN_VAIN: Final = frozenset({("", "assistant"), ("assistant", "assistant")})
+"""The roles of two turns, or of none and the first, of which the second is a reply to nobody."""
 
 
 def require_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
@@ -93,9 +96,8 @@ def branch(
         place = _parent(place, turns[place][0])
     path.reverse()
     roles = [turns[turn_id][1] for turn_id in path]
-    for turn_id, before, role in zip(path, [None, *roles], roles, strict=False):
-        if role == Role.ASSISTANT and before != Role.USER:
-            raise ValueError(f"turn {turn_id} is a reply that follows no message")
+    if not _IN_VAIN.isdisjoint(zip(("", *roles), roles, strict=False)):
+        raise ValueError("a reply follows no message")
     return _stored(connection, database, session_id, {turn_id: turns[turn_id] for turn_id in path})
 
 

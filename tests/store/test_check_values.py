@@ -33,6 +33,7 @@ from tests.store.damage import change, found_in
         ("UPDATE turns SET is_example = 1 WHERE id = 2", "turn 2: is a reply, and is marked as an example"),
         ("UPDATE parts SET text = '' WHERE turn_id = 2", "turn 2: has a text without a word"),
         ("UPDATE parts SET turn_id = 'x' WHERE turn_id = 2", "parts.turn_id is no whole number"),
+        ("UPDATE images SET byte_count = 'many'", "is said to have many bytes, and has "),
         ("UPDATE turns SET session_id = x'ff' WHERE id = 2", "session b'\\xff', turn 2: "),
         ("INSERT INTO drafts VALUES (NULL, '', '{}')", "the pictures of its unsent message cannot be read"),
         ("INSERT INTO drafts VALUES (NULL, '', '[1]')", "the pictures of its unsent message cannot be read"),

@@ -60,7 +60,9 @@ def _wrong(connection: sqlite3.Connection, row: sqlite3.Row) -> Iterator[str]:
     if digest != row["digest"]:
         yield f"its bytes have changed: their sha256 is {digest}"
     if row["byte_count"] != row["length"]:
-        yield f"is said to have {row['byte_count']:,} bytes, and has {row['length']:,}"
+        said = row["byte_count"]
+        count = f"{said:,}" if isinstance(said, int) else str(said)
+        yield f"is said to have {count} bytes, and has {row['length']:,}"
     if row["media_type"] != media_type(data):
         yield f"is said to be {row['media_type']}, and is {media_type(data)}"
     try:
