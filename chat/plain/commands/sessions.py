@@ -93,7 +93,7 @@ class SessionCommands(CommandGroup):
                 f"{number}. {short_line(summary.title, 60) or '(no title)'}",
                 count_in_words(summary.turn_count, "turn"),
                 count_in_words(summary.image_count, "picture"),
-                _ago(summary.updated_at, now),
+                "damaged" if summary.problem else _ago(summary.updated_at, now),
                 *([label_of(summary.checkpoint)] if summary.checkpoint else []),
                 *(["pinned"] if summary.is_pinned else []),
                 *(["open"] if summary.id == self.talk.session.id else []),
