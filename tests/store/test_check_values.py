@@ -51,3 +51,15 @@ def test_a_text_that_is_no_utf_8_is_named_and_the_check_goes_on(filled: Path) ->
     lines = [difference.line for difference in found_in(filled)]
     assert any("turn 2: parts.text is no text that can be read" in line for line in lines)
     assert any("is said to have 3 bytes" in line for line in lines)
+
+
+def test_a_value_that_is_missing_where_a_table_lets_it_be_is_named(filled: Path) -> None:
+    change(
+        filled,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(sql, 'updated_at TEXT NOT NULL', 'updated_at TEXT')",
+        "PRAGMA writable_schema = RESET",
+    )
+    change(filled, "UPDATE sessions SET updated_at = NULL WHERE number = 1")
+    lines = [difference.line for difference in found_in(filled)]
+    assert any(line.endswith(": sessions.updated_at is missing") for line in lines), lines

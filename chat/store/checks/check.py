@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -73,7 +72,7 @@ class Check:
             yield from self._beyond_the_tables(connection, made, columns)
 
     def _beyond_the_tables(
-        self, connection: sqlite3.Connection, made: dict[str, structure.Made], tables: Iterable[str]
+        self, connection: sqlite3.Connection, made: dict[str, structure.Made], tables: structure.Tables
     ) -> Differences:
         self.sessions, self.turns = (
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("sessions", "turns")

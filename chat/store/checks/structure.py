@@ -20,6 +20,10 @@ LEARNT: Final = "likenesses"
 _INDEX_OF_WORDS: Final = "words"
 
 
+Tables = dict[str, dict[str, bool]]
+"""Columns by their tables and names, each with whether it must hold a value."""
+
+
 class Made(NamedTuple):
     """Something that a statement has made."""
 
@@ -27,7 +31,7 @@ class Made(NamedTuple):
     sql: str
 
 
-def present() -> tuple[dict[str, Made], dict[str, list[str]]]:
+def present() -> tuple[dict[str, Made], Tables]:
     """What a new database has, by name, and the columns of its tables, without those of the index of words."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
         fresh.row_factory = sqlite3.Row
@@ -37,7 +41,7 @@ def present() -> tuple[dict[str, Made], dict[str, list[str]]]:
         return made, {table: _columns(fresh, table) for table in tables}
 
 
-def lost(connection: sqlite3.Connection, columns: dict[str, list[str]]) -> Differences:
+def lost(connection: sqlite3.Connection, columns: Tables) -> Differences:
     """Tables and columns that are not there, without which nothing else can be asked."""
     for table, expected in columns.items():
         if table == LEARNT:
@@ -86,8 +90,8 @@ def _spelled(made: Made) -> tuple[str, list[str]]:
     return made.type, made.sql.split()
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    return [column["name"] for column in connection.execute(f"PRAGMA table_info({table})")]
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
+    return {column["name"]: bool(column["notnull"]) for column in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _is_of_words(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 from chat.errors import ChatError
 from chat.store.checks.difference import Difference, Differences, Tell
 from chat.store.checks.file import place_of
+from chat.store.checks.structure import Tables
 from chat.store.columns import environment_from, settings_from
 
 MOST: Final = 1_000
@@ -47,12 +48,12 @@ _MADE_FROM: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
 )
 
 
-def differences(connection: sqlite3.Connection, tables: Iterable[str], tell: Tell) -> Differences:
+def differences(connection: sqlite3.Connection, tables: Tables, tell: Tell) -> Differences:
     """The values of those tables that are none, and where they are."""
     connection.create_function("is_garbled", 2, _is_garbled, deterministic=True)
-    for table in tables:
+    for table, columns in tables.items():
         tell(f"looking through the values, {table}")
-        yield from _of_table(connection, table)
+        yield from _of_table(connection, table, [name for name, is_required in columns.items() if is_required])
     for query, words, made_from in _MADE_FROM:
         for (column,) in connection.execute(query).fetchall():
             try:
@@ -61,12 +62,14 @@ def differences(connection: sqlite3.Connection, tables: Iterable[str], tell: Tel
                 yield Difference(f"{words}: {column[:80]} ({error})")
 
 
-def _of_table(connection: sqlite3.Connection, table: str) -> Differences:
+def _of_table(connection: sqlite3.Connection, table: str, required: Iterable[str]) -> Differences:
     questions = [
         (column["name"], words, condition.format(column["name"]))
         for column in connection.execute(f"PRAGMA table_info({table})").fetchall()
         for words, condition in _conditions(column["name"], column["type"])
     ]
+    # A table that somebody made anew may let them be missing.
+    questions += [(name, "missing", f"{name} IS NULL") for name in required]
     if not questions:
         return
     asked = ", ".join(condition for _, _, condition in questions)
