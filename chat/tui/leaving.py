@@ -10,19 +10,18 @@ from textual import on
 from chat.config import Config
 from chat.errors import ChatError, StoreError
 from chat.tui.ending import Ending
+from chat.tui.key_order import SETTLE_S, KeysInOrderApp, settled
 from chat.tui.messages import QuitWanted
 from chat.tui.themed import ThemedApp
 
 if TYPE_CHECKING:
     from chat.tui.screens.chat import ChatScreen
 
-SETTLE_S: Final = 0.5
-"""Seconds that keys pressed before the one to leave may take at most."""
 PROGRAM_ERROR: Final = 4
 """Exit code of an error that nobody caught."""
 
 
-class LeavingApp(ThemedApp):
+class LeavingApp(KeysInOrderApp, ThemedApp):
     """Ends in order. It returns the error that ended it, or None."""
 
     chat: "ChatScreen"
@@ -61,17 +60,11 @@ class LeavingApp(ThemedApp):
             await self.pop_screen()
 
     async def _settle(self) -> None:
-        """Wait until the keys that were pressed before have had their effect: this one has overtaken them.
-
-        What a widget makes of a key goes from queue to queue, and joins each behind what waits there already.
-        """
+        """Wait until the keys that were pressed before have had their effect: this one has overtaken them."""
         pumps = [*(self.focused or self.chat).ancestors_with_self][:-1]
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
-                for pump in pumps * len(pumps):
-                    is_through = asyncio.Event()
-                    pump.call_later(is_through.set)
-                    await is_through.wait()
+                await settled(pumps * len(pumps))
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep everything and leave after an error that nobody caught; `failure` is for whoever ran the program.

@@ -17,6 +17,7 @@ from chat.replay.branch import Named, RecordedBranch
 from chat.safe_text import printable, short_line
 from chat.talk.wording import count_in_words
 from chat.tui.binding import Binding
+from chat.tui.key_order import KeysInOrderApp
 from chat.tui.screens.layer import SizedScreen
 from chat.tui.screens.replay import ReplayScreen
 from chat.tui.themed import ThemedApp
@@ -65,7 +66,7 @@ class ListedReplayScreen(ReplayScreen):
     ]
 
 
-class ReplayApp(ThemedApp):
+class ReplayApp(KeysInOrderApp, ThemedApp):
     """Plays conversations back."""
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = ["first.tcss", *sorted(STYLES.glob("*.tcss"))]

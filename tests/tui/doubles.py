@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from textual.app import App
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -177,6 +179,12 @@ def shown_text(reply: ReplyText) -> str:
             "\n".join([f"```{block.language}", *texts[2:], "```"]) if isinstance(block, CodeBlock) else "\n".join(texts)
         )
     return "\n\n".join(blocks)
+
+
+def press_at_once(app: App[ChatError], *keys: str) -> None:
+    """Press keys that arrive together, as those of somebody fast do over a slow line."""
+    for key in keys:
+        app.post_message(Key(key, key if len(key) == 1 else None))
 
 
 async def until(pilot: Pilot[ChatError], is_so: Callable[[], object], seconds: float = 30.0) -> None:

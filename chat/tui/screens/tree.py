@@ -93,8 +93,10 @@ class TreeScreen(Dialog[int | None]):
                 here = node
             pending += [(node, inside, depth + 1) for inside in reversed(row.inside)]
         tree.root.expand()
-        if here is not None:
-            self.call_after_refresh(tree.move_cursor, here)
+        # The rows get their numbers as they are counted; before the next key, which may choose one.
+        if here is not None and tree.last_line >= 0:
+            tree.move_cursor(here)
+            self.call_after_refresh(tree.scroll_to_node, here, animate=False)
 
     def _label(self, row: Row, depth: int) -> Text:
         turn = row.turn

@@ -3,7 +3,7 @@
 It shows what it is given and asks for what it wants; what the store holds it never sees.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -60,8 +60,8 @@ class FoundSessions(Vertical):
         self._open_id: str | None = None
         self._line = ""
         self._search_timer: Timer | None = None
-        self._opens_first = False
-        """Whether the first session found is to be opened as soon as it is."""
+        self._then: Callable[[], None] | None = None
+        """What is to be done as soon as it is found what is looked for."""
 
     def compose(self) -> ComposeResult:
         """Line, rows, the line for a title, and a word about all."""
@@ -110,9 +110,9 @@ class FoundSessions(Vertical):
             self._line = ""
         self._show_line()
         self.post_message(SessionsCounted(self._count(message.found)))
-        if self._opens_first and self._hits:
-            self.open(self._hits[0])
-        self._opens_first = False
+        then, self._then = self._then, None
+        if then is not None and self._hits:
+            then()
 
     @on(PicturesCompared)
     def _tell_compared(self, message: PicturesCompared) -> None:
@@ -175,20 +175,23 @@ class FoundSessions(Vertical):
     @on(Input.Changed, "#search")
     def _search(self, message: Input.Changed) -> None:
         message.stop()
-        self._opens_first = False
+        self._then = None
         if self._search_timer is not None:
             self._search_timer.stop()
         self._search_timer = self.set_timer(SEARCH_DELAY_S, self._look)
 
-    def _look(self) -> None:
+    def _look(self) -> bool:
+        """Look for what is typed; tells whether it can be understood."""
         query = self._typed_query()
         if query is None:
-            return
+            return False
         if query != self._query:
-            self._query = query
+            self._query, self._line = query, ""
             self._ask()
-        self._line = ""
+        elif self._line.startswith(GLYPHS.failed):
+            self._line = ""
         self._show_line()
+        return True
 
     def _typed_query(self) -> Query | None:
         """What is typed; None where it cannot be understood, which is said."""
@@ -201,17 +204,22 @@ class FoundSessions(Vertical):
     @on(Input.Submitted, "#search")
     def _open_first(self, message: Input.Submitted) -> None:
         message.stop()
+        self.when_found(self.open_pointed)
+
+    def when_found(self, act: Callable[[], None]) -> None:
+        """Do something with the rows, once they are those of what is typed."""
         if self._search_timer is not None:
             self._search_timer.stop()
-        self._look()
+        if not self._look():
+            return
         if self._is_asking:
-            # The rows are those of what was typed before.
-            self._opens_first = True
+            self._then = act
         elif self._hits:
-            self.open(self._hits[self._options.highlighted or 0])
+            act()
 
-    def open(self, hit: SessionHit) -> None:
-        """Ask for a session to be shown."""
+    def open_pointed(self) -> None:
+        """Ask for the session under the pointer to be shown, or the first one."""
+        hit = self._pointed or self._hits[0]
         self.post_message(SessionOpened(hit.summary.id, hit.turn_id))
 
     @on(SessionOptions.EndNear)

@@ -71,13 +71,18 @@ class SessionList(FoundSessions):
     def _focus_list(self, message: SearchLine.Left) -> None:
         message.stop()
         if self._hits:
-            self._options.focus()
+            self._focus_rows()
+        else:
+            self.when_found(self._focus_rows)
+
+    def _focus_rows(self) -> None:
+        self._options.focus()
 
     @on(OptionList.OptionSelected)
     def _open_selected(self, message: OptionList.OptionSelected) -> None:
         message.stop()
         if self._options.has(message):
-            self.open(self._hits[message.option_index])
+            self.when_found(self.open_pointed)
 
     @on(SessionOptions.Asked)
     def _do(self, message: SessionOptions.Asked) -> None:
@@ -90,8 +95,12 @@ class SessionList(FoundSessions):
                 self.post_message(SessionRestored())
             case "next":
                 self.post_message(NextMatchWanted())
-            case name if self._pointed is not None:
-                self._do_with(self._pointed.summary, name)
+            case name:
+                self.when_found(lambda: self._do_with_pointed(name))
+
+    def _do_with_pointed(self, name: str) -> None:
+        if self._pointed is not None:
+            self._do_with(self._pointed.summary, name)
 
     def _do_with(self, session: SessionSummary, name: str) -> None:
         match name:
@@ -129,4 +138,4 @@ class SessionList(FoundSessions):
     @on(TitleLine.Left)
     def _end_title(self) -> None:
         self._title_line.display = False
-        self._options.focus()
+        self._focus_rows()
