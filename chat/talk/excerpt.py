@@ -22,6 +22,10 @@ class Excerpt:
     """Which match it is, from 1; 0 where there is none."""
     count: int
     """How many turns of its branch hold the words."""
+    turn_count: int
+    """How many turns the branch has that is shown when the session is opened."""
+    image_count: int
+    """How many pictures came with them."""
 
 
 def excerpt_of(
@@ -41,6 +45,7 @@ def excerpt_of(
         StoreError: The session cannot be read, or is not there any more.
     """
     summary, turns = store.find_session(session_id), list(store.turns(session_id))
+    counts = len(turns), sum(len(stored.turn.images) for stored in turns)
     if turn_id is not None and all(stored.id != turn_id for stored in turns):
         # It is on a branch that is not shown.
         turns = list(store.turns(session_id, turn_id))
@@ -55,8 +60,8 @@ def excerpt_of(
     first = place - (place > 0 and turns[place].turn.role is Role.ASSISTANT)
     shown = tuple(_numbered(turns))[first : first + 2]
     if not matches:
-        return Excerpt(summary, shown, None, 0, 0)
-    return Excerpt(summary, shown, turns[place].id, match % len(matches) + 1, len(matches))
+        return Excerpt(summary, shown, None, 0, 0, *counts)
+    return Excerpt(summary, shown, turns[place].id, match % len(matches) + 1, len(matches), *counts)
 
 
 def _numbered(turns: Sequence[StoredTurn]) -> Iterator[tuple[StoredTurn, int]]:

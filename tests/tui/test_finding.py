@@ -21,7 +21,7 @@ from chat.tui.widgets import found_sessions, session_keys, session_list
 from chat.tui.widgets.session_keys import SessionOptions
 from chat.tui.widgets.session_preview import ExcerptTurn, SessionPreview
 from chat.tui.widgets.turn import SaidTurn
-from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, ready, send, until
+from tests.tui.doubles import FACTS, Desk, HeldGenerator, HeldLoader, press_at_once, ready, send, until
 
 MakeDesk = Callable[..., Desk]
 
@@ -84,6 +84,8 @@ async def test_a_match_on_a_branch_that_is_not_shown_is_previewed_and_opened_the
         await pilot.press(*"triangle")
         await until(pilot, lambda: len(desk.app.screen.query(ExcerptTurn)) == 1)
         await until(pilot, lambda: desk.shown().count("A «triangle»?") == 4)
+        head = str(desk.app.screen.query_one("#preview-head", Static).visual)
+        assert "\n1 turn · no pictures · all branches: 3 turns, no pictures · " in head
         await pilot.press("enter")
         await until(pilot, lambda: desk.app.screen is desk.screen and in_view(desk, "A triangle?"))
         assert store.turns(session_id)[0].turn.text == "A triangle?"
@@ -121,14 +123,17 @@ async def test_what_was_found_for_fewer_letters_never_takes_the_place_of_what_is
         assert "1 of 2 match" in desk.shown()
 
 
-async def test_enter_right_after_typing_opens_what_was_typed(make_desk: MakeDesk, store: SessionStore) -> None:
+@pytest.mark.parametrize("keys", [("enter",), ("down", "enter")])
+async def test_enter_right_after_typing_opens_what_was_typed(
+    make_desk: MakeDesk, store: SessionStore, keys: tuple[str, ...]
+) -> None:
     found = talk(store, ("A triangle", "Yes."))
     talk(store, ("Hello", "Hi."))
     desk = make_desk()
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await rows(pilot, desk, 2)
-        await pilot.press(*"triangle", "enter")
+        press_at_once(desk.app, *"triangle", *keys)
         await until(pilot, lambda: desk.app.screen is desk.screen and desk.screen.session.id == found)
 
 
@@ -146,6 +151,9 @@ async def test_filters_are_typed_with_the_words_and_a_wrong_one_is_told(
         await pilot.press(*" before:7")
         await until(pilot, lambda: "✕ before:7 is no day; before:2026-11-01 is" in desk.shown())
         assert options.option_count == 1
+        # Nothing was looked for: no row is the one that was meant.
+        await pilot.press("enter", "down", "enter")
+        assert isinstance(desk.app.screen, SessionsScreen)
 
 
 async def test_a_session_gets_a_title_in_the_list(make_desk: MakeDesk, store: SessionStore) -> None:

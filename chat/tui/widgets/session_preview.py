@@ -100,11 +100,19 @@ class SessionPreview(Vertical):
 
 def _head(excerpt: Excerpt, words: Sequence[str]) -> Content:
     summary = excerpt.summary
-    facts = [count_in_words(summary.turn_count, "turn"), count_in_words(summary.image_count, "picture")]
+    branch, session = (excerpt.turn_count, excerpt.image_count), (summary.turn_count, summary.image_count)
+    facts = _counts(*branch)
+    if session != branch:
+        # Those in the list are of all branches.
+        facts.append(f"all branches: {', '.join(_counts(*session))}")
     if summary.checkpoint:
         facts.append(_line(label_of(summary.checkpoint)))
     facts.append(time_in_words(summary.updated_at, datetime.now().astimezone()))
     return Content.assemble(title_of(summary, words).stylize("bold"), "\n", (" · ".join(facts), "$quiet"))
+
+
+def _counts(turns: int, images: int) -> list[str]:
+    return [count_in_words(turns, "turn"), count_in_words(images, "picture")]
 
 
 def _line(text: str) -> str:
