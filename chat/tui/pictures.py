@@ -7,10 +7,11 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat.conversation import Image
-from chat.images import thumbnail
+from chat.images import open_image, thumbnail
 from chat.tui.glyphs import ASCII, GLYPHS
 
 if TYPE_CHECKING:
@@ -87,17 +88,26 @@ class ShrunkPicture(NamedTuple):
 
 
 class PictureCache:
-    """Shrunk pictures by digest and size; safe from any thread."""
+    """Shrunk pictures by digest and size, and which pictures have been decoded; safe from any thread."""
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._most = most
         self._kept: OrderedDict[tuple[str, int, int], ShrunkPicture] = OrderedDict()
         self._lock = threading.Lock()
+        self._sizes: dict[str, tuple[int, int]] = {}
 
     def get(self, image: Image, width: int, height: int) -> ShrunkPicture | None:
         """The picture, if it was made in this size before."""
         with self._lock:
             return self._kept.get((image.digest, width, height))
+
+    def open(self, path: Path) -> Image:
+        """The picture in a file; decoded the first time, whether that was to look at it or to attach it.
+
+        Raises:
+            ImageError: As `open_image` does.
+        """
+        return open_image(path, sizes=self._sizes)
 
     def make(self, image: Image, width: int, height: int) -> ShrunkPicture:
         """The picture for a box of pixels; takes as long as reading and shrinking it does.

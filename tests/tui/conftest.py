@@ -66,7 +66,7 @@ def store(db: Path) -> Iterator[SqliteStore]:
 def gates(monkeypatch: pytest.MonkeyPatch) -> Gates:
     """A slow disk."""
     slow = Gates()
-    monkeypatch.setattr("chat.tui.screens.attaching.open_image", slow)
+    monkeypatch.setattr("chat.tui.screens.attaching.PICTURES", SimpleNamespace(open=slow))
     return slow
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import chat.__main__
 import chat.cli.chat
-import chat.tui.screens.attaching
+import chat.tui.pictures
 from chat.tui.screens.chat import ChatScreen
 from tests.tui.program import load
 
@@ -32,7 +32,7 @@ def main() -> None:
     fault, *arguments = sys.argv[1:]
     chat.cli.chat.apart_loader = lambda request: load  # type: ignore[attr-defined]
     ChatScreen.action_help = _fail  # type: ignore[assignment,method-assign]
-    chat.tui.screens.attaching.open_image = _fail_on_a_thread  # type: ignore[attr-defined,assignment]
+    chat.tui.pictures.PICTURES.open = _fail_on_a_thread  # type: ignore[method-assign]
     if fault == "everything":
         ChatScreen.put_away = _fail  # type: ignore[assignment,method-assign]
     sys.argv = ["idefics-chat", "chat", *arguments]

@@ -16,10 +16,10 @@ from textual.widgets import Input, Static
 
 from chat.conversation import Image
 from chat.errors import ChatError
-from chat.images import open_image
 from chat.safe_text import short_line
 from chat.tui.binding import Binding
 from chat.tui.glyphs import GLYPHS
+from chat.tui.pictures import PICTURES
 from chat.tui.screens.layer import Dialog
 from chat.tui.widgets.path_input import PathInput
 from chat.tui.widgets.picture_preview import PicturePreview
@@ -187,7 +187,7 @@ def _looked_up(typed: str) -> Found:
     if os.path.isdir(path):
         return Found(path, is_folder=True)
     try:
-        open_image(path)
+        PICTURES.open(path)
     except ChatError as error:
         return Found(path, problem=short_line(str(error)))
     return Found(path)

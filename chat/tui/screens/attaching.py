@@ -12,9 +12,9 @@ from chat.conversation import Image
 from chat.drafts import Draft
 from chat.errors import ChatError
 from chat.generation import GenerationSettings
-from chat.images import open_image
 from chat.loading import Loader
 from chat.safe_text import short_line
+from chat.tui.pictures import PICTURES
 from chat.tui.screens.choosing import ChoosingScreen
 from chat.tui.screens.openings import Opening, Origin, PicturesOpened, SamplesOpened
 from chat.tui.widgets.composer import Composer
@@ -89,7 +89,7 @@ class AttachingScreen(ChoosingScreen):
         unread: list[str] = []
         for path in opening.paths:
             try:
-                images.append(open_image(path))
+                images.append(PICTURES.open(path))
             except ChatError as error:
                 problems.append(str(error))
                 unread.append(path.name)

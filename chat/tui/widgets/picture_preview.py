@@ -15,10 +15,10 @@ from textual.widgets import Static
 
 from chat.conversation import Image
 from chat.errors import ChatError
-from chat.images import media_type, open_image, orientation
+from chat.images import media_type, orientation
 from chat.safe_text import short_line
 from chat.talk.wording import size_in_words, turned_in_words
-from chat.tui.pictures import PictureMode, picture_mode
+from chat.tui.pictures import PICTURES, PictureMode, picture_mode
 from chat.tui.widgets.picture import PictureView
 from chat.tui.widgets.picture_tree import is_picture
 
@@ -64,7 +64,7 @@ class PicturePreview(Vertical):
     @work(thread=True, exclusive=True, group="preview", exit_on_error=False)
     def _open(self, path: Path) -> None:
         try:
-            image = open_image(path)
+            image = PICTURES.open(path)
             self.post_message(self.Opened(path, image, self._facts(image)))
         except ChatError as error:
             self.post_message(self.Opened(path, None, short_line(str(error))))
