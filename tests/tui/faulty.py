@@ -32,7 +32,7 @@ def main() -> None:
     fault, *arguments = sys.argv[1:]
     chat.cli.chat.apart_loader = lambda request: load  # type: ignore[attr-defined]
     ChatScreen.action_help = _fail  # type: ignore[assignment,method-assign]
-    chat.tui.pictures.PICTURES.open = _fail_on_a_thread  # type: ignore[method-assign]
+    chat.tui.pictures.PICTURES.open = _fail_on_a_thread  # type: ignore[assignment,method-assign]
     if fault == "everything":
         ChatScreen.put_away = _fail  # type: ignore[assignment,method-assign]
     sys.argv = ["idefics-chat", "chat", *arguments]

@@ -143,6 +143,9 @@ async def test_escape_stops_the_ranking_and_gives_the_labels_back(make_desk: Mak
         await pilot.press("escape")
         await until(pilot, lambda: "Stopped" in desk.notice())
         assert desk.text() == "/choose cat | mouse"
+        await until(pilot, lambda: desk.state().endswith("ready · 1 queued · enter sends"))
+        desk.screen.composer.take()
+        await pilot.press("enter")
         await until(pilot, lambda: len(desk.turns()) == 2 and desk.state().endswith("ready"))
         assert not desk.screen.query(ChoiceTurn)
         assert not desk.screen.query(ChoiceCommand)

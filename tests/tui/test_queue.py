@@ -79,6 +79,50 @@ async def test_a_message_sent_while_another_is_answered_waits(make_desk: MakeDes
     assert [text for _, text in desk.turns()] == ["One?", "First.", "Two?", "Second."]
 
 
+async def test_what_waits_behind_a_reply_that_is_stopped_is_held_back_until_enter(
+    make_desk: MakeDesk, store: SessionStore
+) -> None:
+    model = HeldGenerator("First one.", "Second.", "Third.")
+    desk = make_desk(generator=model)
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "One?")
+        await until(pilot, lambda: desk.screen.is_working)
+        await send(pilot, desk, "Two?")
+        await send(pilot, desk, "Three?")
+        await pilot.press("escape")
+        await until(pilot, lambda: desk.state().endswith("ready · 2 queued · enter sends"))
+        assert desk.shown().count("held back · enter sends it · ↑ edit · del take back") == 2
+        assert [text for _, text in desk.turns()][::2] == ["One?"]
+        latest = store.latest_session()
+        assert latest is not None
+        assert store.draft(latest.id).text == "Two?\n\nThree?"
+        # Neither another escape nor taking one back lets go of the other.
+        await pilot.press("escape", "up")
+        await until(pilot, lambda: desk.text() == "Three?" and "1 queued · enter sends" in desk.state())
+        model.free()
+        desk.screen.composer.take()
+        await pilot.press("enter")
+        await until(pilot, lambda: len(desk.turns()) == 4 and desk.state().endswith("ready"))
+    assert [text for _, text in desk.turns()][2:] == ["Two?", "Second."]
+
+
+async def test_a_message_sent_after_a_stop_goes_behind_those_that_were_held_back(make_desk: MakeDesk) -> None:
+    model = HeldGenerator("First one.", "Second.", "Third.")
+    desk = make_desk(generator=model)
+    async with desk.app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "One?")
+        await until(pilot, lambda: desk.screen.is_working)
+        await send(pilot, desk, "Two?")
+        await send(pilot, desk, "/stop")
+        await until(pilot, lambda: "held back" in desk.shown() and not desk.screen.is_working)
+        model.free()
+        await send(pilot, desk, "Three?")
+        await until(pilot, lambda: len(desk.turns()) == 6 and desk.state().endswith("ready"))
+    assert [text for _, text in desk.turns()][::2] == ["One?", "Two?", "Three?"]
+
+
 async def test_escape_cancels_the_loading_and_keeps_what_waits(make_desk: MakeDesk) -> None:
     loader = HeldLoader(ScriptedGenerator(["Here."], facts=FACTS))
     desk = make_desk(load=loader)

@@ -105,6 +105,7 @@ class ChoosingScreen(TalkScreen):
             return super().stop()
         self._model.stop_reply()
         self._state = State.STOPPING
+        self.hold_waiting()
         self.show_status()
         return True
 

@@ -47,6 +47,8 @@ class ModelScreen(KeepingScreen):
         self._state = State.NOT_LOADED
         self._progress = LoadProgress("")
         self._is_checking = False
+        self._is_held = False
+        """Whether what waits is held back, since a reply or a ranking before it was stopped."""
         self._reply_not_saved = ""
         self._log_view: ConversationLog | None = None
         self._notice: Notice | None = None
@@ -250,6 +252,6 @@ class ModelScreen(KeepingScreen):
                 return Status(State.NOT_LOADED, queued, key="/load", key_word="tries again")
             case state:
                 left_out = self._session.left_out if self._session else 0
-                return Status(
-                    state, ((f"{count_in_words(left_out, 'message')} left out",) if left_out else ()) + queued
-                )
+                facts = ((f"{count_in_words(left_out, 'message')} left out",) if left_out else ()) + queued
+                is_held = self._is_held and bool(waiting)
+                return Status(state, facts, key="enter" if is_held else "", key_word="sends" if is_held else "")

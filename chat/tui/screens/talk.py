@@ -13,6 +13,7 @@ from chat.talk.marks import renumbered
 from chat.talk.wording import overflow_in_words, sentence
 from chat.tui.messages import ModelLost, PromptCounted, ReplyEnded, RunFailed
 from chat.tui.screens.following import FollowingScreen
+from chat.tui.widgets.composer import Composer
 from chat.tui.widgets.status_row import State
 from chat.tui.widgets.title_bar import TitleBar
 
@@ -43,6 +44,7 @@ class TalkScreen(FollowingScreen):
     async def enqueue(self, *drafts: Draft) -> None:
         """Let messages, or labels to be ranked, wait for their turn, which may be now; all in this session."""
         self.say_nothing()
+        self._hold_waiting(is_held=False)
         session = self.session
         session.waiting.extend(drafts)
         await self.composer.number_from(session.next_number)
@@ -74,8 +76,10 @@ class TalkScreen(FollowingScreen):
         self.show_status()
 
     def send_next(self) -> None:
-        """Begin with the first message that waits, if the model is free."""
-        if self._generator is None or self._model is None or self.is_working or not self.session.waiting:
+        """Begin with the first message that waits, if the model is free and nobody has stopped it."""
+        if self._generator is None or self._model is None or self.is_working:
+            return
+        if self._is_held or not self.session.waiting:
             return
         self._run += 1
         self._is_checking = True
@@ -248,6 +252,7 @@ class TalkScreen(FollowingScreen):
         if self.session.is_replying:
             self._model.stop_reply()
             self._state = State.STOPPING
+            self.hold_waiting()
         elif self._loading is State.LOADING:
             self._model.stop_loading()
             self._loading = State.CANCELLING
@@ -256,6 +261,22 @@ class TalkScreen(FollowingScreen):
             return False
         self.show_status()
         return True
+
+    def hold_waiting(self) -> None:
+        """Send nothing of what waits until somebody asks for it: whoever stops the model does not mean the next one."""
+        self._hold_waiting(is_held=bool(self.session.waiting))
+
+    def _hold_waiting(self, *, is_held: bool) -> None:
+        self._is_held = is_held
+        self.log_view.hold_waiting(is_held=is_held)
+
+    @on(Composer.SentNothing)
+    def _send_held(self) -> None:
+        """Enter in an empty message sends what was held back."""
+        if self._session is not None and self._is_held:
+            self._hold_waiting(is_held=False)
+            self.send_next()
+            self.show_status()
 
     def put_away(self) -> None:
         """Keep everything as it is, and let go of the session."""

@@ -33,6 +33,9 @@ class Composer(CompletingField):
             super().__init__()
             self.draft = draft
 
+    class SentNothing(Message):
+        """Enter was pressed in an empty message."""
+
     class Called(Message):
         """A slash command is to be run."""
 
@@ -214,6 +217,8 @@ class Composer(CompletingField):
         elif self._images or text.strip():
             self.post_message(self.Submitted(Draft(text, self._images)))
             self.take_images()
+        else:
+            self.post_message(self.SentNothing())
 
     @on(MessageInput.BackspacedAtStart)
     async def _remove_last(self, message: MessageInput.BackspacedAtStart) -> None:

@@ -39,12 +39,13 @@ class QueuedTurn(TurnView, can_focus=True):
             """Which of the waiting messages it is; None where it was sent or taken back since the key was pressed."""
             return self._queued.position if self._queued.is_attached else None
 
-    def __init__(self, draft: Draft, position: int, first_number: int) -> None:
+    def __init__(self, draft: Draft, position: int, first_number: int, *, is_held: bool = False) -> None:
         super().__init__(Content.assemble(("You\n", "bold $quiet"), ("queued", "italic $quiet")))
         self._draft = draft
         self.position = position
         """Which of the waiting messages it is, as long as it is shown."""
         self._first_number = first_number
+        self._is_held = is_held
         self._is_taken = False
 
     def compose_body(self) -> ComposeResult:
@@ -52,9 +53,18 @@ class QueuedTurn(TurnView, can_focus=True):
         lines = printable(self._draft.text).strip().splitlines() or [""]
         parts: list[Content] = [Content(line) for line in lines[:3]]
         parts += [picture_name(image, number) for number, image in enumerate(self._draft.images, self._first_number)]
-        hint = f"sent when the model is ready · {GLYPHS.up} edit · del take back"
         yield Static(Content("\n").join(part for part in parts if part.plain), markup=False, classes="said")
-        yield Static(Content.styled(hint, "$quiet"), markup=False)
+        yield Static(self._hint(), markup=False, classes="hint")
+
+    def _hint(self) -> Content:
+        sent = "held back · enter sends it" if self._is_held else "sent when the model is ready"
+        return Content.styled(f"{sent} · {GLYPHS.up} edit · del take back", "$quiet")
+
+    def show_held(self, is_held: bool) -> None:
+        """Show whether it is sent only when somebody asks for it."""
+        self._is_held = is_held
+        for hint in self.query(".hint").results(Static):
+            hint.update(self._hint())
 
     def action_take_back(self, to_edit: bool) -> None:
         """Take the message back, once: a key that is held would go on with the message behind it."""

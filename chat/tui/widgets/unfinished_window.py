@@ -26,6 +26,7 @@ class UnfinishedWindow(ChangingWindow):
         self._is_replying = False
         self._ranked: RunningChoice | None = None
         self._waiting: tuple[Sequence[Draft], int] = ((), 1)
+        self._is_held = False
         self._loading: LoadingTurn | None = None
         self._loading_since = time.monotonic()
         self._progress = LoadProgress("")
@@ -92,9 +93,16 @@ class UnfinishedWindow(ChangingWindow):
         waiting, number = self._waiting
         queued: list[Widget] = []
         for position, draft in enumerate(waiting):
-            queued.append(QueuedTurn(draft, position, number))
+            queued.append(QueuedTurn(draft, position, number, is_held=self._is_held))
             number += len(draft.images)
         return queued
+
+    def hold_waiting(self, *, is_held: bool) -> None:
+        """Show whether the messages that wait are sent only when somebody asks for it."""
+        if is_held != self._is_held:
+            self._is_held = is_held
+            for queued in self.query(QueuedTurn):
+                queued.show_held(is_held)
 
     async def show_loading(self, checkpoint: str) -> None:
         """Show that a checkpoint is being loaded."""
