@@ -1,4 +1,4 @@
-"""The branches of a session as rows of an outline: what goes on is a row below, what branches off is a row inside."""
+"""The branches of a session as rows of an outline: a row below goes on, rows inside are what may follow."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,6 +7,8 @@ from typing import Final
 
 from chat.records import TreeTurn
 
+DEEPEST: Final = 6
+"""How deep inside a conversation still goes on inside the version that is shown."""
 LONGEST_RUN: Final = 6
 """Turns one after the other, without a branch, that are shown; of more the middle is folded."""
 
@@ -25,9 +27,9 @@ class Row:
 def rows_of(tree: Sequence[TreeTurn], *, folds: bool = True) -> list[Row]:
     """The outline.
 
-    A turn that several follow has all of them inside. What follows the one that is shown, or else the one whose branch
-    goes on the latest, stands below: so the main line of a conversation stays in one column however often it branched
-    off. A version that several follow itself stands there once more.
+    A turn that several follow has all of them inside, and each of these what follows itself. Deep inside, what follows
+    the version that is shown, or else the one whose branch goes on the latest, stands below instead: so a conversation
+    that branched off everywhere stays in one column. A version that several follow itself stands there once more.
 
     Args:
         tree: Every turn of a session, each after the one it follows.
@@ -39,29 +41,31 @@ def rows_of(tree: Sequence[TreeTurn], *, folds: bool = True) -> list[Row]:
         following[turn.parent_id].insert(0, turn)
         newest[turn.id] = max((newest[later.id] for later in following[turn.id]), default=turn.id)
     rows: list[Row] = [Row(None)] if len(following[None]) > 1 else []
-    lines: list[tuple[Row | None, int | None, list[Row]]] = [(rows[0] if rows else None, None, rows)]
+    # The turn before, the rows that go on from it, and how deep inside they are.
+    lines: list[tuple[Row | None, list[Row], int]] = [(rows[0] if rows else None, rows, 0)]
     every_line = [rows]
     while lines:
-        row, turn_id, line = lines.pop()
-        while found := following[turn_id]:
+        row, line, depth = lines.pop()
+        while found := following[row.turn.id if row is not None and row.turn is not None else None]:
             if row is None or len(found) == 1:
                 row = Row(found[0])
                 line.append(row)
-            else:
-                if row.number:
-                    # Its own versions inside it would move every one to the right of the last.
-                    row = Row(row.turn, row.number)
-                    line.append(row)
-                main = Row(max(found, key=lambda turn: (turn.is_shown, newest[turn.id])))
-                for number, turn in enumerate(found, start=1):
-                    one = main if turn is main.turn else Row(turn)
-                    one.number = number
-                    row.inside.append(one)
-                    if one is not main:
-                        every_line.append(one.inside)
-                        lines.append((one, turn.id, one.inside))
-                row = main
-            turn_id = row.turn.id if row.turn else None
+                continue
+            if row.number and line is not row.inside:
+                # Its own versions inside it would move every one to the right of the last.
+                row = Row(row.turn, row.number)
+                line.append(row)
+            versions = [Row(turn, number) for number, turn in enumerate(found, start=1)]
+            row.inside += versions
+            main = max(versions, key=lambda one: (one.turn.is_shown, newest[one.turn.id]) if one.turn else (False, 0))
+            goes_on_below = depth >= DEEPEST
+            for one in versions:
+                if one is not main or not goes_on_below:
+                    every_line.append(one.inside)
+                    lines.append((one, one.inside, depth + (1 if line is row.inside else 2)))
+            if not goes_on_below:
+                break
+            row = main
     for line in every_line if folds else ():
         line[:] = _folded(line)
     return rows

@@ -8,7 +8,7 @@ from chat.conversation import Image, Part, Role, Text, Turn, assistant_turn, use
 from chat.errors import InvalidTurnError, UsageError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply, StopReason
 from chat.records import Generation, LeftOut, StoredTurn, TreeTurn
-from chat.talk.branch_tree import Row, rows_of
+from chat.talk.branch_tree import DEEPEST, Row, rows_of
 from chat.talk.branches import (
     AskedAgain,
     again_as_typed,
@@ -163,15 +163,18 @@ def outline(rows: list[Row]) -> list[object]:
     [
         (tree(), []),
         (tree(None, 1, 2), [1, 2, 3]),
-        # The newest goes on below, or the one that is shown.
-        (tree(None, 1, 1, 3), [1, [2, 3], 4]),
+        # What follows a version stands inside it, shown or not.
+        (tree(None, 1, 1, 3), [1, [2, 3, [4]]]),
         (tree(None, 1, 1, 3, shown=(1, 2)), [1, [2, 3, [4]]]),
-        # The one whose branch goes on the latest, not the youngest.
-        (tree(None, 1, 1, 2), [1, [2, 3], 4]),
         # Several beginnings.
-        (tree(None, None, 2), [0, [1, 2], 3]),
+        (tree(None, None, 2), [0, [1, 2, [3]]]),
         # A version that is followed by several itself.
-        (tree(None, 1, 1, 2, 2, 5, shown=(1, 3)), [1, [2, [2, [4, 5], 6], 3]]),
+        (tree(None, 1, 1, 2, 2, 5, shown=(1, 3)), [1, [2, [4, 5, [6]], 3]]),
+        # Deep inside, the newest goes on below, or the one that is shown, and has its own versions there.
+        (
+            tree(None, *(place for turn in range(1, 16, 2) for place in (turn, turn))),
+            [1, [2, 3, [4, 5, [6, 7, [8, 9, [10, 11, [12, 13, 13, [14, 15], 15, [16, 17]]]]]]]],
+        ),
         # Many without a branch are folded in their middle.
         (tree(None, *range(1, 8)), [1, 2, 0, [3, 4, 5, 6], 7, 8]),
         (tree(None, *range(1, 6)), [1, 2, 3, 4, 5, 6]),
@@ -203,5 +206,7 @@ def test_ten_thousand_turns_that_branch_everywhere_are_one_outline() -> None:
     for turn_id in range(2, 10_000, 2):
         parents += [turn_id - 1, turn_id - 1]
     rows = rows_of(tree(*parents))
+    for _ in range(DEEPEST):
+        rows = rows[-1].inside
     assert len(rows) > 1_000
     assert not any(within.inside for row in rows for within in row.inside)

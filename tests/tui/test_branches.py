@@ -173,9 +173,11 @@ async def test_the_tree_shows_every_branch_and_goes_to_one(
         tree = desk.app.screen.query_one(BranchTree)
         await until(pilot, lambda: chosen(tree) == turn)
         shown = desk.shown()
-        assert "▸ 2 shapes  [@click=x]I[/]␛[m · stopped · seed 8 · now · shown" in shown
-        assert "  1 shapes  1. · now" in shown
-        assert "You  Two? · now" in shown
+        rows = [" ".join(line.strip("▊▎ ").split()) for line in shown.splitlines()]
+        assert "└─ ▸ 2 shapes [@click=x]I[/]␛[m stopped · seed 8 · now · shown" in rows
+        assert "├─ 1 shapes 1. now" in rows
+        # What follows a version stands inside it.
+        assert "│ ├─ You Two? now" in rows
         while chosen(tree) != first.id:
             await pilot.press("up")
         await pilot.press("enter")

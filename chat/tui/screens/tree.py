@@ -109,11 +109,12 @@ class TreeScreen(Dialog[int | None]):
         line.append(f"{row.number} " if row.number else "", "bold")
         line.append(f"{speaker_of(turn)}  ", "bold" if turn.is_shown else "")
         shown = ["shown"] if turn.is_shown and row.number else []
-        facts = "".join(f" · {fact}" for fact in [*facts_of(turn, self._now), *shown])
-        room = min(self.app.size.width - 6, MOST_COLUMNS) - depth * GUIDE - line.cell_len - len(facts)
-        line.append(beginning_of(turn, max(LEAST_WORDS, room)))
-        line.append(facts)
-        return line
+        facts = " · ".join([*facts_of(turn, self._now), *shown])
+        room = min(self.app.size.width - 6, MOST_COLUMNS) - depth * GUIDE - line.cell_len - len(facts) - 2
+        words = Text(beginning_of(turn, max(LEAST_WORDS, room)))
+        # What is known of it stands at the right, as in every list.
+        words.truncate(max(LEAST_WORDS, room), overflow="ellipsis", pad=True)
+        return line.append_text(words).append(f"  {facts}", "dim")
 
     @on(Tree.NodeSelected)
     def _show(self, message: "Tree.NodeSelected[TreeTurn | None]") -> None:
