@@ -167,7 +167,7 @@ async def test_a_session_gets_a_title_in_the_list(make_desk: MakeDesk, store: Se
         await pilot.press("r")
         line = desk.app.screen.query_one("#new-title", Input)
         await until(pilot, lambda: line.has_focus and line.value == "Hello")
-        await pilot.press("end", *" there", "enter")
+        await pilot.press("end", *" there ", "enter")
         await until(pilot, lambda: "renamed" in desk.shown() and "Hello there" in desk.shown())
         assert store.find_session(session_id).title == "Hello there"
         await pilot.press("escape")

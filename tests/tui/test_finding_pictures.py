@@ -6,6 +6,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from PIL import ImageDraw
+from textual.events import Paste
 
 from chat.conversation import Image, user_turn
 from chat.images import open_image
@@ -57,8 +58,12 @@ async def test_a_picture_finds_the_sessions_that_hold_it_or_a_copy(
         )
         line_of(desk).value = "image:."
         await until(pilot, lambda: "is a folder: name a file in it" in desk.shown())
-        line_of(desk).value = 'image:"my shapes.png"'
+        line_of(desk).value = ""
+        await until(pilot, lambda: options.option_count == 3)
+        # As a terminal gives a file that is dropped.
+        desk.app.post_message(Paste(str(tmp_path / "my shapes.png").replace(" ", "\\ ")))
         await until(pilot, lambda: options.option_count == 2)
+        assert line_of(desk).value == f'image:"{tmp_path}/my shapes.png"'
         await pilot.press("enter")
         await until(pilot, lambda: desk.app.screen is desk.screen and desk.screen.session.id == found)
         assert [len(stored.turn.images) for stored in store.turns(found)] == [1]

@@ -236,7 +236,8 @@ async def test_a_picture_whose_bytes_are_gone_says_so(make_desk: MakeDesk, store
 
         await desk.screen.log_view.show_entries([(StoredTurn(1, user_turn(image, "What?"), "", None), 1)])
         desk.screen.log_view.display = True
-        await until(pilot, lambda: "✕ picture [1] not found by digest" in str(desk.screen.query_one(Receipt).visual))
+        lost = f"[1] gone.png\nsha {'0' * 8}\n✕ picture [1] not found by digest"
+        await until(pilot, lambda: str(desk.screen.query_one(Receipt).visual) == lost)
 
 
 async def test_where_no_picture_can_be_drawn_words_stand_for_it(

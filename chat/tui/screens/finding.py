@@ -210,7 +210,7 @@ class FindingScreen(BranchingScreen):
         """Give a session a title, or with a blank one that of its first words. Gives what went wrong, if so."""
 
         def rename(store: "SessionStore") -> None:
-            store.rename_session(session_id, title)
+            store.rename_session(session_id, title.strip())
             if session_id == self.session.id:
                 self.session.title = store.find_session(session_id).title
                 self.query_one(TitleBar).show_title(self.session.title)

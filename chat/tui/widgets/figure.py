@@ -33,6 +33,7 @@ class Receipt(Static):
         self._image_size = image_size
         self._byte_count: int | None = None
         self._problem = ""
+        self._is_missing = False
         self._is_left_out = is_left_out
 
     def on_mount(self) -> None:
@@ -55,24 +56,24 @@ class Receipt(Static):
         self._show()
 
     def tell_missing(self) -> None:
-        """Show that the picture is not there to be drawn."""
+        """Show that the picture is not there to be drawn; how large it was then is not known for sure either."""
+        self._is_missing = True
         self.add_problem(f"{GLYPHS.failed} picture [{self._number}] not found by digest")
 
     def _show(self) -> None:
         image = self._image
-        facts = [f"{image.width}×{image.height}"]
-        if self._byte_count is not None:
-            facts.append(size_in_words(self._byte_count))
         lines = [
             Content.assemble(
                 (f"[{self._number}]", "bold $text-accent"),
                 (f" {elided(printable(image.name, multiline=False), 28)}", "bold"),
-            ),
-            Content.styled(" · ".join(facts), "$quiet"),
+            )
         ]
+        if not self._is_missing:
+            size = "" if self._byte_count is None else f" · {size_in_words(self._byte_count)}"
+            lines.append(Content.styled(f"{image.width}×{image.height}{size}", "$quiet"))
         if self._is_left_out:
             lines.append(Content.styled(f"{GLYPHS.cut} {LEFT_OUT}", "$text-warning"))
-        elif self._image_size:
+        elif self._image_size and not self._is_missing:
             lines.append(Content.styled(f"model sees {self._image_size}×{self._image_size}", "$quiet"))
         lines.append(Content.styled(f"sha {image.digest[:8]}", "$quiet"))
         if self._problem:

@@ -3,8 +3,10 @@
 from typing import ClassVar, Final
 
 from textual.binding import BindingType
+from textual.events import Paste
 from textual.message import Message
 
+from chat.attachments import dropped_paths
 from chat.tui.binding import Binding
 from chat.tui.widgets.choices import Choices
 from chat.tui.widgets.safe_input import SafeInput
@@ -27,6 +29,16 @@ class SearchLine(SafeInput):
     def action_leave(self) -> None:
         """Ask for it."""
         self.post_message(self.Left())
+
+    async def _on_paste(self, event: Paste) -> None:
+        """A picture that is dropped here, or of which the path is pasted, is what is looked for."""
+        paths = dropped_paths(event.text)
+        if len(paths) == 1 and '"' not in (path := str(paths[0])):
+            event.stop()
+            event.prevent_default()
+            before = self.value[: self.cursor_position]
+            space = " " if before and not before.endswith(" ") else ""
+            self.insert_text_at_cursor(f'{space}image:"{path}"')
 
 
 class TitleLine(SafeInput):

@@ -128,6 +128,7 @@ class SessionList(FoundSessions):
         line = self._title_line
         line.value, line.display = session.title, True
         line.focus()
+        self.say("a title of your own · empty takes the first words")
 
     @on(Input.Submitted, "#new-title")
     def _take_title(self, message: Input.Submitted) -> None:
@@ -137,5 +138,6 @@ class SessionList(FoundSessions):
 
     @on(TitleLine.Left)
     def _end_title(self) -> None:
+        self.say("")
         self._title_line.display = False
         self._focus_rows()
