@@ -291,6 +291,18 @@ async def test_a_low_window_reads_nothing_beside_the_list(make_desk: MakeDesk, s
         assert (preview.display, preview.number) == (False, 0)
 
 
+async def test_coming_back_to_the_pane_begins_at_its_first_session(make_desk: MakeDesk, store: SessionStore) -> None:
+    last, _, first = (talk(store, (text, "Yes.")) for text in ("One", "Two", "Three"))
+    desk = make_desk(session_id=last)
+    async with desk.app.run_test(size=(200, 50)) as pilot:
+        await ready(pilot, desk)
+        await until(pilot, lambda: desk.screen.session_pane and len(desk.screen.session_pane._hits) == 3)
+        await pilot.press("ctrl+r", "down", "down", "slash")
+        assert desk.screen.session_pane and desk.screen.session_pane._options.highlighted == 1
+        await pilot.press("escape", "ctrl+r", "enter")
+        await until(pilot, lambda: desk.screen.session.id == first)
+
+
 async def test_words_are_found_in_the_pane_while_the_model_replies(make_desk: MakeDesk, store: SessionStore) -> None:
     talk(store, ("A triangle", "Yes."))
     model = HeldGenerator("One two three.")

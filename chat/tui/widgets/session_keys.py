@@ -19,7 +19,7 @@ class SearchLine(SafeInput):
     """What is typed here is looked for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Open", tooltip="Open the first session in the list"),
+        Binding("enter", "submit", "Open", tooltip="Open the session that is marked, at first the first one"),
         Binding("down", "leave", "List", key_display="↓", tooltip="Go to the list, to open, rename, pin or delete any"),
     ]
 

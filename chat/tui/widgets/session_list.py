@@ -43,6 +43,9 @@ class SessionList(FoundSessions):
 
     def focus_search(self, typed: str = "") -> None:
         """Let the next key go to the search line, and look for these words where there are any."""
+        if not self.has_focus_within and self._hits:
+            # Where the pointer was left is long forgotten.
+            self._options.highlighted = 0
         if typed:
             self._search_line.value = typed
         self._search_line.focus()
