@@ -30,7 +30,7 @@ class SearchLine(SafeInput):
         """Ask for it."""
         self.post_message(self.Left())
 
-    async def _on_paste(self, event: Paste) -> None:
+    def _on_paste(self, event: Paste) -> None:
         """A picture that is dropped here, or of which the path is pasted, is what is looked for."""
         paths = dropped_paths(event.text)
         if len(paths) == 1 and '"' not in (path := str(paths[0])):
