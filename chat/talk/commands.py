@@ -34,6 +34,7 @@ COMMANDS: Final = (
     Command("delete", "take the conversation out of the list"),
     Command("restore", "bring back what was deleted last"),
     Command("export", "save as FILE.json, .md, .html or .jsonl", "FILE"),
+    Command("import", "keep conversations of a file or folder", "FILE"),
     Command("system", "show or set the text before the first turn", "TEXT"),
     Command("params", "see or change how replies are generated", "NAME=VALUE"),
     Command("drop", "hide the oldest, or a picture, from the model", "COUNT | [N]"),

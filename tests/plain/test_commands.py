@@ -126,6 +126,16 @@ def test_conversations_are_listed_opened_named_deleted_and_brought_back(talk: Ta
     assert [text for role, text in turns(store) if role == Role.USER] == ["First", "Go on", "Still here"]
 
 
+def test_a_saved_conversation_is_imported_and_opened(talk: Talk, store: SqliteStore) -> None:
+    samples = Path(__file__).parents[2] / "sample_sessions"
+    done = talk(f"/import {samples / 'story.json'}", f"/import {samples / 'story.json'}", "/last", "/import")
+    assert "Imported: An image-guided story" in done.out
+    assert "It was there already." in done.out
+    assert "Once upon a time" in done.out.split("It was there already.")[1]
+    assert "line 4: /import takes a file, or a folder of them: /import talk.json" in done.err
+    assert [session.title for session in store.sessions()] == ["An image-guided story"]
+
+
 def test_an_exported_conversation_can_be_read_back(
     talk: Talk, store: SqliteStore, tmp_path: Path, scene_image: Callable[..., Image]
 ) -> None:

@@ -172,6 +172,19 @@ class SessionCommands(CommandGroup):
         path, overwrite = export_file(call.argument, session.id)
         self.say(f"{sentence(save_session(self.talk.store, session.id, path, overwrite=overwrite))}.")
 
+    def command_import(self, call: Call) -> None:
+        """Keep the conversations of a file, or of a folder of them; the only one of a file is opened."""
+        from chat.talk.importing import file_to_import, import_file
+
+        talk = self.talk
+        brought = import_file(talk.store, file_to_import(call.argument))
+        for line in brought.left_out:
+            self.say(short_line(line, 400))
+        self.say(brought.words)
+        if len(brought.imported) == 1:
+            talk.open(brought.imported[0].session_id)
+            talk.announce()
+
 
 def _found_in(hit: SessionHit) -> str:
     """What was said or shown in a conversation that was looked for."""

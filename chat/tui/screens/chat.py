@@ -26,6 +26,7 @@ from chat.tui.screens.copying import CopyingScreen
 from chat.tui.screens.drafting import DraftingScreen
 from chat.tui.screens.filing import FilingScreen
 from chat.tui.screens.following import ECHO_S
+from chat.tui.screens.importing import ImportingScreen
 from chat.tui.screens.overflowing import OverflowingScreen
 from chat.tui.screens.reading import ReadingScreen
 from chat.tui.screens.seeing import SeeingScreen
@@ -53,6 +54,7 @@ class ChatScreen(
     BringingScreen,
     OverflowingScreen,
     FilingScreen,
+    ImportingScreen,
     ConfiguringScreen,
     DraftingScreen,
     WeighingScreen,

@@ -1,0 +1,79 @@
+"""How conversations come in from files, of this program and of others."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.message import Message
+
+from chat.errors import ChatError
+from chat.safe_text import short_line
+from chat.talk.commands import Call
+from chat.tui.screens.finding import FindingScreen, OpenStore
+
+# Imported with the first file.
+if TYPE_CHECKING:
+    from chat.talk.importing import Brought
+    from chat.talk.open_session import OpenSession
+
+
+class SessionsImported(Message):
+    """The conversations of a file are sessions."""
+
+    def __init__(self, session: "OpenSession", brought: "Brought") -> None:
+        super().__init__()
+        self.session = session
+        """The one in which it was asked for."""
+        self.brought = brought
+
+
+class ImportFailed(Message):
+    """Nothing more of a file was kept."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+class ImportingScreen(FindingScreen):
+    """Reads files on a thread; the only conversation of one is shown."""
+
+    async def command_import(self, call: Call) -> None:
+        """Keep the conversations of a file, or of a folder of them, as sessions."""
+        from chat.talk.importing import file_to_import
+
+        path = file_to_import(call.argument)
+        if self._store is not None:
+            self.say(f"Reading {short_line(path.name, 60)} …", is_problem=False)
+            self._import(self._store.open_again, self.session, path)
+
+    @work(thread=True, group="import", exit_on_error=False)
+    def _import(self, open_store: OpenStore, session: "OpenSession", path: Path) -> None:
+        from chat.talk.importing import import_file
+
+        try:
+            with closing(open_store()) as store:
+                brought = import_file(store, path)
+        except ChatError as error:
+            self.post_message(ImportFailed(str(error)))
+        else:
+            self.post_message(SessionsImported(session, brought))
+
+    @on(ImportFailed)
+    def _tell_failure(self, message: ImportFailed) -> None:
+        self.say(short_line(f"Not imported: {message.problem}", 400))
+
+    @on(SessionsImported)
+    async def _show_imported(self, message: SessionsImported) -> None:
+        brought, is_at_rest = message.brought, not (self.is_working or self.session.waiting)
+        words = brought.words
+        if len(brought.imported) == 1 and message.session is self._session and is_at_rest:
+            await self.change_session(brought.imported[0].session_id)
+        else:
+            await self.show_pane()
+            words = f"{words.rstrip('.')} · /sessions lists all"
+        if brought.left_out:
+            more = f" (and {len(brought.left_out) - 1:,} more)" if len(brought.left_out) > 1 else ""
+            words = f"{words} · {short_line(brought.left_out[0], 200)}{more}"
+        self.say(words, is_problem=bool(brought.left_out))
