@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textual.app import App
 from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -184,7 +185,8 @@ def shown_text(reply: ReplyText) -> str:
 def press_at_once(app: App[ChatError], *keys: str) -> None:
     """Press keys that arrive together, as those of somebody fast do over a slow line."""
     for key in keys:
-        app.post_message(Key(key, key if len(key) == 1 else None))
+        is_character = len(key) == 1
+        app.post_message(Key(_character_to_key(key) if is_character else key, key if is_character else None))
 
 
 async def until(pilot: Pilot[ChatError], is_so: Callable[[], object], seconds: float = 30.0) -> None:

@@ -32,6 +32,7 @@ def line(desk: Desk) -> str:
         ("", ("ctrl+r", *"cry", "escape", "escape", "ctrl+o", *"crying"), "crying"),
         ("", (*"/sessions", "enter", *"crying"), "crying"),
         ("", ("up", "ctrl+p", *"change your message", "enter", *" cry?"), "Two? cry?"),
+        ("", ("up", *"/edit 1", "enter", *" cry?"), "One? cry?"),
         ("", ("up", "t", "up", "up", "enter", "e", *" cry?"), "One? cry?"),
     ],
 )

@@ -62,6 +62,12 @@ class ReadingScreen(TaskScreen):
         await self.log_view.go_last()
         self.read_last()
 
+    def turn_command(self, _: "SaidTurn") -> None:
+        """Go to the message, and begin a command where nothing is written."""
+        self.composer.focus_text()
+        if not self.composer.draft.text:
+            self.composer.insert("/")
+
     async def turn_bottom(self, _: "SaidTurn") -> None:
         """Go to the end, and follow it."""
         await self.log_view.go_last()

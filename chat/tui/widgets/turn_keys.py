@@ -23,6 +23,7 @@ TURN_KEYS: Final[list[BindingType]] = [
     Binding("p", "ask('prompt')", "Model's view", show=False, tooltip="Show what the model sees up to this turn"),
     Binding("t", "ask('tree')", "Tree", tooltip="Show all branches as a tree"),
     Binding("u", "ask('undo')", "Undo", show=False, tooltip="Take the last exchange out; it is kept"),
+    Binding("slash", "ask('command')", "Command", show=False, key_display="/", tooltip="Type a command"),
     Binding("question_mark", "screen.help", "Help", show=False, tooltip="Show these keys and commands", id="help_turn"),
     Binding("escape", "screen.back", "Back", key_display="esc", tooltip="Go back to the message"),
     # As everywhere; the row of keys below has no room for them here.
