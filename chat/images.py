@@ -10,7 +10,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -72,41 +72,35 @@ _DECODER_ERRORS: Final = (
 )
 
 
-def open_image(path: str | Path, name: str = "", sizes: MutableMapping[str, tuple[int, int]] | None = None) -> Image:
+def open_image(path: str | Path, name: str = "") -> Image:
     """The picture in a file; `~` stands for the home folder.
 
     Args:
         path: Of the file.
         name: What to call the picture; like the file, if not given.
-        sizes: Pictures that were decoded before, as `read_image` has them.
 
     Raises:
         ImageError: The file cannot be read, or holds no picture that can be used.
     """
     expanded = os.path.expanduser(path)
-    return read_image(read_file(expanded, most_bytes=MOST_BYTES, error=ImageError), name or Path(expanded).name, sizes)
+    return read_image(read_file(expanded, most_bytes=MOST_BYTES, error=ImageError), name or Path(expanded).name)
 
 
-def read_image(data: bytes, name: str, sizes: MutableMapping[str, tuple[int, int]] | None = None) -> Image:
+def read_image(data: bytes, name: str) -> Image:
     """The picture that these bytes are, decoded once to be sure of it.
 
     Args:
         data: A whole file; the image gives exactly these bytes back.
         name: What a person would call it; marks take the place of characters that no terminal should get.
-        sizes: Pictures that were decoded before, by digest, which need not be again; this one is added.
 
     Raises:
         ImageError: The bytes are no picture of a known kind, damaged, or too large.
     """
+    shown = printable(name, multiline=False) or "picture"
+    width, height = _decoded(data, shown).size
     from hashlib import sha256
 
-    shown, digest = printable(name, multiline=False) or "picture", sha256(data).hexdigest()
-    size = sizes.get(digest) if sizes is not None else None
-    if size is None:
-        size = _decoded(data, shown).size
-    if sizes is not None:
-        sizes[digest] = size
-    return Image(digest, *size, shown, lambda: data)
+    return Image(sha256(data).hexdigest(), width, height, shown, lambda: data)
 
 
 def read_later(image: Image, path: str | Path) -> Image:

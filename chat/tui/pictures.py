@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat.conversation import Image
-from chat.images import open_image, thumbnail
+from chat.errors import ImageError
+from chat.files import read_file
+from chat.images import MOST_BYTES, read_image, thumbnail
+from chat.safe_text import printable
 from chat.tui.glyphs import ASCII, GLYPHS
 
 if TYPE_CHECKING:
@@ -105,9 +108,18 @@ class PictureCache:
         """The picture in a file; decoded the first time, whether that was to look at it or to attach it.
 
         Raises:
-            ImageError: As `open_image` does.
+            ImageError: The file cannot be read, or holds no picture that can be used.
         """
-        return open_image(path, sizes=self._sizes)
+        from hashlib import sha256
+
+        expanded = Path(os.path.expanduser(path))
+        data, name = read_file(expanded, most_bytes=MOST_BYTES, error=ImageError), expanded.name
+        digest = sha256(data).hexdigest()
+        if size := self._sizes.get(digest):
+            return Image(digest, *size, printable(name, multiline=False), lambda: data)
+        image = read_image(data, name)
+        self._sizes[digest] = image.width, image.height
+        return image
 
     def make(self, image: Image, width: int, height: int) -> ShrunkPicture:
         """The picture for a box of pixels; takes as long as reading and shrinking it does.
