@@ -14,7 +14,10 @@ def main() -> None:
     os.umask(0o077)
     from chat.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+    exit_code = run(sys.argv[1:])
+    # Python looks for garbage once more when it ends, and what is there is let go with the process.
+    gc.freeze()
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":
