@@ -4,7 +4,6 @@ Textual hands escape characters on as they are, so a reply or a file name could 
 window's title or reverse the line it stands in.
 """
 
-import json
 import re
 from typing import Final
 
@@ -33,6 +32,8 @@ def printable(text: str, *, multiline: bool = True) -> str:
 
 def json_line(document: object) -> str:
     """The document as one line of JSON in which every character that could steer a terminal is an escape sequence."""
+    import json
+
     return _UNSAFE.sub(lambda unsafe: f"\\u{ord(unsafe[0]):04x}", json.dumps(document, ensure_ascii=False))
 
 

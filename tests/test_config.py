@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chat.config import VARIABLE, Config, load_config
+from chat.config import Config
+from chat.config_file import VARIABLE, load_config
 from chat.config_keys import KEYS, toml_value
 
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import click
 
-from chat.config import Config, load_config
-from chat.config_keys import KEYS
+from chat.config import Config
+from chat.config_file import load_config
 
 _TELL_THEMSELVES: Final = ("chat", "config")
 """Commands that show what is wrong with the config in their own way."""
@@ -34,7 +34,10 @@ def configure(context: click.Context, name: str, command: click.Command) -> None
     """
     config = load_config()
     context.obj = config
-    context.default_map = {name: _defaults(command, config.values, _NOT_SET.get(name, ()))}
+    values = {key: value for key, value in config.values.items() if key not in _NOT_SET.get(name, ())}
+    # A command passes over what none of its options is called; those of a group need not be imported to be asked.
+    own = dict.fromkeys(command.list_commands(context), values) if isinstance(command, click.Group) else values
+    context.default_map = {name: own}
     if name not in _TELL_THEMSELVES:
         tell_problems(config)
 
@@ -56,6 +59,10 @@ def config_of(context: click.Context) -> Config:
 
 def set_environment(values: Mapping[str, Any]) -> None:
     """Put what the config says of the terminal where the UI and Textual look for it, unless something is there."""
+    if not values:
+        return
+    from chat.config_keys import KEYS
+
     for key in KEYS:
         if key.choices and key.name in values:
             for variable in key.environment:
@@ -64,10 +71,3 @@ def set_environment(values: Mapping[str, Any]) -> None:
                     os.environ[variable] = str(values[key.name])
     if values.get("motion") is False and not os.environ.get("TEXTUAL_ANIMATIONS"):
         os.environ["TEXTUAL_ANIMATIONS"] = "none"
-
-
-def _defaults(command: click.Command, values: Mapping[str, Any], without: tuple[str, ...]) -> dict[str, Any]:
-    if isinstance(command, click.Group):
-        return {name: _defaults(each, values, without) for name, each in command.commands.items()}
-    names = {parameter.name for parameter in command.params}
-    return {name: value for name, value in values.items() if name in names and name not in without}
