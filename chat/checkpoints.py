@@ -7,18 +7,18 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from chat.models.request import CheckpointRequest
 from chat.shapes.bundled import CHECKPOINT
 
 if TYPE_CHECKING:
     from chat.generation import TextGenerator
     from chat.loading import LoadProgress
+    from chat.models.request import CheckpointRequest
 
 BUNDLED: Final = "shapes"
 """What the bundled checkpoint is called."""
 
 
-def request(name: str = BUNDLED, **options: Any) -> CheckpointRequest:
+def request(name: str = BUNDLED, **options: Any) -> "CheckpointRequest":
     """What asks for a checkpoint.
 
     Args:
@@ -27,6 +27,8 @@ def request(name: str = BUNDLED, **options: Any) -> CheckpointRequest:
         options: `revision`, `dtype`, `quantize`, `device`, `image_detail`, `base_url` and `api`, as
             `CheckpointRequest` has them.
     """
+    from chat.models.request import CheckpointRequest
+
     is_bundled = name == BUNDLED
     if options.get("base_url"):
         return CheckpointRequest(name="" if is_bundled else name, **options)
@@ -46,7 +48,7 @@ def load(name: str = BUNDLED, **options: Any) -> "TextGenerator":
     return load_requested(asked, lambda _: None, threading.Event())
 
 
-def check(asked: CheckpointRequest) -> None:
+def check(asked: "CheckpointRequest") -> None:
     """Raise what is wrong with a checkpoint that can be told before anything is loaded or stored.
 
     Raises:
@@ -60,7 +62,7 @@ def check(asked: CheckpointRequest) -> None:
 
 
 def load_requested(
-    asked: CheckpointRequest, progress: "Callable[[LoadProgress], None]", stop: threading.Event
+    asked: "CheckpointRequest", progress: "Callable[[LoadProgress], None]", stop: threading.Event
 ) -> "TextGenerator":
     """Load a checkpoint into this process, or find it on the server that has it.
 

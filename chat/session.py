@@ -12,7 +12,8 @@ from chat.conversation import Conversation, Role, Turn, assistant_turn
 from chat.drafts import Draft
 from chat.generation import CheckpointFacts, Chunk, GenerationSettings, Reply, StopReason
 from chat.picture_store import PictureStore
-from chat.records import Choice, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn
+from chat.records import Choice, LeftOut, StoredTurn, TreeTurn
+from chat.summaries import FoundSessions, SessionSummary
 from chat.whole_sessions import WholeSessions
 
 # Imported with the first prompt: the first frame of the UI does without.

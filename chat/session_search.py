@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chat.records import FoundSessions
 from chat.search import Query
+from chat.summaries import FoundSessions
 
 if TYPE_CHECKING:
     from chat.session import SessionStore

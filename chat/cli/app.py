@@ -4,7 +4,6 @@ Nothing heavy is imported before a command needs it: `--help` must be quick.
 """
 
 import contextlib
-import importlib
 import io
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import Final
 
 import click
 
+from chat.cli.lazy import LazyGroup
 from chat.errors import ChatError
 
 COMMANDS: Final = {
@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "few-shot": ("chat.cli.few_shot", "Answer for pictures as a few examples do."),
     "batch": ("chat.cli.batch", "Do many jobs at once, and go on where a run was stopped."),
     "sessions": (
-        "chat.cli.sessions",
+        "chat.cli.session_commands",
         "List, search, pin, show, rename, delete, restore, export, import, check and back up saved sessions.",
     ),
     "replay": ("chat.cli.replay", "Play saved conversations back, or run them again and tell what differs."),
@@ -39,18 +39,11 @@ COMMANDS: Final = {
 INTERRUPTED: Final = 130
 
 
-class _LazyCommands(click.Group):
-    """A group whose commands are imported when they are run, not when they are listed."""
+_PLACES: Final = {name: (module, name.replace("-", "_")) for name, (module, _) in COMMANDS.items()}
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
-        return command
+class _Commands(LazyGroup):
+    """The program's commands, each of which takes what the config sets."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,7 +69,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.command(cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_Commands, places=_PLACES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show it.")
 # For its help alone: `run` takes it from the arguments, wherever it stands among them.
 @click.option(

@@ -5,27 +5,29 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chat.conversation import Image
 from chat.errors import StoreError
-from chat.generation import TextGenerator
-from chat.loading import Loader, LoadProgress
-from chat.models.request import CheckpointRequest
+
+# Most commands need few of these parts.
+if TYPE_CHECKING:
+    from chat.conversation import Image
+    from chat.generation import TextGenerator
+    from chat.loading import Loader, LoadProgress
+    from chat.models.request import CheckpointRequest
+    from chat.session import SessionStore
+    from chat.store import SessionLists
+    from chat.talk.offers import Catalogue
 
 Tell = Callable[[str], None]
 
-if TYPE_CHECKING:
-    from chat.session import SessionStore
-    from chat.talk.offers import Catalogue
 
-
-def opened(paths: Iterable[str | Path]) -> list[Image]:
+def opened(paths: Iterable[str | Path]) -> "list[Image]":
     """The pictures in these files."""
     from chat.images import open_image
 
     return [open_image(Path(path)) for path in paths]
 
 
-def sample_images() -> Sequence[Image]:
+def sample_images() -> "Sequence[Image]":
     """The sample pictures."""
     from chat.shapes.bundled import SAMPLES
 
@@ -50,6 +52,17 @@ def open_session_store(
         _require(db)
     with on_stderr() as say:
         return open_store(db or default_path(), owns_folder=db is None, wait_s=wait_s, tell=tell or say)
+
+
+def open_session_lists(db: Path | None) -> "SessionLists":
+    """The lists of the sessions in this file, or in that place; raises StoreError where the named file is not there."""
+    from chat.cli.waiting import on_stderr
+    from chat.store import default_path, open_lists
+
+    if db:
+        _require(db)
+    with on_stderr() as say:
+        return open_lists(db or default_path(), owns_folder=db is None, tell=say)
 
 
 def store_update(db: Path | None) -> Callable[[Tell], None] | None:
@@ -82,14 +95,14 @@ def _require(db: Path) -> None:
         return
 
 
-def check_request(request: CheckpointRequest) -> None:
+def check_request(request: "CheckpointRequest") -> None:
     """Raise what is wrong with the checkpoint that can be told before anything is loaded or stored."""
     from chat.checkpoints import check
 
     check(request)
 
 
-def apart_loader(request: CheckpointRequest) -> Loader:
+def apart_loader(request: "CheckpointRequest") -> "Loader":
     """What loads this checkpoint in a process of its own, so that its work keeps nobody from their keys.
 
     A server is such a process already.
@@ -97,7 +110,7 @@ def apart_loader(request: CheckpointRequest) -> Loader:
     if request.base_url:
         return loader(request)
 
-    def load(progress: Callable[[LoadProgress], None], stop: threading.Event) -> TextGenerator:
+    def load(progress: "Callable[[LoadProgress], None]", stop: threading.Event) -> "TextGenerator":
         from chat.apart.generator import load_apart
 
         return load_apart(request, progress, stop)
@@ -112,10 +125,10 @@ def machine_catalogue(**options: str) -> "Catalogue":
     return MachineCatalogue(**options)
 
 
-def loader(request: CheckpointRequest) -> Loader:
+def loader(request: "CheckpointRequest") -> "Loader":
     """What loads this checkpoint; importing torch is left to the call."""
 
-    def load(progress: Callable[[LoadProgress], None], stop: threading.Event) -> TextGenerator:
+    def load(progress: "Callable[[LoadProgress], None]", stop: threading.Event) -> "TextGenerator":
         from chat.checkpoints import load_requested
 
         return load_requested(request, progress, stop)

@@ -2,9 +2,8 @@
 
 import click
 
-from chat.records import SessionHit, SessionSummary
 from chat.safe_text import printable
-from chat.talk.wording import likeness_in_words
+from chat.summaries import SessionHit, SessionSummary
 
 
 def session_line(session: SessionSummary) -> str:
@@ -44,11 +43,12 @@ def snippet_line(hit: SessionHit) -> str:
 
 def found_line(hit: SessionHit) -> list[str]:
     """What was found in a session, a line each: the words, the picture."""
-    picture = hit.picture
-    return [
-        *([snippet_line(hit)] if hit.snippet else []),
-        *([printable(f"{likeness_in_words(picture)}: {picture.name}", multiline=False)] if picture else []),
-    ]
+    lines = [snippet_line(hit)] if hit.snippet else []
+    if hit.picture:
+        from chat.talk.wording import likeness_in_words
+
+        lines.append(printable(f"{likeness_in_words(hit.picture)}: {hit.picture.name}", multiline=False))
+    return lines
 
 
 def hit_object(hit: SessionHit) -> dict[str, object]:

@@ -9,15 +9,13 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from chat.cli.compose import open_session_store
+from chat.cli.compose import open_session_lists, open_session_store
 from chat.cli.options import all_of, db_option, json_option
-from chat.cli.progress import ProgressLine
 from chat.cli.session_lines import found_line, hit_object, session_line, session_object
 from chat.errors import UsageError
-from chat.records import FoundSessions, SessionHit
 from chat.safe_text import json_line, printable
 from chat.search import Query, parse_query, start_of_day
-from chat.session_search import search_sessions
+from chat.summaries import FoundSessions, SessionHit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -106,6 +104,13 @@ def _named(image: str) -> str:
 
 
 def _found(db: Path | None, query: Query, limit: int) -> FoundSessions:
+    if not query.filters.image:
+        with contextlib.closing(open_session_lists(db)) as lists:
+            return lists.search(query, limit=limit)
+    # Only a picture takes what can look at pictures, and time.
+    from chat.cli.progress import ProgressLine
+    from chat.session_search import search_sessions
+
     line, told = ProgressLine(), 0.0
 
     def tell(done: int, of: int) -> None:

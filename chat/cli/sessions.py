@@ -1,4 +1,4 @@
-"""`idefics-chat sessions`: the saved conversations, without a model."""
+"""`idefics-chat sessions show`, `pin`, `rename`, `delete` and `restore`: one saved conversation, without a model."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -10,25 +10,12 @@ import click
 from chat.cli.choices import choice_in_words, choice_object
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
-from chat.cli.session_check import backup, check
-from chat.cli.session_files import export_command
-from chat.cli.session_import import import_command
 from chat.cli.session_lines import say_line, session_object
-from chat.cli.session_list import list_sessions, search
 from chat.conversation import Image, Role
 from chat.records import Choice, StoredTurn
 from chat.safe_text import json_line, printable
 from chat.session import SessionStore
 from chat.talk.labels import labelled, speaker_label
-
-
-@click.group()
-def sessions() -> None:
-    """List, search, pin, show, rename, delete, restore, export, import, check and back up saved sessions."""
-
-
-for command in (list_sessions, search, check, backup):
-    sessions.add_command(command)
 
 
 @contextlib.contextmanager
@@ -46,7 +33,7 @@ def _print_json(document: object) -> None:
     click.echo(json_line(document))
 
 
-@sessions.command()
+@click.command()
 @click.argument("session")
 @click.option("--off", is_flag=True, help="Let it stand among the others again.")
 @db_option
@@ -60,7 +47,7 @@ def pin(session: str, off: bool, db: Path | None, as_json: bool) -> None:
     _done({"session": session_id, "pinned": not off}, as_json, words)
 
 
-@sessions.command()
+@click.command()
 @click.argument("session")
 @db_option
 @json_option
@@ -135,7 +122,7 @@ def _turn_object(stored: StoredTurn) -> dict[str, Any]:
     return turn
 
 
-@sessions.command()
+@click.command()
 @click.argument("session")
 @click.argument("title")
 @db_option
@@ -160,7 +147,7 @@ def _done(document: dict[str, object], as_json: bool, words: str) -> None:
         say_line(words)
 
 
-@sessions.command()
+@click.command()
 @click.argument("session")
 @db_option
 @json_option
@@ -173,7 +160,7 @@ def delete(session: str, db: Path | None, as_json: bool) -> None:
     _done({"session": session_id}, as_json, words)
 
 
-@sessions.command()
+@click.command()
 @click.argument("session")
 @db_option
 @json_option
@@ -182,7 +169,3 @@ def restore(session: str, db: Path | None, as_json: bool) -> None:
     with _store(db) as store:
         store.restore_session(session)
     _done({"session": session}, as_json, f"{session} is back")
-
-
-sessions.add_command(export_command)
-sessions.add_command(import_command)

@@ -8,17 +8,8 @@ from chat.generation import Score
 from chat.ranking import Ranking
 from chat.records import Choice
 from chat.store import provenance, turns
-from chat.store.columns import (
-    Column,
-    facts_columns,
-    facts_from,
-    now,
-    number_from,
-    text_from,
-    time_from,
-    to_text,
-    whole_from,
-)
+from chat.store.columns import Column, now, number_from, text_from, time_from, to_text, whole_from
+from chat.store.generations import facts_columns, facts_from
 from chat.store.pictures import image_from
 from chat.store.queries import BRANCH_CHOICES, CHOICE_IMAGES, CHOICE_LABELS, SESSION_CHOICES
 

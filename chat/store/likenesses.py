@@ -6,8 +6,8 @@ from typing import Final
 
 from chat.images import MOST_BYTES
 from chat.likeness import HASH_DIGITS, Sought, distance
-from chat.records import PictureMatch
 from chat.store.columns import legible
+from chat.summaries import PictureMatch
 
 WELL_FORMED: Final = f"""
     typeof(hash) = 'text' AND (hash = '' OR (length(hash) = {HASH_DIGITS} AND hash NOT GLOB '*[^0-9a-f]*'))

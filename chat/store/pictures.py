@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +24,8 @@ _IS_GONE: Final = "images.byte_count = 0 OR length(images.data) <> images.byte_c
 
 def check(image: Image, data: bytes) -> bytes:
     """The bytes, if they are the image's; raises StoreError."""
+    from hashlib import sha256
+
     if sha256(data).hexdigest() != image.digest:
         raise StoreError(f"picture {image.digest[:8]} does not have the bytes it is known by: attach it again")
     return data
@@ -74,6 +75,8 @@ def read(path: Path, digest: str) -> bytes:
     Raises:
         StoreError: The picture is gone or its bytes have changed.
     """
+    from hashlib import sha256
+
     with store_errors(path), closing(_reader(path)) as connection:
         row = connection.execute("SELECT data FROM images WHERE digest = ?", (digest,)).fetchone()
     if row is None or sha256(row[0]).hexdigest() != digest:

@@ -5,7 +5,7 @@ import sqlite3
 
 from chat.environment import Environment
 from chat.prompt_ids import PromptIds, told, whole_prompts
-from chat.store.columns import environment_column, prompt_from
+from chat.store.generations import environment_column, prompt_from
 from chat.store.queries import PROMPTS_ABOVE
 
 

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from chat.store.columns import GENERATION
-
 SUMMARIES: Final = """
     SELECT id, title, created_at, updated_at, system, turn_count, image_count, checkpoint, pinned_at
     FROM sessions WHERE deleted_at IS NULL
@@ -53,6 +51,39 @@ _BRANCH: Final = """
 
 BRANCH_IDS: Final = f"{_BRANCH} SELECT id FROM branch"
 """The turns of a branch."""
+
+FACTS: Final = (
+    "checkpoint",
+    "revision",
+    "family",
+    "device",
+    "dtype",
+    "quantization",
+    "image_detail",
+    "context_length",
+    "image_size",
+    "is_demonstration",
+)
+"""What a table holds of a checkpoint."""
+GENERATION: Final = (
+    "stop_reason",
+    "seed",
+    "token_ids",
+    "CASE json_type(token_ids) WHEN 'array' THEN json_array_length(token_ids) END",
+    "prompt_tokens",
+    "cached_tokens",
+    "first_token_s",
+    "total_s",
+    "settings",
+    "started_at",
+    "finished_at",
+    "prompt_shared",
+    "prompt_token_ids",
+    "CASE json_type(prompt_token_ids) WHEN 'array' THEN json_array_length(prompt_token_ids) END",
+    "environment_id",
+    *FACTS,
+)
+"""What a turn is read with of `generations`."""
 
 _GENERATION: Final = ", ".join(f"generations.{name}" for name in GENERATION)
 

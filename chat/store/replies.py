@@ -8,7 +8,8 @@ from chat.conversation import Role, Text
 from chat.errors import StoreError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
 from chat.store import provenance, turns
-from chat.store.columns import Column, generation_columns, now, prompt_columns
+from chat.store.columns import Column, now
+from chat.store.generations import generation_columns, prompt_columns
 
 
 def open_reply(

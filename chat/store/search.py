@@ -4,19 +4,15 @@ What is found is gathered newest first and no further than is asked for, so that
 longer than one that stands nowhere.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from chat.likeness import Sought
-from chat.records import FoundSessions, PictureMatch, SessionHit, SessionSummary
 from chat.search import Filters, Query, folded, holds, snippet
 from chat.store import ids
 from chat.store.columns import Column, legible
-from chat.store.likenesses import matches
 from chat.store.queries import (
     AS_LISTED,
     LISTED_IDS,
@@ -32,6 +28,10 @@ from chat.store.queries import (
     WITH_PREFIX,
 )
 from chat.store.summaries import summary_from
+from chat.summaries import FoundSessions, PictureMatch, SessionHit, SessionSummary
+
+if TYPE_CHECKING:
+    from chat.likeness import Sought
 
 MOST: Final = 1_000
 """Sessions that are gathered by their titles, and by their turns; of more it is only said that there are more."""
@@ -50,7 +50,7 @@ FEW: Final = 200
 
 
 def find(
-    connection: sqlite3.Connection, query: Query, limit: int, offset: int, total: int, sought: Sought | None = None
+    connection: sqlite3.Connection, query: Query, limit: int, offset: int, total: int, sought: "Sought | None" = None
 ) -> FoundSessions:
     """The sessions with these words, as the list has them: pinned ones first, then the one changed last.
 
@@ -59,6 +59,8 @@ def find(
     """
     conditions, values = _conditions(query.filters)
     if sought is not None:
+        from chat.store.likenesses import matches
+
         return _find_like(connection, query, (limit, offset), (conditions, values), matches(connection, sought), total)
     if not query.words:
         rows = connection.execute(f"{SUMMARIES} {conditions} {AS_LISTED}", (*values, limit, offset))
@@ -101,6 +103,8 @@ def _find_like(
     total: int,
 ) -> FoundSessions:
     """The sessions with these pictures that the words and filters let through."""
+    import json
+
     limit, offset = page
     conditions = f"{filters[0]} AND sessions.id IN (SELECT value FROM json_each(?))"
     values = [*filters[1], json.dumps([*pictures])]
@@ -231,6 +235,8 @@ class _Search:
 
     def _has_few(self) -> bool:
         """Whether the filters let few sessions through; then those take their place."""
+        import json
+
         passed = f"SELECT rowid FROM sessions WHERE deleted_at IS NULL {self._conditions} LIMIT ?"
         rows = [row for (row,) in self._connection.execute(passed, (*self._values, FEW + 1))]
         if len(rows) > FEW:

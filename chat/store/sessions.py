@@ -3,25 +3,18 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from sqlite3 import Connection
-from types import TracebackType
-from typing import Self
 
 from chat.conversation import Image, Role, Turn
 from chat.drafts import Draft
 from chat.errors import InvalidTurnError
 from chat.generation import CheckpointFacts, GenerationSettings, Reply
-from chat.likeness import Sought
-from chat.records import Choice, FoundSessions, LeftOut, SessionSummary, StoredTurn, TreeTurn, examples_of
-from chat.search import Query
-from chat.store import branches, choices, drafts, ids, left_out, pictures, replies, search, titles, turns
+from chat.records import Choice, LeftOut, StoredTurn, TreeTurn, examples_of
+from chat.store import branches, choices, drafts, ids, left_out, pictures, replies, titles, turns
 from chat.store.columns import Column, now, to_text
 from chat.store.connection import Database, connect, read_whatever
-from chat.store.faults import not_understood, store_errors
-from chat.store.files import make_private
+from chat.store.faults import store_errors
 from chat.store.kept_pictures import KeptPictures
-from chat.store.opening import opened
-from chat.store.queries import AS_LISTED, NEWEST, SUMMARIES, WITH_PREFIX
-from chat.store.summaries import summary_from
+from chat.store.listing import SessionLists, open_database
 from chat.store.updating import Tell
 from chat.store.whole import WholeSessionStore
 
@@ -42,16 +35,10 @@ def open_store(
     Raises:
         StoreError: The file cannot be used: it is no database, another program's, a newer version's, or damaged.
     """
-    path = path.absolute()
-    with store_errors(path):
-        make_private(path, owns_folder=owns_folder)
-        connection = opened(path, tell)
-        if wait_s is not None:
-            connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
-    return SqliteStore(Database(path, connection))
+    return SqliteStore(open_database(path, owns_folder=owns_folder, wait_s=wait_s, tell=tell))
 
 
-class SqliteStore(WholeSessionStore, KeptPictures):
+class SqliteStore(SessionLists, WholeSessionStore, KeptPictures):
     """Keeps sessions in one SQLite file; see `chat.session.SessionStore` for what each method promises.
 
     Belongs to the thread that opened it, save for the `read` of its images, which works in any. A deleted session is
@@ -59,23 +46,11 @@ class SqliteStore(WholeSessionStore, KeptPictures):
     lose nothing. Every method may raise `StoreError`, and `UnknownSessionError` where it takes a session's id.
     """
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def open_again(self) -> "SqliteStore":
         """Open the same file once more, for the calling thread, whichever that is; it must still be there."""
         path = self._database.path
         with store_errors(path):
             return SqliteStore(Database(path, connect(path)))
-
-    def close(self) -> None:
-        """Let go of the file; a second time does nothing."""
-        self._database.close()
 
     def new_session(self, *, system: str = "", title: str = "") -> str:
         """Begin a session; gives its id."""
@@ -93,42 +68,6 @@ class SqliteStore(WholeSessionStore, KeptPictures):
             if own_title:
                 turns.update_session(connection, session_id, title=to_text(own_title))
         return session_id
-
-    def find_session(self, id_or_prefix: str) -> SessionSummary:
-        """The session with this id, or the only one whose id begins so."""
-        found = self._found(id_or_prefix)
-        if found.problem:
-            raise not_understood(f"session {found.id}", found.problem)
-        return found
-
-    def session_id(self, id_or_prefix: str) -> str:
-        """The whole id of a session, whatever of the session can be read."""
-        return self._found(id_or_prefix).id
-
-    def _found(self, id_or_prefix: str) -> SessionSummary:
-        prefix = id_or_prefix.lower()
-        if not ids.is_prefix(prefix):
-            raise ids.unknown(id_or_prefix)
-        found = self._summaries(WITH_PREFIX, prefix, prefix)
-        if not found:
-            raise ids.unknown(id_or_prefix)
-        if len(found) > 1:
-            raise ids.ambiguous(id_or_prefix)
-        return found[0]
-
-    def latest_session(self) -> SessionSummary | None:
-        """The session whose turns or system text changed last."""
-        return next(iter(self._summaries(NEWEST)), None)
-
-    def sessions(self, *, limit: int = 200, offset: int = 0) -> list[SessionSummary]:
-        """Sessions: those that are pinned, then the others; of each the one changed last first, other than by title."""
-        return self._summaries(AS_LISTED, limit, offset)
-
-    def search(self, query: Query, *, limit: int = 200, offset: int = 0, sought: Sought | None = None) -> FoundSessions:
-        """The sessions whose title or a turn holds all the words, in the order of `sessions`; see the protocol."""
-        with self._database.reading() as connection:
-            total = self._database.session_count.of(connection)
-            return read_whatever(connection, lambda: search.find(connection, query, limit, offset, total, sought))
 
     def pin_session(self, session_id: str, is_pinned: bool) -> None:
         """Let a session stand before the others in the list, or among them again."""
@@ -261,11 +200,6 @@ class SqliteStore(WholeSessionStore, KeptPictures):
             if session_id is not None:
                 turns.require_session(connection, session_id)
             return read_whatever(connection, lambda: drafts.find(connection, self._database.path, session_id))
-
-    def _summaries(self, conditions: str, *values: Column) -> list[SessionSummary]:
-        with self._database.reading() as connection:
-            query = f"{SUMMARIES} {conditions}"
-            return read_whatever(connection, lambda: [*map(summary_from, connection.execute(query, values))])
 
     def _update_session(self, session_id: str, **columns: Column) -> None:
         with self._database.writing(session_id) as connection:

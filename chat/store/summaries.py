@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from chat.records import SessionSummary
 from chat.store.columns import legible, text_from, time_from, whole_from
+from chat.summaries import SessionSummary
 
 _COLUMNS: Final[Mapping[str, tuple[Callable[[object], Any], Any]]] = {
     "id": (text_from, ""),

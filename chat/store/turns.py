@@ -10,8 +10,9 @@ from chat.conversation import Part, Role, Text, Turn
 from chat.errors import StoreError
 from chat.records import Generation, StoredTurn
 from chat.store import index
-from chat.store.columns import Column, generation_from, now, text_from, time_from, to_text, whole_from
+from chat.store.columns import Column, now, text_from, time_from, to_text, whole_from
 from chat.store.connection import read_whatever
+from chat.store.generations import generation_from
 from chat.store.ids import unknown
 from chat.store.pictures import image_from
 from chat.store.queries import ENVIRONMENTS, GENERATIONS, PARTS, TURNS

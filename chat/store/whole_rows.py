@@ -8,7 +8,8 @@ from functools import cache, partial
 from chat.conversation import Role, Text
 from chat.records import Choice, LeftOut, StoredTurn
 from chat.store import choices, index, left_out, pictures, provenance, titles, turns
-from chat.store.columns import Column, kept_generation_columns, now, to_text
+from chat.store.columns import Column, now, to_text
+from chat.store.generations import kept_generation_columns
 from chat.store.search_tables import indexed
 from chat.transcript.times import as_utc
 from chat.transcript.values import UNKNOWN_GENERATION, PlacedTurn, Transcript

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chat.conversation import Role
-from chat.records import SessionSummary, StoredTurn
+from chat.records import StoredTurn
 from chat.search import holds
 from chat.session import SessionStore
+from chat.summaries import SessionSummary
 
 
 @dataclass(frozen=True, slots=True)

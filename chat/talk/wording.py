@@ -8,7 +8,8 @@ from chat.generation import CheckpointFacts, GenerationSettings, StopReason
 # The first frame does without.
 if TYPE_CHECKING:
     from chat.context import Overflow
-    from chat.records import Choice, PictureMatch
+    from chat.records import Choice
+    from chat.summaries import PictureMatch
 
 _TURNS: Final = {
     2: "mirrored by EXIF",

@@ -11,11 +11,11 @@ from chat.conversation import Image, user_turn
 from chat.errors import ImageError
 from chat.images import read_image
 from chat.likeness import sought
-from chat.records import FoundSessions
 from chat.search import NO_FILTERS, Filters, Query
 from chat.session_search import search_sessions
 from chat.shapes.scenes import draw, random_scene
 from chat.store import SqliteStore, kept_pictures
+from chat.summaries import FoundSessions
 from tests.store.samples import FACTS, SETTINGS, choice, count, execute, picture, reply
 
 

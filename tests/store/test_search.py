@@ -7,10 +7,10 @@ import pytest
 from chat.conversation import Text, user_turn
 from chat.errors import UnknownSessionError
 from chat.generation import CheckpointFacts
-from chat.records import FoundSessions
 from chat.search import parse_query
 from chat.session_files import export_session
 from chat.store import SqliteStore, open_store, search
+from chat.summaries import FoundSessions
 from tests.store.samples import FACTS, SETTINGS, execute, integrity, picture, reply
 
 

@@ -12,10 +12,10 @@ from textual.widgets import Input, Static
 from chat.conversation import Image, user_turn
 from chat.errors import ChatError, CheckpointError
 from chat.generation import GenerationSettings, Reply, StopReason
-from chat.records import FoundSessions
 from chat.search import Query
 from chat.session import SessionStore
 from chat.store import SqliteStore
+from chat.summaries import FoundSessions
 from chat.tui.screens.sessions import SessionsScreen
 from chat.tui.widgets import found_sessions, session_keys, session_list
 from chat.tui.widgets.session_keys import SessionOptions

@@ -9,10 +9,10 @@ from typing import Final
 from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
 from chat.plain.words import quoted
-from chat.records import SessionHit, SessionSummary
 from chat.safe_text import printable, short_line
 from chat.search import Piece, parse_query
 from chat.session_search import search_sessions
+from chat.summaries import SessionHit, SessionSummary
 from chat.talk.commands import Call
 from chat.talk.filing import export_file
 from chat.talk.wording import count_in_words, label_of, likeness_in_words, sentence, time_in_words

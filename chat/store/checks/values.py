@@ -11,7 +11,7 @@ from chat.errors import ChatError
 from chat.store.checks.difference import Difference, Differences, Tell
 from chat.store.checks.file import place_of
 from chat.store.checks.structure import Tables
-from chat.store.columns import environment_from, settings_from
+from chat.store.generations import environment_from, settings_from
 
 MOST: Final = 1_000
 """Differences of one table that are told."""

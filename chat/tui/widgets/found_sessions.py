@@ -15,10 +15,10 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from chat.errors import UsageError
-from chat.records import FoundSessions as Found
-from chat.records import SessionHit
 from chat.safe_text import printable, short_line
 from chat.search import Query, parse_query
+from chat.summaries import FoundSessions as Found
+from chat.summaries import SessionHit
 from chat.talk.wording import count_in_words
 from chat.tui.glyphs import GLYPHS
 from chat.tui.widgets.session_keys import SearchLine, SessionOptions, TitleLine

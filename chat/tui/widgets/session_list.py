@@ -7,8 +7,8 @@ from textual.events import Key
 from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
-from chat.records import SessionSummary
 from chat.safe_text import printable
+from chat.summaries import SessionSummary
 from chat.tui.widgets.found_sessions import FoundSessions
 from chat.tui.widgets.session_keys import SearchLine, SessionOptions, TitleLine
 from chat.tui.widgets.session_messages import (

@@ -7,8 +7,8 @@ from textual.message import Message
 
 # The first frame searches nothing.
 if TYPE_CHECKING:
-    from chat.records import FoundSessions, SessionHit
     from chat.search import Query
+    from chat.summaries import FoundSessions, SessionHit
 
 
 class SessionAct(Message):

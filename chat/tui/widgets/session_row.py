@@ -6,9 +6,9 @@ from typing import Final
 
 from textual.content import Content
 
-from chat.records import SessionHit, SessionSummary
 from chat.safe_text import printable
 from chat.search import Piece, marked
+from chat.summaries import SessionHit, SessionSummary
 from chat.talk.wording import count_in_words, label_of, likeness_in_words, time_in_words
 from chat.tui.glyphs import GLYPHS
 
