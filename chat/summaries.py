@@ -1,15 +1,14 @@
 """What a list tells of sessions: frozen values, without a word on how they are kept."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 # A list without a search finds no words.
 if TYPE_CHECKING:
     from chat.search import Piece
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSummary:
+class SessionSummary(NamedTuple):
     """A line of the session list."""
 
     id: str
@@ -30,8 +29,7 @@ class SessionSummary:
     """What of this cannot be read, in words; then something empty, or what is left of a text, stands in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class PictureMatch:
+class PictureMatch(NamedTuple):
     """A picture of a session that is the one looked for, or looks like it."""
 
     digest: str
@@ -42,8 +40,7 @@ class PictureMatch:
     """The newest turn it came with; None where it came with a question that was not sent, before the first turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionHit:
+class SessionHit(NamedTuple):
     """A session that was found."""
 
     summary: SessionSummary

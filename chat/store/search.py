@@ -6,7 +6,6 @@ longer than one that stands nowhere.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
@@ -123,7 +122,7 @@ def _find_like(
             hit = _hit(connection, row, query.words, reads_on=are_turns_cut)
         else:
             hit = SessionHit(_summary(connection, row["session_id"]), match.turn_id)
-        hits.append(replace(hit, picture=match))
+        hits.append(hit._replace(picture=match))
     return FoundSessions(tuple(hits), len(found), is_cut, total)
 
 
