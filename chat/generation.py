@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from chat.environment import UNKNOWN_ENVIRONMENT, Environment
 from chat.errors import UsageError
@@ -175,8 +175,7 @@ class Reply:
         return (timed - 1) / seconds if seconds > 0 and timed > 1 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One streamed piece of a reply."""
 
     text: str
@@ -185,16 +184,14 @@ class Chunk:
     """None for text that was held back until the reply had ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadProgress:
+class ReadProgress(NamedTuple):
     """How far the reading of a prompt has come, in tokens that nothing earlier had read."""
 
     done: int
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """How likely a model finds a text as what comes next."""
 
     log_likelihood: float

@@ -2,8 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from chat.errors import ModelLostError
 from chat.generation import TextGenerator
@@ -20,8 +19,7 @@ class CanBeLost(Protocol):
         """Let go of the model at once; whatever is asked of it now or later raises ModelLostError."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadProgress:
+class LoadProgress(NamedTuple):
     """How far the loading of a checkpoint has come."""
 
     stage: str

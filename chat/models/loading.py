@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -210,7 +209,7 @@ def _reading(request: CheckpointRequest, folder: Path, progress: Report, stop: t
     from chat.models.reading import Reading
 
     def tell(part: LoadProgress) -> None:
-        progress(replace(part, fraction=_READING + (_READ - _READING) * (part.fraction or 0)))
+        progress(part._replace(fraction=_READING + (_READ - _READING) * (part.fraction or 0)))
 
     total = sum(header.bytes for header in read_headers(weight_files(folder)).values())
     stage = "reading the weights" if request.quantize == "none" else "reading and quantizing the weights"
@@ -230,7 +229,7 @@ class _Rising:
     def __call__(self, progress: LoadProgress) -> None:
         if progress.fraction is not None:
             self._last = self._begun + (1 - self._begun) * progress.fraction
-            progress = replace(progress, fraction=self._last)
+            progress = progress._replace(fraction=self._last)
         self._progress(progress)
 
     def begin_rest(self) -> None:

@@ -7,9 +7,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Resize
+from textual.events import Resize, ScreenResume
 from textual.timer import Timer
-from textual.widgets import Footer
 
 from chat.drafts import Draft
 from chat.errors import ChatError
@@ -93,12 +92,20 @@ class ChatScreen(
                 yield Composer()
         yield Vertical(id="keys")
 
+    @on(ScreenResume)
+    def _keep_styles(self, event: ScreenResume) -> None:
+        """The first time, every widget was styled as it was mounted just before; once more would delay the frame."""
+        if not self.stack_updates:
+            event.refresh_styles = False
+
     @on(Resize)
     def _fit(self) -> None:
         self.composer.fit(self.size.height)
 
     async def compose_rest(self) -> None:
         """Add what the first frame does without: each widget would delay it, and it may be a session or the welcome."""
+        from textual.widgets import Footer
+
         from chat.tui.widgets.log import ConversationLog
         from chat.tui.widgets.notice import BelowNotice, Notice
         from chat.tui.widgets.welcome import Welcome

@@ -1,14 +1,13 @@
 """The pictures of the message being written, and those that were taken out of it. Knows no widget."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chat.conversation import Image
 from chat.talk.marks import without_picture
 
 
-@dataclass(frozen=True, slots=True)
-class _Removed:
+class _Removed(NamedTuple):
     """A picture that was taken out, and how to undo that."""
 
     images: tuple[Image, ...]

@@ -108,6 +108,11 @@ class MessageInput(TextArea):
         """The text as it was when a picture was taken out: as long as it is so, that is what is undone first."""
         self._places: list[Place] = []
 
+    def update_node_styles(self, animate: bool = True) -> None:
+        """Style it and its parts, of which there are many; not before the screen is shown, which styles what it has."""
+        if self.is_attached and self.screen.stack_updates:
+            super().update_node_styles(animate)
+
     async def _on_key(self, event: events.Key) -> None:
         """Take every key that means something here, in the order of typing.
 
