@@ -64,6 +64,7 @@ class ChatScreen(
     ChangingScreen,
     ReadingScreen,
     BranchingScreen,
+    is_whole=True,
 ):
     """The conversation, and everything that is reached from it."""
 

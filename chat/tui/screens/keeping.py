@@ -1,6 +1,6 @@
 """How the conversation screen keeps what was written and said, and what it does where the store refuses."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.timer import Timer
 
@@ -21,6 +21,19 @@ RETRY_S: Final = 3.0
 
 class KeepingScreen(SizedScreen[None]):
     """Knows the session in use, and those that were left before the store had taken all of them."""
+
+    def __init_subclass__(cls, *, is_whole: bool = False, **options: Any) -> None:
+        """Leave the parts of the conversation screen as they are; the whole of them alone is ever shown.
+
+        For each class Textual gathers bindings, reactives and names of all its bases, which takes longer the more there
+        are.
+
+        Args:
+            is_whole: It is the screen that is shown.
+            options: Textual's, for that one.
+        """
+        if is_whole:
+            super().__init_subclass__(**options)
 
     def __init__(self) -> None:
         super().__init__()
