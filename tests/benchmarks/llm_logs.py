@@ -3,11 +3,14 @@
 `llm` is no dependency; it stands in an environment of its own:
 
     python -m venv /tmp/llm && /tmp/llm/bin/pip install llm
-    python -m tests.benchmarks.llm_logs --llm /tmp/llm/bin [--sessions N] [--db FILE] [--logs FILE]
+    python -m tests.benchmarks.llm_logs --llm /tmp/llm/bin [--ours VENV/bin] [--sessions N] [--db FILE] [--logs FILE]
 
 The conversations are those of `tests.benchmarks.sessions`, written into a logs database by llm's own schema, ids and
 hashes. Compared are commands with commands, which both have to start, and calls with calls, which need not; both give
 pages of as many entries, and of a search the quickest of a few tries counts.
+
+Commands are run as people run them, by the scripts that pip makes. `--ours` names the environment of ours, if not that
+of whoever runs this; installed in an editable form or as a package, the program starts within a millisecond as fast.
 """
 
 import argparse
@@ -25,6 +28,7 @@ from chat.search import parse_query
 from chat.store import open_store
 from tests.benchmarks.many_sessions import COMMON, vocabulary, write_many
 from tests.benchmarks.ratio import TRIES, milliseconds, seconds
+from tests.benchmarks.terminal import ENVIRONMENT
 
 COUNT: Final = 20
 """Entries of a page."""
@@ -78,9 +82,9 @@ def compare_calls(ours: Path, python: Path, logs: Path, each: int) -> None:
         start += len(words)
 
 
-def compare_commands(ours: Path, llm: Path, logs: Path) -> None:
+def compare_commands(program: Path, ours: Path, llm: Path, logs: Path) -> None:
     """Print the commands' part of the table."""
-    mine, other = [sys.executable, "-m", "chat", "sessions"], [str(llm), "logs", "list", "-d", str(logs), "--short"]
+    mine, other = [str(program), "sessions"], [str(llm), "logs", "list", "-d", str(logs), "--short"]
     end, theirs_end = ["--db", str(ours), "--limit", str(COUNT)], ["-n", str(COUNT)]
     kinds = words_by_kind(1)
     common, everywhere = kinds["common words"][0], kinds["words that stand nearly everywhere"][0]
@@ -95,13 +99,16 @@ def compare_commands(ours: Path, llm: Path, logs: Path) -> None:
 
 
 def _run(command: Sequence[str]) -> None:
-    subprocess.run(command, capture_output=True, check=True)
+    subprocess.run(command, capture_output=True, check=True, env=ENVIRONMENT)
 
 
 def main() -> None:
     """Write both databases, where they are not there, and print a Markdown table."""
     parser = argparse.ArgumentParser(description="Our sessions beside `llm logs`.")
     parser.add_argument("--llm", type=Path, required=True, help="the folder of its commands: VENV/bin")
+    parser.add_argument(
+        "--ours", type=Path, default=Path(sys.executable).parent, help="the folder of our own; by default this Python's"
+    )
     parser.add_argument("--sessions", type=int, default=100_000, help="of ten turns each")
     parser.add_argument("--searches", type=int, default=10, help="of each of four kinds")
     parser.add_argument("--db", type=Path, help="written there, or used again")
@@ -118,7 +125,7 @@ def main() -> None:
         print(f"{version.stdout.strip()}, pages of {COUNT}:\n")
         print("| what | ours | llm | times as fast | |\n|---|---|---|---|---|")
         compare_calls(ours, python, logs, arguments.searches)
-        compare_commands(ours, arguments.llm / "llm", logs)
+        compare_commands(arguments.ours / "idefics-chat", ours, arguments.llm / "llm", logs)
 
 
 if __name__ == "__main__":
