@@ -62,7 +62,7 @@ COMMANDS: Final = (
     Command("recipe", "write marked exchanges, or all, as a recipe", "FILE"),
     Command("fewshot", "begin a conversation with a recipe's examples", "FILE"),
     Command("replay", "play this conversation, or a saved one, back", "FILE | ID"),
-    Command("compare", "have it answered by NAME, NAME | NAME or NAME,quantize=8bit", "NAME"),
+    Command("compare", "have it answered by NAME | NAME,quantize=8bit", "NAME"),
     Command("theme", "see or change the colours", "NAME"),
     Command("editor", "write the message in your editor"),
     Command("help", "keys and commands"),

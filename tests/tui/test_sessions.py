@@ -47,8 +47,7 @@ async def test_a_session_is_found_and_opened(make_desk: MakeDesk, store: Session
         options = await _list(pilot, desk)
         assert options.option_count == 2
         await pilot.press(*"triangle")
-        await until(pilot, lambda: options.option_count == 1)
-        assert "1 of 2 match" in desk.shown()
+        await until(pilot, lambda: options.option_count == 1 and "1 of 2 match" in desk.shown())
         await pilot.press("down", "enter")
         await until(pilot, lambda: desk.app.screen is desk.screen)
         assert desk.said() == ["Green triangle on the left?", "Yes, it is."]
