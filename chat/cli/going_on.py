@@ -8,10 +8,13 @@ from chat.cli.running import notice
 from chat.errors import UsageError
 from chat.generation import CheckpointFacts
 from chat.models.request import CheckpointRequest
+from chat.safe_text import short_line
 from chat.session import SessionStore
 
 _CHOOSING: Final = ("checkpoint", "base_url")
 """Options of a command by which its user chooses the model."""
+_LONGEST: Final = 200
+"""Characters of what a file of somebody else may call a model."""
 
 
 def check_goes_on(store: SessionStore, session_id: str, request: CheckpointRequest) -> None:
@@ -26,15 +29,20 @@ def check_goes_on(store: SessionStore, session_id: str, request: CheckpointReque
     if not generations or any(map(is_given, _CHOOSING)):
         return
     facts = generations[-1].facts
-    held = f"session {session_id} was held with {facts.name}"
+    if not facts.name:
+        return
+    name = short_line(facts.name, _LONGEST)
+    held = f"session {session_id} was held with {name}"
     if facts.is_remote and not request.base_url:
         raise UsageError(
-            f"{held} on the server {facts.revision}: give its address with --base-url to go on there, "
+            f"{held} on the server {short_line(facts.revision or '', _LONGEST)}: give its address with --base-url to go on there, "
             f"or --checkpoint {request.name} to go on here"
         )
     if not _is_same(facts, request):
-        cure = "--base-url" if facts.is_remote else f"--checkpoint {facts.name}"
-        notice(f"{held}, and {request.shown_name} answers: {cure} goes on as before")
+        # Of a reply that came with a foreign file nothing tells how its model is reached from here.
+        is_loaded = bool(facts.dtype)
+        cure = "--base-url" if facts.is_remote else f"--checkpoint {name}" if is_loaded else ""
+        notice(f"{held}, and {request.shown_name} answers{f': {cure} goes on as before' if cure else ''}")
 
 
 def _is_same(facts: CheckpointFacts, request: CheckpointRequest) -> bool:

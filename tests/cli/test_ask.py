@@ -160,6 +160,27 @@ def test_another_model_than_the_one_before_is_told_where_nobody_chose_it(run: Ru
 
 
 @pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (CheckpointFacts(""), ""),
+        (
+            CheckpointFacts("gpt-4o", family="llm", device="llm", dtype=""),
+            " was held with gpt-4o, and shapes answers\n",
+        ),
+        (CheckpointFacts("far/" + 9000 * "o"), " was held with far/ooo"),
+    ],
+)
+def test_of_a_model_that_a_file_told_of_no_more_is_said_than_is_known(
+    run: Run, tmp_path: Path, facts: CheckpointFacts, expected: str
+) -> None:
+    _held_with(tmp_path, facts)
+    done = run("ask", "And now?", "--continue")
+    assert done.returncode == 0
+    assert expected in done.stderr if expected else not done.stderr
+    assert len(done.stderr) < 1000
+
+
+@pytest.mark.parametrize(
     ("option", "value", "code"), [("-i", "text.png", 3), ("--checkpoint", "./nowhere", 4), ("--revision", "main", 2)]
 )
 def test_a_question_that_cannot_be_asked_leaves_no_session_behind(
