@@ -79,7 +79,7 @@ def read(path: Path, digest: str) -> bytes:
 
     with store_errors(path), closing(_reader(path)) as connection:
         row = connection.execute("SELECT data FROM images WHERE digest = ?", (digest,)).fetchone()
-    if row is None or sha256(row[0]).hexdigest() != digest:
+    if row is None or not isinstance(row[0], bytes) or sha256(row[0]).hexdigest() != digest:
         raise StoreError(f"{path} no longer holds picture {digest[:8]} as it was: attach the picture again")
     data: bytes = row[0]
     return data

@@ -127,6 +127,15 @@ def test_bytes_that_are_not_the_pictures_are_refused(store: SqliteStore, session
     assert (count(path, "images"), count(path, "turns"), count(path, "drafts")) == (0, 0, 0)
 
 
+def test_bytes_that_are_none_are_refused(store: SqliteStore, session_id: str, path: Path) -> None:
+    store.add_user_turn(session_id, user_turn(picture()))
+    (image,) = store.turns(session_id)[0].turn.images
+    for value in ("'a text'", "7"):
+        execute(path, f"UPDATE images SET data = {value}")
+        with pytest.raises(StoreError, match=f"no longer holds picture {image.digest[:8]} as it was"):
+            image.read()
+
+
 def test_a_stored_picture_can_be_sent_to_another_session(store: SqliteStore, session_id: str) -> None:
     store.add_user_turn(session_id, user_turn(picture()))
     (image,) = store.turns(session_id)[0].turn.images
