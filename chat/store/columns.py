@@ -1,6 +1,7 @@
 """Values as the tables hold them, and back; those of replies are in `chat.store.generations`."""
 
 from datetime import UTC, datetime
+from math import isfinite
 
 from chat.safe_text import short_line
 
@@ -48,17 +49,24 @@ def whole_from(column: object) -> int:
 
 
 def number_from(column: object) -> float:
-    """The number of a column; raises TypeError where it holds none."""
-    if isinstance(column, float | int):
-        return column
-    raise TypeError(f"{_shown(column)} is no number")
+    """The number of a column; raises TypeError or ValueError where it holds none, or one without an end."""
+    if not isinstance(column, float | int):
+        raise TypeError(f"{_shown(column)} is no number")
+    if not isfinite(column):
+        raise ValueError(f"{column} is no number that a file can hold")
+    return column
 
 
 def time_from(column: object) -> str:
-    """The time of a column, as it is written there; raises TypeError where it holds no text."""
-    if isinstance(column, str):
-        return column
-    raise TypeError(f"{_shown(column)} is no time")
+    """The time of a column, as it is written there, or empty; raises TypeError or ValueError where it holds none."""
+    if not isinstance(column, str):
+        raise TypeError(f"{_shown(column)} is no time")
+    if column:
+        try:
+            datetime.fromisoformat(column)
+        except ValueError as error:
+            raise ValueError(f"{_shown(column)} is no time") from error
+    return column
 
 
 def _shown(column: object) -> str:

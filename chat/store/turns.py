@@ -91,6 +91,8 @@ def branch(
     shown = require_session(connection, session_id)["head_turn_id"]
     turns = _rows(connection, session_id)
     path: list[int] = []
+    if shown is not None and shown not in turns:
+        raise ValueError("the turn that is shown last is not there")
     place = shown if last is None else last
     while place in turns:
         path.append(place)

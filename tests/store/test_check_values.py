@@ -13,6 +13,12 @@ from tests.store.damage import change, found_in
         ("UPDATE environments SET content = '{}'", "what replies were computed with is not understood: {} ('files')"),
         ("UPDATE generations SET settings = '{\"top_p\": 2}'", "settings that replies were made with are not under"),
         ("UPDATE generations SET token_ids = '[\"a\"]' WHERE turn_id = 2", "turn 2: its token ids are no list"),
+        ("UPDATE generations SET token_ids = '[[1]]' WHERE turn_id = 2", "turn 2: its token ids are no list"),
+        (
+            "UPDATE generations SET prompt_token_ids = '[[1]]' WHERE turn_id = 2",
+            "turn 2: its prompt's token ids are no",
+        ),
+        ("UPDATE generations SET total_s = 9e999 WHERE turn_id = 2", "turn 2: generations.total_s is no number"),
         ("UPDATE generations SET seed = 'a' WHERE turn_id = 2", "turn 2: generations.seed is no whole number"),
         ("UPDATE generations SET total_s = 'a' WHERE turn_id = 2", "turn 2: generations.total_s is no number"),
         ("UPDATE sessions SET updated_at = x'00' WHERE number = 1", ": sessions.updated_at is no text"),

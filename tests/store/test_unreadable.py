@@ -37,6 +37,7 @@ def _talk(store: SqliteStore, text: str) -> str:
     ("column", "value"),
     [
         ("updated_at", "x'ff00'"),
+        ("updated_at", "'soon'"),
         ("created_at", GARBLED),
         ("title", "x'ff00'"),
         ("title", GARBLED),
@@ -82,6 +83,10 @@ def test_a_session_whose_time_is_none_is_not_the_latest(store: SqliteStore, path
         "UPDATE turns SET parent_id = {reply} WHERE id = {message}",
         "UPDATE turns SET parent_id = NULL WHERE id = {reply}",
         "UPDATE turns SET created_at = x'ff' WHERE id = {reply}",
+        "UPDATE turns SET created_at = 'soon' WHERE id = {reply}",
+        "UPDATE sessions SET head_turn_id = 0 WHERE head_turn_id = {reply}",
+        "UPDATE generations SET total_s = 9e999 WHERE turn_id = {reply}",
+        "UPDATE generations SET finished_at = 'soon' WHERE turn_id = {reply}",
         "UPDATE generations SET settings = '[1]' WHERE turn_id = {reply}",
         "UPDATE generations SET settings = '{{\"temperature\": -1}}' WHERE turn_id = {reply}",
         "UPDATE generations SET token_ids = '[' WHERE turn_id = {reply}",
@@ -106,6 +111,8 @@ def test_a_spoiled_turn_is_an_error_that_names_its_session(
     [
         "DELETE FROM choice_labels",
         "UPDATE choice_labels SET log_likelihood = 'likely'",
+        "UPDATE choice_labels SET log_likelihood = -9e999",
+        "UPDATE choices SET created_at = 'soon'",
         "UPDATE choices SET number = -1",
     ],
 )

@@ -56,6 +56,7 @@ _QUESTIONS: Final = (
     SELECT session_id, turn_id, 'its token ids are no list'
     FROM generations JOIN turns ON turns.id = turn_id
     WHERE NOT json_valid(token_ids) OR json_type(token_ids) <> 'array' OR token_ids GLOB '*[^][0-9, ]*'
+        OR token_ids GLOB '*[[]*[[]*'
     """,
     """
     SELECT session_id, turn_id, 'its prompt''s token ids are no list'
@@ -63,7 +64,7 @@ _QUESTIONS: Final = (
     WHERE prompt_token_ids IS NOT NULL
         AND (
             NOT json_valid(prompt_token_ids) OR json_type(prompt_token_ids) <> 'array'
-            OR prompt_token_ids GLOB '*[^][0-9, ]*'
+            OR prompt_token_ids GLOB '*[^][0-9, ]*' OR prompt_token_ids GLOB '*[[]*[[]*'
         )
     """,
     """

@@ -18,7 +18,7 @@ MOST: Final = 1_000
 
 _KINDS: Final = {
     "INTEGER": ("no whole number", "typeof({0}) NOT IN ('integer', 'null')"),
-    "REAL": ("no number", "typeof({0}) NOT IN ('real', 'integer', 'null')"),
+    "REAL": ("no number", "typeof({0}) NOT IN ('real', 'integer', 'null') OR {0} IN (9e999, -9e999)"),
     "TEXT": ("no text", "typeof({0}) NOT IN ('text', 'null')"),
 }
 # Written with `to_text`.
