@@ -34,8 +34,9 @@ def check_goes_on(store: SessionStore, session_id: str, request: CheckpointReque
     name = short_line(facts.name, _LONGEST)
     held = f"session {session_id} was held with {name}"
     if facts.is_remote and not request.base_url:
+        server = short_line(facts.revision or "", _LONGEST)
         raise UsageError(
-            f"{held} on the server {short_line(facts.revision or '', _LONGEST)}: give its address with --base-url to go on there, "
+            f"{held} on the server {server}: give its address with --base-url to go on there, "
             f"or --checkpoint {request.name} to go on here"
         )
     if not _is_same(facts, request):
