@@ -2,8 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
 from chat.cli.session_lines import counted, say_line
 from chat.conversation import Image
-from chat.errors import InputError, TranscriptError, UsageError
+from chat.errors import InputError, StoreError, TranscriptError, UsageError
 from chat.files import make_folder
 from chat.safe_text import json_line, short_line
 from chat.search import parse_query
@@ -121,21 +121,54 @@ def _export_one(store: SessionStore, session_id: str, saving: _Saving) -> None:
     _done({"session": session_id, "file": str(path)}, as_json, words)
 
 
+class _Readings:
+    """Reads several sessions; one that cannot be read keeps nobody from the others."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+        self._problems: list[StoreError] = []
+        self.ids: list[str] = []
+        """Of those that were read."""
+
+    def of(self, ids: Iterable[str]) -> "Iterator[Transcript]":
+        """The sessions that can be read."""
+        from chat.session_files import export_session
+
+        for session_id in ids:
+            try:
+                transcript = export_session(self._store, session_id)
+            except StoreError as error:
+                self._problems.append(error)
+            else:
+                self.ids.append(session_id)
+                yield transcript
+
+    def tell_problems(self) -> None:
+        """Raise StoreError where sessions could not be read; the others are saved."""
+        if self._problems:
+            more = f" ({len(self._problems):,} sessions are not saved)" if len(self._problems) > 1 else ""
+            raise StoreError(f"{self._problems[0]}{more}") from self._problems[0]
+
+
 def _export_together(store: SessionStore, ids: Sequence[str], saving: _Saving) -> None:
-    from chat.session_files import export_session, missing_in_words
+    from chat.session_files import missing_in_words
     from chat.transcript.saving import save_together
 
-    transcripts = (export_session(store, session_id) for session_id in ids)
-    missing = save_together(saving.path, transcripts, saving.form, overwrite=saving.overwrite)
-    saved = [{"session": session_id, "file": str(saving.path)} for session_id in ids]
-    words = f"saved {counted(len(ids), 'session')} as {saving.path}{missing_in_words(missing)}"
-    _done({"sessions": saved}, saving.as_json, words)
+    readings = _Readings(store)
+    transcripts = readings.of(ids)
+    first = next(transcripts, None)
+    if first is not None:
+        missing = save_together(saving.path, chain([first], transcripts), saving.form, overwrite=saving.overwrite)
+        saved = [{"session": session_id, "file": str(saving.path)} for session_id in readings.ids]
+        words = f"saved {counted(len(saved), 'session')} as {saving.path}{missing_in_words(missing)}"
+        _done({"sessions": saved}, saving.as_json, words)
+    readings.tell_problems()
 
 
 def _export_apart(store: SessionStore, ids: Sequence[str], saving: _Saving) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from chat.session_files import export_session, missing_in_words
+    from chat.session_files import missing_in_words
     from chat.transcript.saving import file_name, save_as
 
     folder, form, overwrite, inline, as_json = saving
@@ -149,16 +182,18 @@ def _export_apart(store: SessionStore, ids: Sequence[str], saving: _Saving) -> N
         path = folder / file_name(transcript.title, transcript.session_id, form)
         return path, save_as(path, transcript, form, overwrite=overwrite, inline=inline)
 
+    readings = _Readings(store)
+    transcripts = readings.of(ids)
     # Each file is waited for until it is on the disk, which several can be at once.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            transcripts = [export_session(store, session_id) for session_id in some]
-            for session_id, (path, gone) in zip(some, pool.map(save, transcripts), strict=True):
+        while some := [*islice(transcripts, _AT_ONCE)]:
+            for path, gone in pool.map(save, some):
                 missing |= {image.digest: image for image in gone}
-                saved.append({"session": session_id, "file": str(path)})
-    words = f"saved {counted(len(ids), 'session')} in {folder}{missing_in_words([*missing.values()])}"
-    _done({"sessions": saved}, as_json, words)
+                saved.append({"session": readings.ids[len(saved)], "file": str(path)})
+    words = f"saved {counted(len(saved), 'session')} in {folder}{missing_in_words([*missing.values()])}"
+    if saved:
+        _done({"sessions": saved}, as_json, words)
+    readings.tell_problems()
 
 
 def _print(store: SessionStore, ids: Sequence[str], saving: _Saving, is_one: bool) -> None:

@@ -133,6 +133,22 @@ def test_several_sessions_become_files_of_a_folder(
     assert contents(tmp_path / "saved") == before
 
 
+@pytest.mark.parametrize("form", ["json", "openai"])
+def test_a_session_that_cannot_be_read_keeps_nobody_from_the_others(
+    form: str, run: Run, ids: list[str], tmp_path: Path
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "sessions.db")) as database:
+        database.execute("UPDATE turns SET created_at = 7 WHERE session_id = ?", (ids[1],))
+        database.commit()
+    done = run("export", "--all", "--format", form, "-o", "saved", "--json")
+    assert [entry["session"] for entry in json.loads(done.out)["sessions"]] == [ids[0]]
+    assert done.code == 3
+    assert done.err.startswith(f"idefics-chat: session {ids[1]} holds a value that is not understood")
+    assert (tmp_path / "saved").exists()
+    nothing = run("export", ids[1], ids[1][:6], "--format", form, "-o", "nothing", "--json")
+    assert (nothing.code, nothing.out) == (3, "")
+
+
 def test_sessions_that_were_searched_are_exported(run: Run, ids: list[str], tmp_path: Path) -> None:
     run("rename", ids[0], "Penguins")
     assert run("export", "--search", "penguins", "-o", "found.jsonl").out == "saved 1 session as found.jsonl\n"
