@@ -12,8 +12,11 @@ def main() -> None:
     gc.disable()
     # Conversations are private: no file of this process is readable for others, whoever creates it.
     os.umask(0o077)
-    from chat.cli.app import run
-
+    try:
+        from chat.cli.app import run
+    except KeyboardInterrupt:
+        # `INTERRUPTED` of what could not be imported.
+        sys.exit(130)
     exit_code = run(sys.argv[1:])
     # Python looks for garbage once more when it ends, and what is there is let go with the process.
     gc.freeze()

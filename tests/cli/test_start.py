@@ -43,3 +43,20 @@ def test_listing_sessions_takes_nothing_that_reads_their_turns(tmp_path: Path, a
     assert listed.endswith("a bird")
     assert code == "0"
     assert not LATER & set(loaded)
+
+
+def test_ctrl_c_while_the_program_is_imported_is_no_error() -> None:
+    script = """if True:
+        import sys
+        from chat.__main__ import main
+
+        class Interrupting:
+            def find_spec(self, name, *_):
+                if name == "click":
+                    raise KeyboardInterrupt
+
+        sys.meta_path.insert(0, Interrupting())
+        main()
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
