@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 
+from chat.errors import StoreBusyError
 from chat.generation import CheckpointFacts
 from chat.session import conversation_of
 from chat.transcript import (
@@ -106,3 +107,17 @@ def test_what_a_hand_written_file_leaves_out_is_filled_in(tmp_path: Path) -> Non
 def test_text_is_read_without_a_file() -> None:
     names = PictureNames({RED.digest: "r.png", BLUE.digest: "b.jpg"})
     assert from_json(to_json(TALK, names), {"r.png": RED, "b.jpg": BLUE}.__getitem__) == TALK
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_picture_that_cannot_be_read_just_then_is_not_said_to_be_gone(tmp_path: Path, inline: bool) -> None:
+    def read() -> bytes:
+        raise StoreBusyError("another program holds it")
+
+    (first, *others) = TALK.turns
+    turn = replace(first.turn, parts=(replace(RED, read=read), *first.turn.parts[1:]))
+    with pytest.raises(StoreBusyError):
+        save_transcript(
+            tmp_path / "talk.json", replace(TALK, turns=(replace(first, turn=turn), *others)), inline=inline
+        )
+    assert not (tmp_path / "talk.json").exists()

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Final, Self
 
 from chat.conversation import Image
-from chat.errors import ChatError, ImageError, TranscriptError
+from chat.errors import ChatError, ImageError, StoreBusyError, TranscriptError
 from chat.files import byte_size
 from chat.images import MOST_BYTES, MOST_SIDE, PICTURE_SUFFIXES, media_type, read_image
 from chat.safe_text import printable, short_line
@@ -171,9 +171,16 @@ def written_picture(named: PictureObject) -> dict[str, object]:
 
 
 def bytes_of(image: Image) -> bytes | None:
-    """A picture's bytes; None where they are gone. Raises TranscriptError where they are those of another one."""
+    """A picture's bytes; None where they are gone.
+
+    Raises:
+        TranscriptError: They are those of another one.
+        StoreBusyError: Nobody can tell as long as another program holds the database.
+    """
     try:
         content = image.read()
+    except StoreBusyError:
+        raise
     except ChatError:
         return None
     if sha256(content).hexdigest() != image.digest:
