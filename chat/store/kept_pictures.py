@@ -50,13 +50,14 @@ class KeptPictures:
             with self._database.writing() as connection:
                 likenesses.insert(connection, seen)
 
-    def _read_missing(self, images: Iterable[Image]) -> list[tuple[Image, bytes]]:
+    def _read_missing(self, images: Iterable[Image], *, reads: bool = False) -> list[tuple[Image, bytes]]:
         """The bytes of the pictures that are not kept yet, read before the database is locked for writing.
 
-        A message may be said again with a picture that is gone; it stays so.
+        A message may be said again with a picture that is gone; it stays so. `reads` is that of `pictures.missing`.
         """
         with self._database.reading() as connection:
-            new = {image: pictures.is_known(connection, image) for image in pictures.missing(connection, images)}
+            lacking = pictures.missing(connection, images, reads=reads)
+            new = {image: pictures.is_known(connection, image) for image in lacking}
         read: list[tuple[Image, bytes]] = []
         for image, is_known in new.items():
             try:

@@ -24,17 +24,34 @@ _IS_GONE: Final = "images.byte_count = 0 OR length(images.data) <> images.byte_c
 
 def check(image: Image, data: bytes) -> bytes:
     """The bytes, if they are the image's; raises StoreError."""
-    from hashlib import sha256
-
-    if sha256(data).hexdigest() != image.digest:
+    if not _is_of(data, image.digest):
         raise StoreError(f"picture {image.digest[:8]} does not have the bytes it is known by: attach it again")
     return data
 
 
-def missing(connection: sqlite3.Connection, images: Iterable[Image]) -> tuple[Image, ...]:
-    """The images whose bytes are not kept, each once: those that never were, and those that are gone."""
-    known = f"SELECT 1 FROM images WHERE digest = ? AND NOT ({_IS_GONE})"
-    return tuple(image for image in dict.fromkeys(images) if not connection.execute(known, (image.digest,)).fetchone())
+def missing(connection: sqlite3.Connection, images: Iterable[Image], *, reads: bool = False) -> tuple[Image, ...]:
+    """The images whose bytes are not kept, each once: those that never were, and those that are gone.
+
+    Args:
+        connection: To the database.
+        images: Those that are to be kept.
+        reads: Read what is kept: bytes that have changed are gone, too.
+    """
+    return tuple(image for image in dict.fromkeys(images) if not _is_kept(connection, image, reads))
+
+
+def _is_kept(connection: sqlite3.Connection, image: Image, reads: bool) -> bool:
+    column = "data" if reads else "1"
+    query = f"SELECT {column} FROM images WHERE digest = ? AND NOT ({_IS_GONE})"
+    row = connection.execute(query, (image.digest,)).fetchone()
+    return row is not None and (not reads or _is_of(row[0], image.digest))
+
+
+def _is_of(data: object, digest: str) -> bool:
+    """Whether these are the bytes that a picture is known by."""
+    from hashlib import sha256
+
+    return isinstance(data, bytes) and sha256(data).hexdigest() == digest
 
 
 def is_known(connection: sqlite3.Connection, image: Image) -> bool:
@@ -43,10 +60,10 @@ def is_known(connection: sqlite3.Connection, image: Image) -> bool:
 
 
 def insert(connection: sqlite3.Connection, image: Image, data: bytes) -> None:
-    """Keep an image's checked bytes, also where they had been lost; nothing happens where they are kept already."""
+    """Keep an image's checked bytes, also in the place of others; nothing happens where they are kept already."""
     connection.execute(
         f"{_INSERT} DO UPDATE SET width = excluded.width, height = excluded.height, media_type = excluded.media_type,"
-        f" byte_count = excluded.byte_count, data = excluded.data WHERE {_IS_GONE}",
+        f" byte_count = excluded.byte_count, data = excluded.data WHERE images.data <> excluded.data OR {_IS_GONE}",
         (image.digest, image.width, image.height, media_type(data), len(data), now(), data),
     )
 
@@ -75,11 +92,9 @@ def read(path: Path, digest: str) -> bytes:
     Raises:
         StoreError: The picture is gone or its bytes have changed.
     """
-    from hashlib import sha256
-
     with store_errors(path), closing(_reader(path)) as connection:
         row = connection.execute("SELECT data FROM images WHERE digest = ?", (digest,)).fetchone()
-    if row is None or not isinstance(row[0], bytes) or sha256(row[0]).hexdigest() != digest:
+    if row is None or not _is_of(row[0], digest):
         raise StoreError(f"{path} no longer holds picture {digest[:8]} as it was: attach the picture again")
     data: bytes = row[0]
     return data

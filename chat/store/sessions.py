@@ -208,7 +208,7 @@ class SqliteStore(SessionLists, WholeSessionStore, KeptPictures):
     def _read_pictures(self, message: Turn) -> list[tuple[Image, bytes]]:
         if message.role is not Role.USER:
             raise InvalidTurnError("an assistant's turn is added as a reply")
-        return self._read_missing(message.images)
+        return self._read_missing(message.images, reads=True)
 
     def _add_message(
         self,

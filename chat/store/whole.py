@@ -73,7 +73,8 @@ class WholeSessionStore:
     def _keep_pictures(self, transcripts: "Sequence[Transcript]") -> None:
         """Keep the pictures that are not there, some at a time: also those of a session that is, and has lost them."""
         with self._database.reading() as connection:
-            lacking = pictures.missing(connection, [image for one in transcripts for image in one.present])
+            present = [image for one in transcripts for image in one.present]
+            lacking = pictures.missing(connection, present, reads=True)
         read: list[tuple[Image, bytes]] = []
         for number, image in enumerate(lacking, start=1):
             read.append((image, pictures.check(image, image.read())))

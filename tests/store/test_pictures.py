@@ -6,7 +6,9 @@ import pytest
 from chat.conversation import Image, user_turn
 from chat.drafts import Draft
 from chat.errors import StoreError
+from chat.records import StoredTurn
 from chat.store import SqliteStore
+from chat.transcript import Transcript
 from tests.store.samples import count, execute, picture, unreadable
 
 
@@ -125,6 +127,24 @@ def test_bytes_that_are_not_the_pictures_are_refused(store: SqliteStore, session
         with pytest.raises(StoreError, match=f"picture {wrong.digest[:8]} does not have the bytes"):
             add()
     assert (count(path, "images"), count(path, "turns"), count(path, "drafts")) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("way", ["attached", "said", "imported"])
+def test_bytes_that_have_changed_are_brought_back_by_the_picture(
+    store: SqliteStore, session_id: str, path: Path, way: str
+) -> None:
+    store.add_user_turn(session_id, user_turn(picture()))
+    (image,) = store.turns(session_id)[0].turn.images
+    execute(path, "UPDATE images SET data = zeroblob(length(data))")
+    with pytest.raises(StoreError, match="attach the picture again"):
+        image.read()
+    if way == "attached":
+        store.add_image(picture().read(), picture())
+    elif way == "said":
+        store.add_user_turn(session_id, user_turn(picture()))
+    else:
+        store.import_sessions([Transcript("", "", (StoredTurn(1, user_turn(picture()), "", None),))])
+    assert image.read() == picture().read()
 
 
 def test_bytes_that_are_none_are_refused(store: SqliteStore, session_id: str, path: Path) -> None:
