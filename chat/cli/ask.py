@@ -129,11 +129,18 @@ def _session(store: SessionStore, options: dict[str, Any]) -> str | None:
 
 def _kept(store: SessionStore, session_id: str | None, turn: Turn, system: str | None) -> tuple[str, int]:
     """Keep a message before anything is asked; gives the ids of its session, and of itself."""
-    if session_id is None:
-        session_id = store.new_session(system=system or "")
-    elif system is not None:
-        store.set_system(session_id, system)
-    return session_id, store.add_user_turn(session_id, turn)
+    if session_id is not None:
+        if system is not None:
+            store.set_system(session_id, system)
+        return session_id, store.add_user_turn(session_id, turn)
+    session_id = store.new_session(system=system or "")
+    try:
+        return session_id, store.add_user_turn(session_id, turn)
+    except ChatError:
+        # Empty as it is, --continue would go on with it.
+        with contextlib.suppress(StoreError):
+            store.delete_session(session_id)
+        raise
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """`idefics-chat ask` as a person or a script runs it: real processes, real files."""
 
+import contextlib
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,15 @@ def test_a_question_that_cannot_be_asked_leaves_no_session_behind(
     (tmp_path / "text.png").write_text("not a picture")
     assert run("ask", "Hi", option, value).returncode == code
     assert not (tmp_path / "sessions.db").exists()
+
+
+def test_a_message_that_cannot_be_kept_leaves_no_empty_session_to_go_on_with(run: Run, tmp_path: Path) -> None:
+    session_id = _held_with(tmp_path, CheckpointFacts("shapes"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "sessions.db")) as database:
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON turns BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    done = run("ask", "Hi")
+    assert (done.returncode, "no room" in told(done)) == (3, True)
+    assert stored(tmp_path, "SELECT id FROM sessions WHERE deleted_at IS NULL") == [(session_id,)]
 
 
 def test_a_question_that_is_no_text_is_answered_all_the_same(run: Run) -> None:
