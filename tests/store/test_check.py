@@ -75,7 +75,7 @@ def test_a_sound_database_has_no_difference(path: Path) -> None:
         ("INSERT INTO drafts VALUES (NULL, '', '[{\"digest\": \"aa\"}]')", "its unsent message names a picture"),
         (
             "UPDATE images SET data = CAST(data || x'00' AS BLOB) WHERE rowid = 1",
-            ": its bytes have changed: their sha256",
+            ": its bytes have changed: a file that has them as they were brings them back",
         ),
         ("UPDATE images SET byte_count = 3 WHERE rowid = 1", ": is said to have 3 bytes, and has"),
         ("UPDATE images SET media_type = 'x' WHERE rowid = 1", ": is said to be x, and is image/png"),

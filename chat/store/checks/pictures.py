@@ -58,7 +58,7 @@ def _wrong(connection: sqlite3.Connection, row: sqlite3.Row) -> Iterator[str]:
         # Another program has taken it out meanwhile.
         return
     if digest != row["digest"]:
-        yield f"its bytes have changed: their sha256 is {digest}"
+        yield "its bytes have changed: a file that has them as they were brings them back when it is imported"
     if row["byte_count"] != row["length"]:
         said = row["byte_count"]
         count = f"{said:,}" if isinstance(said, int) else str(said)
