@@ -106,6 +106,10 @@ class Model:
         """Whether ctrl+c was pressed since the last line was read."""
         return self._signals.presses > 0
 
+    def check(self) -> None:
+        """Raise Ended where the program was asked to end."""
+        self._signals.check()
+
     def wait(self, work: Work[Result]) -> Result:
         """What comes of it; raises ChatError, and what `follow` does."""
         for _ in self.follow(work):

@@ -126,8 +126,10 @@ def _parsed(words: str, where: str) -> tuple[str, dict[str, str]]:
                 f"{where}: {short_line(part, 40)!r} is no option: "
                 f"after the name come {', '.join(OPTIONS)}, each as option=value"
             )
+        elif (known := option.strip().replace("-", "_")) in own:
+            raise UsageError(f"{where}: {option.strip()} is said twice: leave one out")
         else:
-            own[option.strip().replace("-", "_")] = value.strip()
+            own[known] = value.strip()
     return name, own
 
 

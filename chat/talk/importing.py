@@ -1,7 +1,7 @@
 """Conversations that come in from files, of this program and of others, as somebody typed where they are."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,16 +42,27 @@ def file_to_import(argument: str) -> Path:
     return Path(os.path.expanduser(argument.strip()))
 
 
-def import_file(store: SessionStore, path: Path) -> Brought:
+def import_file(store: SessionStore, path: Path, check: Callable[[], None] = lambda: None) -> Brought:
     """Keep the conversations of a file, or of a folder of them; of a file that is wrong nothing is kept.
+
+    Args:
+        store: Where they are kept.
+        path: The file or folder.
+        check: Called before each conversation; what it raises ends the reading, and what was kept by then stays.
 
     Raises:
         ChatError: It cannot be read, or not be kept.
     """
     for _ in _conversations(path, []):
-        pass
+        check()
     left_out: list[str] = []
-    return Brought(import_transcripts(store, _conversations(path, left_out)), left_out)
+    return Brought(import_transcripts(store, _checked(_conversations(path, left_out), check)), left_out)
+
+
+def _checked(transcripts: Iterator[Transcript], check: Callable[[], None]) -> Iterator[Transcript]:
+    for transcript in transcripts:
+        check()
+        yield transcript
 
 
 def _conversations(path: Path, left_out: list[str]) -> Iterator[Transcript]:

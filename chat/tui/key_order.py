@@ -17,6 +17,10 @@ QUIET_ROUNDS: Final = 4
 """Times that everything in the way of a key is through with what it had to do, and the focus stays where it is."""
 _LEAVING: Final = frozenset(("enter", "escape", "up", "down", "tab", "shift+tab"))
 """Keys by which a line of text may be left although it takes them itself."""
+_HELD_DOWN: Final = frozenset(("up", "down", "left", "right", "pageup", "pagedown", "shift+left", "shift+right"))
+"""Keys that are held down to go far."""
+MOST_AHEAD: Final = 3
+"""Of a key that is held down, as many wait at most."""
 
 
 async def settled(pumps: list[DOMNode]) -> None:
@@ -48,7 +52,8 @@ class KeysInOrderApp(App[ChatError]):
         if not isinstance(event, Key | Paste) or event.is_forwarded:
             await super().on_event(event)
         elif self._held is not None:
-            self._held.append(event)
+            if not _goes_too_far(event, self._held):
+                self._held.append(event)
         else:
             if isinstance(event, Key) and self._may_move_focus(event):
                 self._held = deque()
@@ -71,15 +76,17 @@ class KeysInOrderApp(App[ChatError]):
 
     async def _let_through(self, way: list[DOMNode]) -> None:
         """Let what was held back through as soon as the key has had its effect."""
-        # As the program ends there are no screens.
-        with suppress(TimeoutError, ScreenStackError):
-            async with asyncio.timeout(SETTLE_S):
-                rounds = 0
-                while rounds < QUIET_ROUNDS:
-                    await settled(way)
-                    rounds = rounds + 1 if way == self._way else 0
-                    way = self._way
-        self.call_later(self._take_held)
+        try:
+            # As the program ends there are no screens.
+            with suppress(TimeoutError, ScreenStackError):
+                async with asyncio.timeout(SETTLE_S):
+                    rounds = 0
+                    while rounds < QUIET_ROUNDS:
+                        await settled(way)
+                        rounds = rounds + 1 if way == self._way else 0
+                        way = self._way
+        finally:
+            self.call_later(self._take_held)
 
     async def _take_held(self) -> None:
         held, self._held = self._held or deque(), None
@@ -89,3 +96,10 @@ class KeysInOrderApp(App[ChatError]):
                 # What came meanwhile waits in the queue of the app, behind this.
                 self._held.extend(held)
                 return
+
+
+def _goes_too_far(event: Key | Paste, held: deque[Key | Paste]) -> bool:
+    """Whether a key is held down and comes faster than what it moves is drawn: that has to end when it is let go."""
+    if not isinstance(event, Key) or event.key not in _HELD_DOWN or len(held) < MOST_AHEAD:
+        return False
+    return all(isinstance(one, Key) and one.key == event.key for one in [*held][-MOST_AHEAD:])

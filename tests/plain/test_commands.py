@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from chat.scripted import ScriptedGenerator
 from chat.store import SqliteStore
 from chat.talk.commands import COMMANDS
 from chat.transcript import load_transcript
+from chat.transcript.reading import read_transcripts
 from tests.plain.conftest import FACTS, Talk, turns
 
 ELSEWHERE = {"compare", "copy", "editor", "theme", "view"}
@@ -124,6 +126,29 @@ def test_conversations_are_listed_opened_named_deleted_and_brought_back(talk: Ta
     assert done.out.endswith("“Older one” is back, and open.\nshapes: Two cats.\n")
     assert sorted(summary.title for summary in store.sessions()) == ["Older one", "Second"]
     assert [text for role, text in turns(store) if role == Role.USER] == ["First", "Go on", "Still here"]
+
+
+def test_ctrl_c_ends_an_import_and_what_was_imported_stays(
+    talk: Talk, store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [json.dumps({"messages": [{"role": "user", "content": f"Message {number}"}]}) for number in range(3)]
+    (tmp_path / "talks.jsonl").write_text("\n".join(lines))
+    monkeypatch.setattr("chat.store.whole.TURNS_AT_ONCE", 1)
+    kept: list[int] = []
+
+    def read(path: Path) -> Iterator[object]:
+        for number, one in enumerate(read_transcripts(path)):
+            kept.append(len(store.sessions()))
+            if number == 2 and kept[-1]:
+                signal.raise_signal(signal.SIGINT)
+            yield one
+
+    monkeypatch.setattr("chat.talk.importing.read_transcripts", read)
+    done = talk(f"/import {tmp_path / 'talks.jsonl'}", "Two?")
+    assert "Stopped; what was imported by then is kept" in done.err
+    assert done.code == 130
+    assert kept == [0, 0, 0, 0, 1, 2]
+    assert len(store.sessions()) == 2
 
 
 def test_a_saved_conversation_is_imported_and_opened(talk: Talk, store: SqliteStore) -> None:

@@ -39,6 +39,7 @@ def test_a_checkpoint_is_read(words: str, name: str, options: dict[str, str], sh
         ("a,quantise=8bit", r"/compare a,quantise=8bit: 'quantise=8bit' is no option: after the name come revision"),
         ("a,dtype=float16,8bit", "'8bit' is no option"),
         ("a 8bit,quantize=4bit", "its precision is said twice: leave 8bit out"),
+        ("a,device=cpu,image-detail=high,device=cuda", "device is said twice: leave one out"),
         ("a,api=tgi", "give base-url"),
         ("a | m,base-url=http://host:1,dtype=float16", "dtype is for checkpoints of this machine"),
         ("m 8bit,base-url=http://host:1", "quantize is for checkpoints of this machine"),

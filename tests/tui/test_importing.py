@@ -1,11 +1,17 @@
 """Conversations come in from files in the chat, too."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from chat.session import SessionStore
+from chat.talk.importing import Brought, import_file
 from tests.tui.doubles import Desk, HeldGenerator, ready, send, until
+from tests.tui.talks import said_before
 
 SAMPLES = Path(__file__).parents[2] / "sample_sessions"
 MakeDesk = Callable[..., Desk]
@@ -70,3 +76,26 @@ async def test_a_reply_that_is_written_meanwhile_is_not_left(make_desk: MakeDesk
         assert desk.said()[0] == "One?"
         model.free()
         await until(pilot, lambda: desk.state().endswith("ready"))
+
+
+@pytest.mark.parametrize("keys", ["a message", ["ctrl+p"]])
+async def test_what_was_begun_while_a_file_was_read_goes_on_where_it_was_begun(
+    make_desk: MakeDesk, store: SessionStore, monkeypatch: pytest.MonkeyPatch, keys: str | list[str]
+) -> None:
+    is_begun = threading.Event()
+
+    def imported(*what: Any) -> Brought:
+        is_begun.wait(10)
+        return import_file(*what)
+
+    monkeypatch.setattr("chat.talk.importing.import_file", imported)
+    session_id = said_before(store, ("One?", "1."))
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, f"/import {SAMPLES / 'story.json'}")
+        await until(pilot, lambda: desk.notice() == "Reading story.json …")
+        await pilot.press(*keys)
+        is_begun.set()
+        await until(pilot, lambda: "Imported: An image-guided story · /sessions lists all" in desk.notice(), 5)
+        assert desk.screen.session.id == session_id

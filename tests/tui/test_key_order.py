@@ -77,3 +77,16 @@ async def test_a_key_that_takes_long_holds_no_other_back_for_ever(
         await until(pilot, lambda: line(desk).endswith("crying"))
         is_over.set()
         assert turn.is_attached
+
+
+async def test_a_key_that_is_held_down_stops_when_it_is_let_go_and_words_behind_it_are_all_there(
+    make_desk: MakeDesk, store: SessionStore
+) -> None:
+    desk = make_desk(session_id=said_before(store, *((f"Message {number}?", f"{number}.") for number in range(20))))
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await read(pilot, desk)
+        press_at_once(desk.app, *["up"] * 30, "e", *" aaaaaaaa")
+        await until(pilot, lambda: desk.text().endswith(" aaaaaaaa"))
+        # The first, and three that waited behind it, go two messages up from the last reply.
+        assert desk.text() == "Message 17? aaaaaaaa"

@@ -8,6 +8,7 @@ from typing import Final
 
 from chat.errors import UsageError
 from chat.plain.commands.group import CommandGroup, count_of
+from chat.plain.model import Stopped
 from chat.plain.words import quoted
 from chat.safe_text import printable, short_line
 from chat.search import Piece, parse_query
@@ -177,13 +178,18 @@ class SessionCommands(CommandGroup):
         from chat.talk.importing import file_to_import, import_file
 
         talk = self.talk
-        brought = import_file(talk.store, file_to_import(call.argument))
+        brought = import_file(talk.store, file_to_import(call.argument), self._check_stopped)
         for line in brought.left_out:
             self.say(short_line(line, 400))
         self.say(brought.words)
         if len(brought.imported) == 1:
             talk.open(brought.imported[0].session_id)
             talk.announce()
+
+    def _check_stopped(self) -> None:
+        self.talk.model.check()
+        if self.talk.model.is_stopped:
+            raise Stopped("Stopped; what was imported by then is kept, and the same command brings in the rest.")
 
 
 def _found_in(hit: SessionHit) -> str:

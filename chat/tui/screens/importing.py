@@ -37,7 +37,7 @@ class ImportFailed(Message):
 
 
 class ImportingScreen(FindingScreen):
-    """Reads files on a thread; the only conversation of one is shown."""
+    """Reads files on a thread; the only conversation of one is shown, unless something else is begun meanwhile."""
 
     async def command_import(self, call: Call) -> None:
         """Keep the conversations of a file, or of a folder of them, as sessions."""
@@ -60,15 +60,20 @@ class ImportingScreen(FindingScreen):
         else:
             self.post_message(SessionsImported(session, brought))
 
+    @property
+    def _is_at_rest(self) -> bool:
+        """Whether nothing is under way that goes on in this session: no reply, no message, no dialog."""
+        is_busy = self.is_working or self.session.waiting or self.composer.draft
+        return self.app.screen is self and not is_busy
+
     @on(ImportFailed)
     def _tell_failure(self, message: ImportFailed) -> None:
         self.say(short_line(f"Not imported: {message.problem}", 400))
 
     @on(SessionsImported)
     async def _show_imported(self, message: SessionsImported) -> None:
-        brought, is_at_rest = message.brought, not (self.is_working or self.session.waiting)
-        words = brought.words
-        if len(brought.imported) == 1 and message.session is self._session and is_at_rest:
+        brought, words = message.brought, message.brought.words
+        if len(brought.imported) == 1 and message.session is self._session and self._is_at_rest:
             await self.change_session(brought.imported[0].session_id)
         else:
             await self.show_pane()
