@@ -69,6 +69,13 @@ async def test_what_was_said_is_found_and_opened_where_it_was_said(make_desk: Ma
         await pilot.press("down", "enter")
         await until(pilot, lambda: desk.app.screen is desk.screen and desk.screen.session.id == found)
         await until(pilot, lambda: in_view(desk, "A triangle."))
+        marked = desk.screen.log_view.query_one(".-found", SaidTurn)
+        press_at_once(desk.app, *"undo")
+        await until(pilot, lambda: desk.text() == "undo")
+        press_at_once(desk.app, "ctrl+u", "up")
+        await until(pilot, lambda: desk.app.focused is marked)
+        assert marked.stored is not None
+        assert "triangle" in marked.stored.turn.text
 
 
 async def test_a_match_on_a_branch_that_is_not_shown_is_previewed_and_opened_there(

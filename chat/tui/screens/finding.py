@@ -158,7 +158,7 @@ class FindingScreen(BranchingScreen):
         """Show a session at a turn, whichever branch that is in."""
         await self.change_session(session_id)
         if turn_id is not None and self._session is not None and self.session.id == session_id:
-            await self.attempt(lambda: self.show_branch(turn_id))
+            await self.attempt(lambda: self.show_branch(turn_id, is_found=True))
 
     async def delete_session(self, session_id: str) -> str:
         """Take a session out of the list; if it is the open one, a new one is shown. Gives what went wrong, if so."""
