@@ -167,6 +167,7 @@ async def test_changing_the_session_stops_the_reply_and_its_late_words_go_nowher
         model.let(1)
         await until(pilot, lambda: desk.said()[-1].startswith("One "))
         await desk.screen.change_session(other)
+        assert desk.notice() == "The reply in “Count.” was stopped; what was said is kept."
         model.free()
         await until(pilot, lambda: desk.said() == ["Other", "Unharmed."])
         await send(pilot, desk, "Still well?")

@@ -92,6 +92,9 @@ class BranchingScreen(EditingScreen):
             return
         await self._go_to_turn(turn_id, is_found=is_found)
         stored = next((stored for stored in session.turns if stored.id == turn_id), None)
+        if is_found and self.is_saying:
+            # What became of the conversation before matters more; the version stands beside the turn.
+            return
         if stored is not None and (place := session.places.get(turn_id)):
             self.say(version_in_words(stored, *place), is_problem=False)
 
