@@ -161,7 +161,17 @@ async def test_filters_are_typed_with_the_words_and_a_wrong_one_is_told(
         await until(pilot, lambda: "✕ before:7 is no day; before:2026-11-01 is" in desk.shown())
         assert options.option_count == 1
         # Nothing was looked for: no row is the one that was meant.
+        await until(pilot, lambda: "not looked for" in desk.shown() and options.styles.opacity < 1)
         await pilot.press("enter", "down", "enter")
+        assert isinstance(desk.app.screen, SessionsScreen)
+        search = desk.app.screen.query_one("#search", Input)
+        search.value = "triangle has:picture"
+        await until(pilot, lambda: "1 of 2 match" in desk.shown() and options.styles.opacity == 1)
+        # What only the search itself finds out is no different.
+        search.value = "image:nothing.png"
+        await until(pilot, lambda: "nothing.png" in desk.shown() and "not looked for" in desk.shown())
+        await pilot.press("enter", "down", "enter")
+        await until(pilot, lambda: "✕" in desk.shown() and "not looked for" in desk.shown())
         assert isinstance(desk.app.screen, SessionsScreen)
 
 
