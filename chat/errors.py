@@ -60,6 +60,10 @@ class UnknownSessionError(StoreError):
     """No session has this id."""
 
 
+class PictureGoneError(StoreError):
+    """A picture's bytes are not in the database any more, or have changed."""
+
+
 class StoreBusyError(StoreError):
     """Another program holds the database; the same may be tried again."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat.conversation import Image
-from chat.errors import StoreError
+from chat.errors import PictureGoneError, StoreError
 from chat.images import media_type
 from chat.store.columns import now, text_from, whole_from
 from chat.store.faults import BUSY_S, store_errors
@@ -90,12 +90,12 @@ def read(path: Path, digest: str) -> bytes:
     """A picture's bytes, from any thread: the connection lives no longer than this call.
 
     Raises:
-        StoreError: The picture is gone or its bytes have changed.
+        PictureGoneError: The picture is gone or its bytes have changed.
     """
     with store_errors(path), closing(_reader(path)) as connection:
         row = connection.execute("SELECT data FROM images WHERE digest = ?", (digest,)).fetchone()
     if row is None or not _is_of(row[0], digest):
-        raise StoreError(f"{path} no longer holds picture {digest[:8]} as it was: attach the picture again")
+        raise PictureGoneError(f"{path} no longer holds picture {digest[:8]} as it was: attach the picture again")
     data: bytes = row[0]
     return data
 

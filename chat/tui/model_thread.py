@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from chat.conversation import Conversation
-from chat.errors import CheckpointError, GenerationError, ModelError, in_one_line
+from chat.errors import ChatError, CheckpointError, GenerationError, ModelError, in_one_line
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, ReadProgress, Reply, TextGenerator
 from chat.loading import CanBeLost, Loader
 from chat.tui.messages import (
@@ -52,6 +52,8 @@ class ModelThread:
         self._stop_reply = threading.Event()
         self._stop_prefill = threading.Event()
         self._prefilled: Conversation | None = None
+        self._were_read: set[str] = set()
+        """The digests of the pictures whose bytes were there."""
         self._is_closed = False
         threading.Thread(target=self._work, name="model", daemon=True).start()
 
@@ -180,12 +182,14 @@ class ModelThread:
         words: "str | Said",
     ) -> None:
         from chat.context import overflow
+        from chat.talk.gone_pictures import require_pictures
         from chat.talk.said import prompt_of
 
         def count(part: Conversation) -> int:
             return generator.count_tokens(prompt_of(part, generator, words))
 
         try:
+            require_pictures(conversation.images, self._were_read)
             tokens = count(conversation)
             found = overflow(
                 conversation,
@@ -242,9 +246,11 @@ class ModelThread:
         labels: tuple[str, ...],
         stop: threading.Event,
     ) -> None:
+        from chat.talk.gone_pictures import require_pictures
         from chat.talk.said import prompt_of
 
         try:
+            require_pictures(conversation.images, self._were_read)
             scores = generator.score(prompt_of(conversation, generator), labels, stop)
             if scores is not None and not all(math.isfinite(score.log_likelihood) for score in scores):
                 raise GenerationError("it gave no likelihood for some of the labels")
@@ -262,4 +268,6 @@ def _remedies(conversation: Conversation, found: "Overflow", count: "Count") -> 
 
 
 def _model_error(error: Exception) -> ModelError:
-    return error if isinstance(error, ModelError) else GenerationError(in_one_line(error))
+    if isinstance(error, ChatError):
+        return error if isinstance(error, ModelError) else GenerationError(str(error))
+    return GenerationError(in_one_line(error))

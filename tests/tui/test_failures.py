@@ -1,15 +1,20 @@
 """A model, a loading or a store that fails, and a message too long, are met with words, and what was written stays."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from chat.conversation import Image, user_turn
 from chat.errors import CheckpointError, GenerationError, StoreError
-from chat.generation import Chunk, GenerationSettings, Reply
+from chat.generation import Chunk, GenerationSettings, Reply, StopReason
 from chat.prompt import Prompt
 from chat.scripted import ScriptedGenerator
 from chat.session import SessionStore
+from chat.talk.commands import Call
 from tests.tui.doubles import FACTS, Desk, HeldLoader, ready, send, until
 
 MakeDesk = Callable[..., Desk]
@@ -33,6 +38,27 @@ async def test_a_foreign_error_of_the_model_is_one_line(make_desk: MakeDesk) -> 
         await send(pilot, desk, "What is this?")
         await until(pilot, lambda: "▲ the model failed: RuntimeError: CUDA error" in desk.shown())
         assert "long trace" not in desk.shown()
+
+
+async def test_a_picture_that_is_gone_is_named_and_the_message_comes_back(
+    make_desk: MakeDesk, store: SessionStore, db: Path, scene_image: Callable[..., Image]
+) -> None:
+    session_id = store.new_session()
+    message = store.add_user_turn(session_id, user_turn(scene_image(1, 2, "cat.png"), "What is this?"))
+    said = Reply("A cat.", (1,), StopReason.END_OF_UTTERANCE, 1, 0, None, 0, 0)
+    store.close_reply(store.open_reply(message, FACTS, GenerationSettings()), said)
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE images SET data = zeroblob(0)")
+    desk = make_desk("A cat still.", session_id=session_id)
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        await send(pilot, desk, "And now?")
+        gone = "picture [1] cat.png is gone: attach it again, or /drop [1] goes on without it"
+        await until(pilot, lambda: desk.notice() == f"✕ Not sent: {gone}")
+        assert desk.text() == "And now?"
+        await desk.screen.command_drop(Call("drop", "[1]"))
+        await pilot.press("enter")
+        await until(pilot, lambda: desk.turns()[-1] == ("assistant", "A cat still."))
 
 
 class _Mute(ScriptedGenerator):

@@ -69,6 +69,13 @@ async def test_what_was_said_is_found_and_opened_where_it_was_said(make_desk: Ma
         await pilot.press("down", "enter")
         await until(pilot, lambda: desk.app.screen is desk.screen and desk.screen.session.id == found)
         await until(pilot, lambda: in_view(desk, "A triangle."))
+        marked = desk.screen.log_view.query_one(".-found", SaidTurn)
+        press_at_once(desk.app, *"undo")
+        await until(pilot, lambda: desk.text() == "undo")
+        press_at_once(desk.app, "ctrl+u", "up")
+        await until(pilot, lambda: desk.app.focused is marked)
+        assert marked.stored is not None
+        assert "triangle" in marked.stored.turn.text
 
 
 async def test_a_match_on_a_branch_that_is_not_shown_is_previewed_and_opened_there(
@@ -154,7 +161,17 @@ async def test_filters_are_typed_with_the_words_and_a_wrong_one_is_told(
         await until(pilot, lambda: "✕ before:7 is no day; before:2026-11-01 is" in desk.shown())
         assert options.option_count == 1
         # Nothing was looked for: no row is the one that was meant.
+        await until(pilot, lambda: "not looked for" in desk.shown() and options.styles.opacity < 1)
         await pilot.press("enter", "down", "enter")
+        assert isinstance(desk.app.screen, SessionsScreen)
+        search = desk.app.screen.query_one("#search", Input)
+        search.value = "triangle has:picture"
+        await until(pilot, lambda: "1 of 2 match" in desk.shown() and options.styles.opacity == 1)
+        # What only the search itself finds out is no different.
+        search.value = "image:nothing.png"
+        await until(pilot, lambda: "nothing.png" in desk.shown() and "not looked for" in desk.shown())
+        await pilot.press("enter", "down", "enter")
+        await until(pilot, lambda: "✕" in desk.shown() and "not looked for" in desk.shown())
         assert isinstance(desk.app.screen, SessionsScreen)
 
 

@@ -90,3 +90,28 @@ async def test_a_key_that_is_held_down_stops_when_it_is_let_go_and_words_behind_
         await until(pilot, lambda: desk.text().endswith(" aaaaaaaa"))
         # The first, and three that waited behind it, go two messages up from the last reply.
         assert desk.text() == "Message 17? aaaaaaaa"
+
+
+async def test_keys_that_change_a_line_of_one_row_come_between_those_that_are_typed_before_and_behind(
+    make_desk: MakeDesk, store: SessionStore
+) -> None:
+    said_before(store, ("One?", "1."))
+    desk = make_desk()
+    changed = [*"abc", *["backspace"] * 3, *"hello", "left", "left", "X", "ctrl+a", "delete", "T", "end", "s"]
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        opened = (
+            (("ctrl+r",), ("escape", "escape")),
+            (("ctrl+r", "down", "r", "ctrl+u"), ("escape", "escape")),
+            (("ctrl+p",), ("escape", "escape")),
+            (("ctrl+o",), ("ctrl+u", "escape")),
+            (("ctrl+s",), ("escape",)),
+        )
+        for begin, end in opened:
+            press_at_once(desk.app, *begin)
+            await until(pilot, lambda: isinstance(desk.app.focused, Input))
+            press_at_once(desk.app, *changed)
+            await until(pilot, lambda: line(desk).endswith("s"))
+            assert line(desk) == "TelXlos", begin
+            press_at_once(desk.app, *end)
+            await until(pilot, lambda: isinstance(desk.app.focused, MessageInput))

@@ -1,6 +1,7 @@
 """The list of sessions, on its own screen and beside the conversation."""
 
 from collections.abc import Callable
+from functools import partial
 
 from textual.pilot import Pilot
 
@@ -113,6 +114,30 @@ async def test_delete_and_undo(make_desk: MakeDesk, store: SessionStore) -> None
         assert len(store.sessions()) == 1
 
 
+async def test_each_undo_brings_back_the_newest_of_several_deleted_ones_and_says_which(
+    make_desk: MakeDesk, store: SessionStore
+) -> None:
+    for title in ("First", "Second", "Third"):
+        _session(store, title)
+    desk = make_desk()
+    async with desk.app.run_test() as pilot:
+        await ready(pilot, desk)
+        options = await _list(pilot, desk)
+        await until(pilot, lambda: options.option_count == 3)
+        await pilot.press("down")
+        for left in (2, 1, 0):
+            await pilot.press("d")
+            await until(pilot, partial(lambda left: options.option_count == left, left))
+        await until(pilot, lambda: "deleted · u undo" in desk.shown())
+        await pilot.press("u")
+        await until(pilot, lambda: options.option_count == 1 and "“First” is back · u undo" in desk.shown())
+        await pilot.press("u")
+        await until(pilot, lambda: options.option_count == 2 and "“Second” is back · u undo" in desk.shown())
+        await pilot.press("u")
+        await until(pilot, lambda: options.option_count == 3 and "“Third” is back · nothing else" in desk.shown())
+        assert "u Undo" not in desk.shown()
+
+
 async def test_deleting_the_open_session_shows_a_new_one(make_desk: MakeDesk, store: SessionStore) -> None:
     _session(store, "Hello")
     desk = make_desk(continue_latest=True)
@@ -142,6 +167,7 @@ async def test_changing_the_session_stops_the_reply_and_its_late_words_go_nowher
         model.let(1)
         await until(pilot, lambda: desk.said()[-1].startswith("One "))
         await desk.screen.change_session(other)
+        assert desk.notice() == "The reply in “Count.” was stopped; what was said is kept."
         model.free()
         await until(pilot, lambda: desk.said() == ["Other", "Unharmed."])
         await send(pilot, desk, "Still well?")

@@ -176,3 +176,19 @@ async def test_the_last_turn_is_a_command_away(make_desk: MakeDesk, session_id: 
         await send(pilot, desk, "/last")
         await until(pilot, lambda: "Answer 19" in desk.shown())
         assert isinstance(desk.app.focused, ReplyTurn)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_that_there_is_more_below_is_not_said_of_the_conversation_that_comes_next(
+    make_desk: MakeDesk, store: SessionStore, session_id: str, *, is_new: bool
+) -> None:
+    other = store.new_session()
+    store.add_user_turn(other, user_turn("Another one"))
+    desk = make_desk(session_id=session_id)
+    async with desk.app.run_test(size=(80, 12)) as pilot:
+        await ready(pilot, desk)
+        await pilot.press("ctrl+home")
+        await until(pilot, lambda: "ctrl+end" in desk.shown())
+        await desk.screen.change_session(None if is_new else other)
+        await until(pilot, lambda: "ctrl+end" not in desk.shown())
+        assert is_new or "Another one" in desk.shown()

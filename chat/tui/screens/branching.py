@@ -73,8 +73,13 @@ class BranchingScreen(EditingScreen):
             raise UsageError(f"there is no version {number:,}: give a number from 1 to {count}")
         await self.show_branch(turn_id)
 
-    async def show_branch(self, turn_id: int) -> None:
-        """Show the branch that a turn is in, with the focus on that turn; raises ChatError."""
+    async def show_branch(self, turn_id: int, *, is_found: bool = False) -> None:
+        """Show the branch that a turn is in, and the turn; raises ChatError.
+
+        Args:
+            turn_id: Of the turn.
+            is_found: It was looked for: it is marked, and what is typed goes on being a message.
+        """
         from chat.talk.branches import version_in_words
 
         session = self.session
@@ -85,16 +90,22 @@ class BranchingScreen(EditingScreen):
             await self._show_shown(session)
         if session is not self._session:
             return
-        await self._go_to_turn(turn_id)
+        await self._go_to_turn(turn_id, is_found=is_found)
         stored = next((stored for stored in session.turns if stored.id == turn_id), None)
+        if is_found and self.is_saying:
+            # What became of the conversation before matters more; the version stands beside the turn.
+            return
         if stored is not None and (place := session.places.get(turn_id)):
             self.say(version_in_words(stored, *place), is_problem=False)
 
-    async def _go_to_turn(self, turn_id: int) -> None:
+    async def _go_to_turn(self, turn_id: int, *, is_found: bool) -> None:
         turn = await self.log_view.turn_with(turn_id)
         if turn is not None:
             self.log_view.release_anchor()
-            turn.focus(scroll_visible=False)
+            if is_found:
+                self.log_view.mark_found(turn)
+            else:
+                turn.focus(scroll_visible=False)
             self.call_after_refresh(self.log_view.scroll_to_widget, turn, animate=False)
 
     async def _show_shown(self, session: "OpenSession") -> None:

@@ -9,6 +9,7 @@ from textual.events import Resize
 from chat.conversation import Image
 from chat.drafts import NOTHING, Draft, joined
 from chat.errors import ChatError, StoreError
+from chat.safe_text import short_line
 from chat.tui import garbage
 from chat.tui.screens.attaching import AttachingScreen
 from chat.tui.widgets.title_bar import TitleBar
@@ -83,6 +84,8 @@ class BrowsingScreen(AttachingScreen):
         if session_id == self.session.id:
             self.composer.focus_text()
             return
+        before = self.session
+        stopped = _stopped_in_words(before)
         written = self._put_away()
         try:
             self._require_kept()
@@ -90,6 +93,9 @@ class BrowsingScreen(AttachingScreen):
         except ChatError as error:
             await self._stay(written)
             self.say(str(error))
+        else:
+            if stopped and self._session is not before:
+                self.say(stopped, is_problem=False)
 
     def leave(self, asked_at: float) -> bool:
         """Keep everything as it is; tells whether the program may end.
@@ -163,3 +169,11 @@ class BrowsingScreen(AttachingScreen):
         # There may be no room for it by now, or it may still be getting its parts: then it is shown after that.
         if self.session_pane is not None and self.session_pane.is_mounted:
             self.session_pane.show(self.session.id)
+
+
+def _stopped_in_words(session: "OpenSession") -> str:
+    """What becomes of the reply that is being written in a session as that is left; empty where there is none."""
+    if not session.is_replying:
+        return ""
+    kept = "was stopped; what was said is kept" if session.reply_text else "was stopped before its first word"
+    return f"The reply in “{short_line(session.title, 40)}” {kept}."

@@ -228,7 +228,7 @@ class ChatScreen(
             return
         if self.session.waiting:
             await self.take_back(-1, to_edit=True)
-        elif not self.read_last():
+        elif not self.read_upward():
             self.welcome.focus_examples()
 
     # The transcript

@@ -82,10 +82,12 @@ class ChoosingScreen(TalkScreen):
     @on(ChoiceFailed)
     async def _show_choice_failure(self, message: ChoiceFailed) -> None:
         if message.run == self._run and self.session.choosing is not None:
+            from chat.talk.gone_pictures import failure_in_words
+
             session = self.session
             await self._give_up()
             if session is self._session:
-                await self.refuse(f"Not chosen: {message.error}")
+                await self.refuse(f"Not chosen: {failure_in_words(message.error, session)}")
 
     async def _give_up(self) -> None:
         """Put the labels that are being ranked back among what waits, before everything else."""

@@ -57,8 +57,12 @@ class FilingScreen(FindingScreen):
 
     async def command_restore(self, _: Call) -> None:
         """Bring back the session that was deleted last, and show it."""
-        session_id = self.deleted[-1] if self.deleted else ""
-        if not self._told(await self.restore_session()):
+        if not self.deleted:
+            raise UsageError(
+                "Nothing was deleted since the program began; idefics-chat sessions restore knows older ones."
+            )
+        session_id = self.deleted[-1]
+        if not self._told(await self.restore_session(session_id)):
             await self.change_session(session_id)
 
     async def command_export(self, call: Call) -> None:

@@ -135,11 +135,8 @@ class FindingScreen(BranchingScreen):
         problem = await self.act(message)
         if problem:
             self.say(problem)
-        pane = self.session_pane
-        if pane is not None and isinstance(message, SessionDeleted if not problem else SessionRestored):
-            pane.say_deleted()
-        elif pane is not None and not problem and message.done:
-            pane.say(message.done)
+        if self.session_pane is not None:
+            self.session_pane.tell(message, problem)
 
     async def act(self, message: SessionAct) -> str:
         """Do with a session what was asked for in a list. Gives what went wrong, if so."""
@@ -150,7 +147,7 @@ class FindingScreen(BranchingScreen):
             case SessionDeleted():
                 return await self.delete_session(message.session_id)
             case SessionRestored():
-                return await self.restore_session()
+                return await self.restore_session(message.session_id)
             case SessionPinned():
                 return await self.pin_session(message.session_id, message.is_pinned)
             case SessionRenamed():
@@ -161,7 +158,7 @@ class FindingScreen(BranchingScreen):
         """Show a session at a turn, whichever branch that is in."""
         await self.change_session(session_id)
         if turn_id is not None and self._session is not None and self.session.id == session_id:
-            await self.attempt(lambda: self.show_branch(turn_id))
+            await self.attempt(lambda: self.show_branch(turn_id, is_found=True))
 
     async def delete_session(self, session_id: str) -> str:
         """Take a session out of the list; if it is the open one, a new one is shown. Gives what went wrong, if so."""
@@ -189,11 +186,8 @@ class FindingScreen(BranchingScreen):
             await self.show_pane()
         return ""
 
-    async def restore_session(self) -> str:
-        """Bring back the session that was deleted last. Gives what went wrong, if so."""
-        if not self.deleted:
-            return "Nothing was deleted since the program began; idefics-chat sessions restore knows older ones."
-        session_id = self.deleted[-1]
+    async def restore_session(self, session_id: str) -> str:
+        """Bring back a deleted session. Gives what went wrong, if so."""
         problem = await self._change("Not brought back", lambda store: store.restore_session(session_id))
         if not problem:
             self.deleted = tuple(one for one in self.deleted if one != session_id)

@@ -86,6 +86,11 @@ class ModelScreen(KeepingScreen):
         """What the program is doing when the model is at work on nothing."""
         return self._loading or (State.READY if self._generator else State.NOT_LOADED)
 
+    @property
+    def is_saying(self) -> bool:
+        """Whether something stands in the line above the composer."""
+        return self._notice is not None and bool(self._notice.text)
+
     def say(self, text: str, *, is_problem: bool = True) -> None:
         """Say something in the line above the composer."""
         if self._notice is not None:

@@ -32,6 +32,14 @@ class ReadingScreen(TaskScreen):
             self._go_to(turns[-1])
         return bool(turns)
 
+    def read_upward(self) -> bool:
+        """Go to the turn that was found as long as it is in view, or else to the last; tells whether there is one."""
+        found = self.log_view.found_in_view
+        if found is None:
+            return self.read_last()
+        self._go_to(found)
+        return True
+
     async def turn_previous(self, turn: "SaidTurn") -> None:
         """Go to the turn above."""
         if self.log_view.said_turns[:1] == [turn]:

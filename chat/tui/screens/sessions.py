@@ -18,10 +18,8 @@ from chat.tui.widgets.session_list import SessionList
 from chat.tui.widgets.session_messages import (
     NextMatchWanted,
     SessionAct,
-    SessionDeleted,
     SessionHighlighted,
     SessionOpened,
-    SessionRestored,
     SessionsCounted,
     SessionsWanted,
 )
@@ -113,15 +111,9 @@ class SessionsScreen(Dialog[None]):
             return
         if not problem:
             self._list.show(self._conversation.session.id)
-        self._tell(message, problem)
-
-    def _tell(self, message: SessionAct, problem: str) -> None:
-        if isinstance(message, SessionRestored if problem else SessionDeleted):
-            self._list.say_deleted()
+        self._list.tell(message, problem)
         if problem:
             self._list.say(problem, is_problem=True)
-        elif message.done:
-            self._list.say(message.done)
 
     # What was found
 

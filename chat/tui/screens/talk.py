@@ -211,13 +211,15 @@ class TalkScreen(FollowingScreen):
 
     @on(RunFailed)
     async def _show_failure(self, message: RunFailed) -> None:
+        from chat.talk.gone_pictures import failure_in_words
+
         if message.run != self._run:
             return
         if self.session.is_replying:
             await self._end_reply(lambda: self.session.fail(StopReason.ERROR), str(message.error))
         elif self._is_checking:
             self._is_checking = False
-            await self.refuse(f"Not sent: {message.error}")
+            await self.refuse(f"Not sent: {failure_in_words(message.error, self.session)}")
 
     async def _end_reply(self, end: "Callable[[], StoredTurn]", error: str = "") -> None:
         self.stop_following()

@@ -95,7 +95,11 @@ class FoundSessions(Vertical):
             return
         self._is_asking = False
         if message.found is None:
-            self.say(message.problem, is_problem=True)
+            self._then = None
+            if message.offset:
+                self.say(message.problem, is_problem=True)
+            else:
+                self._tell_nothing_sought(message.problem)
             return
         self._found = message.found
         if message.offset:
@@ -109,7 +113,8 @@ class FoundSessions(Vertical):
         if self._line.startswith((GLYPHS.failed, _LOOKING)):
             self._line = ""
         self._show_line()
-        self.post_message(SessionsCounted(self._count(message.found)))
+        if self._typed_query() is not None:
+            self._show_sought(is_sought=True)
         then, self._then = self._then, None
         if then is not None and self._hits:
             then()
@@ -185,11 +190,13 @@ class FoundSessions(Vertical):
         query = self._typed_query()
         if query is None:
             return False
-        if query != self._query:
+        has_failed = query != self._shown_query and not self._is_asking
+        if query != self._query or has_failed:
             self._query, self._line = query, ""
             self._ask()
         elif self._line.startswith(GLYPHS.failed):
             self._line = ""
+            self._show_sought(is_sought=True)
         self._show_line()
         return True
 
@@ -198,8 +205,18 @@ class FoundSessions(Vertical):
         try:
             return parse_query(self._search_line.value)
         except UsageError as error:
-            self.say(str(error), is_problem=True)
+            self._tell_nothing_sought(str(error))
             return None
+
+    def _tell_nothing_sought(self, problem: str) -> None:
+        """Say why nothing was looked for: the rows that are there are not what was found."""
+        self.say(problem, is_problem=True)
+        self._show_sought(is_sought=False)
+
+    def _show_sought(self, *, is_sought: bool) -> None:
+        self._options.set_class(not is_sought, "-unsought")
+        count = self._count(self._found) if is_sought and self._found is not None else "not looked for"
+        self.post_message(SessionsCounted(count))
 
     @on(Input.Submitted, "#search")
     def _open_first(self, message: Input.Submitted) -> None:

@@ -55,7 +55,8 @@ class ConversationLog(UnfinishedWindow):
     ) -> None:
         """Show a session from its end; each entry comes with the number of its first picture."""
         self.forget_unfinished()
-        self._entries, self._system, self._left_at = list(entries), system, None
+        self._entries, self._system = list(entries), system
+        self._end_is_in_view()
         self._left_out = left_out or LeftOut()
         await self.show_from(max(0, len(self._entries) - self.window))
         self.anchor()
@@ -170,13 +171,16 @@ class ConversationLog(UnfinishedWindow):
 
     def _check_end(self) -> None:
         if self.is_at_last and self.scroll_y >= self.max_scroll_y - 1:
-            if self._left_at is not None:
-                self._left_at = None
-                self.post_message(self.EndLeft(None))
+            self._end_is_in_view()
             return
         if self._left_at is None:
             self._left_at = self.virtual_size.height
         self.post_message(self.EndLeft(max(0, self.virtual_size.height - self._left_at) if self.is_at_last else 0))
+
+    def _end_is_in_view(self) -> None:
+        if self._left_at is not None:
+            self._left_at = None
+            self.post_message(self.EndLeft(None))
 
     def views_of(self, entry: Entry, first_number: int) -> list[Widget]:
         """The widgets that show a turn, or labels that were ranked."""

@@ -1,6 +1,6 @@
 """The list of sessions: those that were found, and what can be done with them."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual import on
 from textual.events import Key
@@ -13,6 +13,7 @@ from chat.tui.widgets.found_sessions import FoundSessions
 from chat.tui.widgets.session_keys import SearchLine, SessionOptions, TitleLine
 from chat.tui.widgets.session_messages import (
     NextMatchWanted,
+    SessionAct,
     SessionDeleted,
     SessionPinned,
     SessionRenamed,
@@ -24,22 +25,40 @@ UNDO_S: Final = 10.0
 """Seconds for which a deleted session can be brought back with a key."""
 
 
+class _Offer(NamedTuple):
+    """A deleted session that a key brings back for a while."""
+
+    session_id: str
+    title: str
+    ends: Timer
+
+
 class SessionList(FoundSessions):
     """Opens, renames, pins, deletes and copies by a key; the screen does it."""
 
-    _undo: Timer | None = None
+    _offered: tuple[_Offer, ...] = ()
+    """The deleted sessions that a key brings back, the one deleted last as the last."""
     _copied: tuple[str, bool] = ("", False)
     """The session of which something was copied last, and whether it was its title."""
     _renamed = ""
     """The session that is getting a title."""
 
-    def say_deleted(self) -> None:
-        """Offer for a while to bring back what was taken out."""
-        if self._undo is not None:
-            self._undo.stop()
-        self._undo = self.set_timer(UNDO_S, self._forget_deleted)
-        self._show_undo(can_undo=True)
-        self.say("deleted · u undo")
+    def tell(self, act: SessionAct, problem: str) -> None:
+        """Say what was done with a session, and offer for a while to bring back one that was taken out.
+
+        Args:
+            act: What was asked for.
+            problem: Why it was not done, which is said elsewhere; empty where it was.
+        """
+        if isinstance(act, SessionDeleted) and not problem:
+            self._offer_back(act.session_id, act.title)
+            self.say("deleted · u undo")
+        elif isinstance(act, SessionRestored) and problem:
+            self._offer_back(act.session_id, act.title)
+        elif isinstance(act, SessionRestored):
+            self.say(f"{act.done} · {'u undo' if self._offered else 'nothing else to undo'}")
+        elif act.done and not problem:
+            self.say(act.done)
 
     def focus_search(self, typed: str = "") -> None:
         """Let the next key go to the search line, and look for these words where there are any."""
@@ -50,13 +69,26 @@ class SessionList(FoundSessions):
             self._search_line.value = typed
         self._search_line.focus()
 
-    def _forget_deleted(self) -> None:
-        self._undo = None
-        self._show_undo(can_undo=False)
-        self.say("")
+    def _offer_back(self, session_id: str, title: str) -> None:
+        offer = _Offer(session_id, title, self.set_timer(UNDO_S, self._forget_oldest))
+        self._offered = (*self._offered, offer)
+        self._show_undo()
 
-    def _show_undo(self, *, can_undo: bool) -> None:
-        self._options.can_undo = can_undo
+    def _forget_oldest(self) -> None:
+        self._offered = self._offered[1:]
+        self._show_undo()
+        if not self._offered:
+            self.say("")
+
+    def _restore(self) -> None:
+        *others, newest = self._offered
+        newest.ends.stop()
+        self._offered = tuple(others)
+        self._show_undo()
+        self.post_message(SessionRestored(newest.session_id, newest.title))
+
+    def _show_undo(self) -> None:
+        self._options.can_undo = bool(self._offered)
         self.refresh_bindings()
 
     @property
@@ -93,9 +125,8 @@ class SessionList(FoundSessions):
         match message.name:
             case "search":
                 self.focus_search()
-            case "restore":
-                self._forget_deleted()
-                self.post_message(SessionRestored())
+            case "restore" if self._offered:
+                self._restore()
             case "next":
                 self.post_message(NextMatchWanted())
             case name:
@@ -108,7 +139,7 @@ class SessionList(FoundSessions):
     def _do_with(self, session: SessionSummary, name: str) -> None:
         match name:
             case "delete":
-                self.post_message(SessionDeleted(session.id))
+                self.post_message(SessionDeleted(session.id, session.title))
             case "replay":
                 self.post_message(SessionReplayed(session.id))
             case "pin":

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from chat.safe_text import short_line
+
 # The first frame searches nothing.
 if TYPE_CHECKING:
     from chat.search import Query
@@ -39,12 +41,22 @@ class SessionReplayed(SessionAct):
 class SessionDeleted(SessionAct):
     """A session is to be taken out of the list."""
 
+    def __init__(self, session_id: str, title: str) -> None:
+        super().__init__(session_id)
+        self.title = title
+
 
 class SessionRestored(SessionAct):
-    """The session that was deleted last is to come back."""
+    """A session that was deleted is to come back."""
 
-    def __init__(self) -> None:
-        super().__init__("")
+    def __init__(self, session_id: str, title: str) -> None:
+        super().__init__(session_id)
+        self.title = title
+
+    @property
+    def done(self) -> str:
+        """Which one is back."""
+        return f"“{short_line(self.title, 40) or '(no title)'}” is back"
 
 
 class SessionPinned(SessionAct):

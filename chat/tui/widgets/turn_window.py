@@ -167,9 +167,21 @@ class TurnWindow(VerticalScroll, can_focus=False):
 
     async def go_last(self) -> None:
         """Show the last turns, and follow the end."""
+        self.mark_found(None)
         if not self.is_at_last:
             await self.show_from(max(0, len(self._entries) - self.window))
         self.anchor()
+
+    def mark_found(self, found: SaidTurn | None) -> None:
+        """Mark the turn that was looked for, and no other."""
+        for turn in self.said_turns:
+            turn.set_class(turn is found, "-found")
+
+    @property
+    def found_in_view(self) -> SaidTurn | None:
+        """The turn that was looked for, where it is in view."""
+        found = (turn for turn in self.said_turns if turn.has_class("-found"))
+        return next((turn for turn in found if turn.region.overlaps(self.region)), None)
 
     async def show_from(self, first: int) -> None:
         """Show a window of turns from one of them on; what is shown by another task meanwhile takes their place."""
