@@ -13,6 +13,16 @@ BUSY_S: Final = 5
 
 ANOTHER_FILE: Final = "give another file with --db"
 CHECK: Final = "`idefics-chat sessions check` tells what is wrong"
+NOT_UNDERSTOOD: Final = (
+    InvalidTurnError,
+    UsageError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What is raised where values are made of rows that hold something else than this program writes."""
 NOT_OURS: Final = f"is not an idefics-chat database: {ANOTHER_FILE}"
 
 # Keyed by extended result code first, then by the primary one.
@@ -56,7 +66,7 @@ def understood(whose: str, cure: str = CHECK) -> Iterator[None]:
     """
     try:
         yield
-    except (InvalidTurnError, UsageError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+    except NOT_UNDERSTOOD as error:
         raise not_understood(whose, str(error) or in_one_line(error), cure) from error
     except sqlite3.OperationalError as error:
         if not is_of_a_value(error):
