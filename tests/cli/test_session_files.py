@@ -16,6 +16,7 @@ from chat.records import Imported
 from chat.session_files import import_transcript
 from chat.store import importing, open_store, whole
 from chat.transcript import Transcript, save_transcript
+from tests.store.damage import change
 from tests.store.llm_schemas import RESPONSES, SHARED
 from tests.transcripts import CHOSEN, RED, TALK, contents
 
@@ -362,3 +363,23 @@ def test_a_file_that_is_no_conversation_is_told_by_what_it_is(
 def test_what_a_file_is_its_name_alone_does_not_say(name: str, run: Run, tmp_path: Path) -> None:
     save_transcript(tmp_path / name, TALK)
     assert run("import", name).code == 0
+
+
+def test_a_damaged_session_keeps_nobody_from_the_others_and_leaves_no_empty_folder(
+    run: Run, ids: list[str], tmp_path: Path
+) -> None:
+    damaged, sound = ids
+    change(tmp_path / "sessions.db", f"UPDATE sessions SET title = x'ff00' WHERE id = '{damaged}'")
+    for output in ("all.html", "all.jsonl", "folder"):
+        done = run("export", "--all", "-o", output)
+        assert (done.code, done.out.startswith("saved 1 session")) == (3, True)
+        assert done.err.startswith(f"idefics-chat: session {damaged} holds a value that is not understood (title: ")
+    (file,) = (tmp_path / "folder").glob("*.json")
+    assert file.stem.endswith(sound)
+    done = run("export", "--all", "--format", "openai", "-o", "-")
+    assert (done.code, done.out.count("\n"), done.err.count("\n")) == (3, 1, 1)
+    change(tmp_path / "sessions.db", "UPDATE sessions SET title = x'ff00'")
+    for output in ("none.html", "none.jsonl", "none", "-"):
+        assert run("export", "--all", "--format", "openai", "-o", output).code == 3
+        assert run("export", "--all", "-o", "nothing").code == 3
+    assert not [*tmp_path.glob("no*")]
