@@ -61,12 +61,13 @@ def is_foreign(value: dict[str, object]) -> bool:
     return any(key in value for key in MESSAGE_KEYS)
 
 
-def read_foreign(value: object, folder: Path) -> Incoming:
+def read_foreign(value: object, folder: Path, *, is_given: bool = True) -> Incoming:
     """The conversation that a JSON value stands for.
 
     Args:
         value: What `json.loads` gave.
         folder: Where pictures lie that are named as files.
+        is_given: Somebody said so; otherwise it is where the file lies.
 
     Raises:
         TranscriptError: It is none that can be kept; the message names the place.
@@ -76,7 +77,7 @@ def read_foreign(value: object, folder: Path) -> Incoming:
     key = next((key for key in MESSAGE_KEYS if key in value), None)
     if key is None or not isinstance(value[key], list):
         raise TranscriptError('is no conversation: it has no list "messages" or "conversations"')
-    sources = PictureSources(folder)
+    sources = PictureSources(folder, is_given=is_given)
     pictures = _Pictures(value, sources)
     for offered in _OFFERED_KEYS:
         if value.get(offered):

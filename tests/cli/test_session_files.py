@@ -220,7 +220,7 @@ def test_pictures_of_a_folder_are_found_with_images(run: Run, tmp_path: Path) ->
     (tmp_path / "elsewhere" / "red.png").write_bytes(RED.read())
     talk = {"image": "red.png", "conversations": [{"from": "human", "value": "<image>\nWhat?"}]}
     (tmp_path / "talk.json").write_text(json.dumps([talk]))
-    assert "red.png is not in .: give --images FOLDER" in run("import", "talk.json").err
+    assert "red.png is not beside the file: give --images FOLDER" in run("import", "talk.json").err
     told = json.loads(run("import", "talk.json", "--images", "elsewhere", "--json").out)
     shown = json.loads(run("show", told["session"], "--json").out)
     assert [part.get("image", part.get("text")) for part in shown["turns"][0]["parts"]] == [RED.digest, "What?"]
