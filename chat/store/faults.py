@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ _LINES: Final = {
     "`idefics-chat sessions check` makes it anew",
     sqlite3.SQLITE_READONLY: f"is read-only: make the file and its folder writable, or {ANOTHER_FILE}",
     sqlite3.SQLITE_NOTADB: NOT_OURS,
-    sqlite3.SQLITE_CORRUPT: f"is damaged: keep it, and go on with a backup that lies beside it, or {ANOTHER_FILE}",
+    sqlite3.SQLITE_CORRUPT: f"is damaged: keep it, and {ANOTHER_FILE}",
     sqlite3.SQLITE_BUSY: "is locked by another program: close that one, or try again",
     sqlite3.SQLITE_FULL: "cannot grow because the disk is full: free some space and try again",
     sqlite3.SQLITE_IOERR: f"cannot be read or written, the disk reports an error: check the disk, or {ANOTHER_FILE}",
@@ -51,9 +51,21 @@ def store_errors(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.Error as error:
-        raise (StoreBusyError if is_busy(error) else StoreError)(f"{path} {in_words(error)}") from error
+        cure = _cure_beside(path) if is_of_damage(error) else ""
+        raise (StoreBusyError if is_busy(error) else StoreError)(f"{path} {in_words(error)}{cure}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used ({error.strerror or error}): {ANOTHER_FILE}") from error
+
+
+def _cure_beside(path: Path) -> str:
+    """Where to go on from a damaged database; empty where no copy lies beside it."""
+    # Which imports this module.
+    from chat.store.files import copies
+
+    with suppress(OSError):
+        for newest in copies(path)[-1:]:
+            return f", such as its copy {newest.name}"
+    return ""
 
 
 @contextmanager
@@ -87,6 +99,12 @@ def is_of_a_value(error: sqlite3.OperationalError) -> bool:
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection holds the database."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def is_of_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is not sound."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_CORRUPT and code != sqlite3.SQLITE_CORRUPT_VTAB
 
 
 def in_words(error: sqlite3.Error) -> str:
