@@ -2,16 +2,21 @@
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 
 from chat.cli.app import INTERRUPTED
 from chat.cli.app import run as run_program
+from chat.cli.progress import ProgressLine
 from chat.records import Imported
 from chat.session_files import import_transcript
 from chat.store import importing, open_store, whole
@@ -272,6 +277,32 @@ def test_an_import_that_is_interrupted_leaves_whole_sessions_and_the_same_again_
         assert run("import", "talks.jsonl") == Done(INTERRUPTED, "", words)
     assert count(run, tmp_path) == 1
     assert run("import", "talks.jsonl").out.splitlines()[-1] == "1 session imported, 1 there already"
+
+
+def test_ctrl_c_ends_an_import_between_two_conversations_and_counts_what_is_kept(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    talks = [HELLO, HELLO.replace("Hello", "Goodbye"), HELLO.replace("Hello", "Again")]
+    (tmp_path / "talks.jsonl").write_text("\n".join(talks))
+    bring_in, stop, shown = importing.bring_in, threading.Event(), list[str]()
+
+    def interrupted(connection: sqlite3.Connection, path: Path, transcript: Transcript, mark: str) -> Imported:
+        if transcript.turns[0].turn.text == "Goodbye":
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.wait(10)
+        return bring_in(connection, path, transcript, mark)
+
+    monkeypatch.setattr(whole, "TURNS_AT_ONCE", 1)
+    monkeypatch.setattr(importing, "bring_in", interrupted)
+    monkeypatch.setattr("chat.cli.stoppable.threading", SimpleNamespace(Event=lambda: stop))
+    monkeypatch.setattr("chat.cli.stoppable._REWRITTEN_S", 0)
+    monkeypatch.setattr(ProgressLine, "show", lambda _, words: shown.append(words))
+    with pytest.raises(SystemExit) as ended:
+        run("import", "talks.jsonl")
+    assert ended.value.code == INTERRUPTED
+    assert capfd.readouterr() == ("", "2 sessions imported before it ended: import again for the rest\n")
+    assert count(run, tmp_path) == 2
+    assert shown[2:] == ["reading conversations, 3", *(f"keeping conversations, {number} of 3" for number in (1, 2))]
 
 
 def test_what_comes_twice_is_there_once(run: Run, tmp_path: Path) -> None:
