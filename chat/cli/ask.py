@@ -31,7 +31,7 @@ from chat.errors import ChatError, ContextFullError, GenerationError, StoreError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.images import open_image
 from chat.prompt import serialize
-from chat.safe_text import json_line
+from chat.safe_text import PrintablePieces, json_line
 from chat.session import RunningReply, SessionStore, conversation_of
 from chat.talk.shown import left_out_count, left_out_pictures, shown_turns
 from chat.talk.wording import left_out_in_words
@@ -160,6 +160,7 @@ class _Exchange:
 
     def __post_init__(self) -> None:
         self.stop = threading.Event()
+        self._pieces = PrintablePieces()
         self._generator: TextGenerator | None = None
         self._running: RunningReply | None = None
 
@@ -237,7 +238,7 @@ class _Exchange:
 
     def _say(self, text: str) -> None:
         if not self.quiet:
-            say(text)
+            say(self._pieces.of(text))
 
     def report(self, reply: Reply, images: tuple[Image, ...]) -> dict[str, Any]:
         """The document that `--json` prints."""
