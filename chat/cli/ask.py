@@ -130,9 +130,11 @@ def _session(store: SessionStore, options: dict[str, Any]) -> str | None:
 def _kept(store: SessionStore, session_id: str | None, turn: Turn, system: str | None) -> tuple[str, int]:
     """Keep a message before anything is asked; gives the ids of its session, and of itself."""
     if session_id is not None:
+        message_id = store.add_user_turn(session_id, turn)
+        # Not where the message cannot be kept, which it would have been for.
         if system is not None:
             store.set_system(session_id, system)
-        return session_id, store.add_user_turn(session_id, turn)
+        return session_id, message_id
     session_id = store.new_session(system=system or "")
     try:
         return session_id, store.add_user_turn(session_id, turn)
