@@ -20,14 +20,32 @@ def printable(text: str, *, multiline: bool = True) -> str:
     """The text with a visible mark in the place of every character that could steer a terminal.
 
     Marked are the controls, those that change the direction of writing, the two separators that Unicode adds to the
-    line feed, and halves of surrogate pairs. Each character is judged alone, so a text may come in pieces, cut anyhow.
+    line feed, and halves of surrogate pairs. Each is judged alone but for a carriage return: before a line feed it ends
+    a line with that, as Windows has it, and nothing is shown of it. `PrintablePieces` takes a text that is cut anyhow.
 
     Args:
         text: Anything.
         multiline: Leave line feeds and tabs as they are; otherwise they are marked too, and the result is one line.
     """
-    unsafe = _UNSAFE if multiline else _UNSAFE_IN_A_LINE
-    return unsafe.sub(_mark, text)
+    return _UNSAFE.sub(_mark_in_lines, text) if multiline else _UNSAFE_IN_A_LINE.sub(_mark, text)
+
+
+class PrintablePieces:
+    """Makes a text printable that comes in pieces: all of them together are what `printable` makes of the whole."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def of(self, piece: str) -> str:
+        """What can be shown by now."""
+        text = self._held + piece
+        self._held = "\r" if text.endswith("\r") else ""
+        return printable(text.removesuffix(self._held))
+
+    def rest(self) -> str:
+        """What is still to be shown where no piece follows."""
+        held, self._held = self._held, ""
+        return printable(held)
 
 
 def json_line(document: object) -> str:
@@ -43,6 +61,10 @@ def short_line(text: str, most: int = 160) -> str:
     if len(line) <= most:
         return line
     return f"{line[: most // 2]}…{line[len(line) - (most - most // 2 - 1) :]}"
+
+
+def _mark_in_lines(unsafe: re.Match[str]) -> str:
+    return "" if unsafe[0] == "\r" and unsafe.string.startswith("\n", unsafe.end()) else _mark(unsafe)
 
 
 def _mark(unsafe: re.Match[str]) -> str:

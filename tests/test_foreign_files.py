@@ -150,6 +150,40 @@ def test_the_use_of_a_tool_is_told_and_the_reply_goes_on(tmp_path: Path) -> None
     ]
 
 
+def test_parts_and_fields_that_have_no_place_are_listed_and_the_rest_is_kept(tmp_path: Path) -> None:
+    sound, text = {"type": "input_audio", "input_audio": {"data": "AAAA"}}, {"type": "text", "text": "listen"}
+    (incoming,) = read(
+        tmp_path,
+        {
+            "messages": [
+                user(sound, text),
+                {"role": "assistant", "content": None, "audio": {"id": "a"}},
+                user({"type": "file"}, {"type": "text", "text": " "}),
+                assistant([{"type": "refusal", "refusal": "No."}]),
+                user({"type": "\x1b[2J"}, {"type": "image"}),
+                {**assistant("ok"), "reasoning_content": "Well."},
+            ]
+        },
+    )
+    assert said(incoming) == [
+        ("user", ("listen",)),
+        ("assistant", ()),
+        ("user", ("[file left out]",)),
+        ("assistant", ()),
+        ("user", ("[picture left out]",)),
+        ("assistant", ("ok",)),
+    ]
+    assert [line.removeprefix(f"{tmp_path}/talks.jsonl: line 1: messages") for line in incoming.left_out] == [
+        "[0].content[0]: input_audio is not kept: text and image_url are",
+        "[1].audio: is not kept",
+        "[2].content[0]: file is not kept: text and image_url are",
+        "[3].content[0]: refusal is not kept: text and image_url are",
+        "[4].content[0]: ␛[2J is not kept: text and image_url are",
+        "[4].content[1]: image is not kept: text and image_url are",
+        "[5].reasoning_content: is not kept",
+    ]
+
+
 def test_what_a_conversation_has_beside_its_messages_is_kept_or_listed(tmp_path: Path) -> None:
     (incoming,) = read(
         tmp_path,
@@ -237,7 +271,9 @@ def test_the_folder_of_the_pictures_may_be_another(folder: Path) -> None:
     (folder / "talk.json").write_text(json.dumps([{"image": "here.png", "messages": [user("<image>What?")]}]))
     (folder / "elsewhere").mkdir()
     (folder / "elsewhere" / "here.png").write_bytes(RED.read())
-    with pytest.raises(TranscriptError, match=r"\[0\]: image\[0\]: here.png is not in .*: give --images FOLDER"):
+    with pytest.raises(
+        TranscriptError, match=r"\[0\]: image\[0\]: here.png is not beside the file: give --images FOLDER"
+    ):
         [*read_transcripts(folder / "talk.json")]
     (incoming,) = read_transcripts(folder / "talk.json", folder / "elsewhere")
     assert said(incoming) == [("user", (RED, "What?"))]
@@ -272,7 +308,8 @@ def test_the_project_s_own_files_are_told_by_what_they_hold(tmp_path: Path) -> N
         ([{"role": ["user"], "content": "a"}], "messages[0]: ['user'] is none of system"),
         ([user(None)], "messages[0] has no content: neither a text nor a list of parts"),
         ([user({"type": "text", "text": 5}, "a")], "messages[0].content[0] has no text"),
-        ([user({"type": "input_audio"}, "a")], "messages[0].content[0] is of a kind that is not kept, input_audio"),
+        ([user({"text": "b"}, "a")], "messages[0].content[0] is no part with a type"),
+        ([user("b", "a")], "messages[0].content[0] is no part with a type"),
         (["a"], "messages[0] is not an object"),
         ([], "messages has no message of the user's"),
         ([{"role": "system", "content": "b"}], "messages has no message of the user's"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.safe_text import json_line, printable, short_line
+from chat.safe_text import PrintablePieces, json_line, printable, short_line
 
 AWKWARD = "\x00\a\b\t\n\v\r\x1b\x7f\x80\x84\x90\x9b\x9d\x9f\u061c\u200d\u200e\u2028\u202e\u2066\ud800\udfff[]m;"
 STEERING = {"\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
@@ -51,7 +51,8 @@ def test_ten_thousand_hostile_texts_are_safe_however_they_are_cut() -> None:
         cut = chance.randrange(len(text) + 1)
         lines, line = printable(text), printable(text, multiline=False)
         assert is_safe(lines, but="\n\t") and is_safe(line)
-        assert printable(text[:cut]) + printable(text[cut:]) == lines
+        pieces = PrintablePieces()
+        assert pieces.of(text[:cut]) + pieces.of(text[cut:]) + pieces.rest() == lines
         assert printable(text[:cut], multiline=False) + printable(text[cut:], multiline=False) == line
 
 
@@ -60,7 +61,11 @@ def test_ten_thousand_hostile_texts_are_safe_however_they_are_cut() -> None:
 def test_what_is_printable_stays_as_it_is_and_comes_in_any_pieces(text: str, multiline: bool) -> None:
     once = printable(text, multiline=multiline)
     assert printable(once, multiline=multiline) == once
-    assert "".join(printable(character, multiline=multiline) for character in text) == once
+    if multiline:
+        pieces = PrintablePieces()
+        assert "".join([*map(pieces.of, text), pieces.rest()]) == once
+    else:
+        assert "".join(printable(character, multiline=False) for character in text) == once
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,7 @@ def test_what_is_printable_stays_as_it_is_and_comes_in_any_pieces(text: str, mul
         ("Two cats.\n\tNothing else.", "Two cats.\n\tNothing else.", "Two cats.␊␉Nothing else."),
         ("\x1b]52;c;cm0=\a", "␛]52;c;cm0=␇", "␛]52;c;cm0=␇"),
         ("50 %\r100 %", "50 %␍100 %", "50 %␍100 %"),
+        ("One\r\nTwo\r\n\r\r\n\r", "One\nTwo\n␍\n␍", "One␍␊Two␍␊␍␍␊␍"),
         ("\x7f\x9b31m\x85", "␡<U+009B>31m<U+0085>", "␡<U+009B>31m<U+0085>"),
         ("gpj.\u202exe", "gpj.<U+202E>xe", "gpj.<U+202E>xe"),
         ("a\u2028b\u2029c", "a<U+2028>b<U+2029>c", "a<U+2028>b<U+2029>c"),

@@ -122,6 +122,20 @@ def test_a_picture_that_was_gone_is_taken_where_somebody_put_it_back(tmp_path: P
     assert refusal(path) == f"turn 1: pictures/{red.name} is another picture than the one that was saved"
 
 
+def test_a_picture_that_is_named_twice_is_there_where_one_of_the_files_is(tmp_path: Path) -> None:
+    def name_twice(document: Any) -> None:
+        parts = document["turns"][0]["parts"]
+        parts.insert(0, {"image": {**parts[1]["image"], "file": "gone.png", "name": "again", "is_missing": True}})
+
+    loaded = load_transcript(write(tmp_path, name_twice))
+    again, red, *_ = loaded.turns[0].turn.images
+    assert loaded.missing == ()
+    assert [(image.name, image.width, image.read()) for image in (again, red)] == [
+        ("again", 4, RED.read()),
+        ("red.png", 4, RED.read()),
+    ]
+
+
 def test_a_file_can_hold_its_pictures(tmp_path: Path) -> None:
     assert save_transcript(tmp_path / "talk.json", CHOSEN, inline=True) == ()
     assert set(contents(tmp_path)) == {"talk.json"}

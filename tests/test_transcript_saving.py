@@ -9,6 +9,7 @@ import pytest
 
 from chat.errors import TranscriptError
 from chat.transcript import load_transcript, save_transcript
+from chat.transcript.saving import Form, file_name
 from tests.transcripts import RED, TALK, contents
 
 
@@ -83,3 +84,17 @@ def test_a_place_that_cannot_be_written_is_named(name: str, reason: str, tmp_pat
 def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(TranscriptError, match="is a folder: name a file in it"):
         save_transcript(tmp_path, replace(TALK, turns=()), overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("What is it? (2)", "What-is-it-2-abc.json"),
+        ("e\u0301漢字: नमस्ते ../\x1b\ud83d", "é漢字-नमस्ते-abc.json"),
+        ("漢" * 99, f"{'漢' * 40}-abc.json"),
+        ("\U0001f600 \U00020000" + "\U00020000" * 40, "\U00020000" * 30 + "-abc.json"),
+        ("/?\u202e", "abc.json"),
+    ],
+)
+def test_a_file_is_called_by_the_letters_of_any_script_as_far_as_a_name_goes(title: str, name: str) -> None:
+    assert file_name(title, "abc", Form.JSON) == name

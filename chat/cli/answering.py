@@ -12,7 +12,7 @@ from chat.cli.running import notice, running, say
 from chat.cli.stdin import check_read_once, picture_of_stdin
 from chat.conversation import Image
 from chat.generation import GenerationSettings, StopReason, TextGenerator
-from chat.safe_text import json_line, printable
+from chat.safe_text import PrintablePieces, json_line, printable
 from chat.tasks.answers import Answer, Asked, answers, pictures
 
 
@@ -66,8 +66,13 @@ def print_answers(options: dict[str, Any], asked: Callable[[TextGenerator], Sequ
         wanted = asked(generator)
         is_alone, as_json = len(wanted) == 1, options["as_json"]
         given: list[Answer] = []
+        pieces = PrintablePieces()
+
+        def tell(piece: str) -> None:
+            say(pieces.of(piece))
+
         try:
-            for answer in answers(generator, wanted, stop, say if is_alone and not as_json else None):
+            for answer in answers(generator, wanted, stop, tell if is_alone and not as_json else None):
                 given.append(answer)
                 if not as_json:
                     say("\n" if is_alone else f"{named(answer.image)}: {in_a_line(answer.text)}\n")

@@ -31,7 +31,7 @@ from chat.errors import ChatError, ContextFullError, GenerationError, StoreError
 from chat.generation import NO_REPLY, Chunk, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.images import open_image
 from chat.prompt import serialize
-from chat.safe_text import json_line
+from chat.safe_text import PrintablePieces, json_line
 from chat.session import RunningReply, SessionStore, conversation_of
 from chat.talk.shown import left_out_count, left_out_pictures, shown_turns
 from chat.talk.wording import left_out_in_words
@@ -130,9 +130,11 @@ def _session(store: SessionStore, options: dict[str, Any]) -> str | None:
 def _kept(store: SessionStore, session_id: str | None, turn: Turn, system: str | None) -> tuple[str, int]:
     """Keep a message before anything is asked; gives the ids of its session, and of itself."""
     if session_id is not None:
+        message_id = store.add_user_turn(session_id, turn)
+        # Not where the message cannot be kept, which it would have been for.
         if system is not None:
             store.set_system(session_id, system)
-        return session_id, store.add_user_turn(session_id, turn)
+        return session_id, message_id
     session_id = store.new_session(system=system or "")
     try:
         return session_id, store.add_user_turn(session_id, turn)
@@ -160,6 +162,7 @@ class _Exchange:
 
     def __post_init__(self) -> None:
         self.stop = threading.Event()
+        self._pieces = PrintablePieces()
         self._generator: TextGenerator | None = None
         self._running: RunningReply | None = None
 
@@ -237,7 +240,7 @@ class _Exchange:
 
     def _say(self, text: str) -> None:
         if not self.quiet:
-            say(text)
+            say(self._pieces.of(text))
 
     def report(self, reply: Reply, images: tuple[Image, ...]) -> dict[str, Any]:
         """The document that `--json` prints."""

@@ -11,6 +11,7 @@ import click
 from chat.cli.compose import existing_database, open_session_store
 from chat.cli.options import db_option, json_option
 from chat.cli.progress import ProgressLine
+from chat.cli.running import notice
 from chat.files import byte_size
 from chat.safe_text import json_line, printable
 from chat.talk.wording import count_in_words
@@ -68,24 +69,30 @@ def check(db: Path | None, as_json: bool) -> int:
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
 @db_option
 @json_option
-def backup(output: Path | None, overwrite: bool, db: Path | None, as_json: bool) -> None:
+def backup(output: Path | None, overwrite: bool, db: Path | None, as_json: bool) -> int:
     """Copy the database as it is at one moment, also while the program runs and writes.
 
-    The copy is a database like the one it is made of: `--db FILE` opens it.
+    The copy is a database like the one it is made of: `--db FILE` opens it. The exit code is 1 where values in both may
+    not be; such a copy replaces no file.
     """
     from chat.cli.stoppable import stoppable
     from chat.store.copying import copy, copy_beside
 
     path = existing_database(db)
     target = output or copy_beside(path)
-    size = stoppable(
+    copied = stoppable(
         lambda stop, tell: copy(path, target, overwrite=overwrite, tell=tell, stop=stop),
         ProgressLine(),
     )
     if as_json:
-        click.echo(json_line({"file": str(target), "bytes": size}))
+        problems = {"problems": copied.problems} if copied.problems else {}
+        click.echo(json_line({"file": str(target), "bytes": copied.size, **problems}))
     else:
-        click.echo(printable(f"copied to {target}, {byte_size(size)}", multiline=False))
+        click.echo(printable(f"copied to {target}, {byte_size(copied.size)}", multiline=False))
+    if copied.problems:
+        wrong = count_in_words(copied.problems, "thing")
+        notice(f"it holds {wrong} that may not be, as the database does: `idefics-chat sessions check` tells where")
+    return _DIFFERS if copied.problems else 0
 
 
 def _summary(looked: "Check", found: "list[Difference]") -> str:

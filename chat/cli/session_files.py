@@ -174,7 +174,6 @@ def _export_apart(store: SessionStore, ids: Sequence[str], saving: _Saving) -> N
     folder, form, overwrite, inline, as_json = saving
     if folder.suffix.lower() == form.suffix or folder.is_file():
         raise UsageError(f"{short_line(str(folder))}: several sessions as {form} go into a folder: name one with -o")
-    make_folder(folder, error=TranscriptError)
     saved: list[dict[str, object]] = []
     missing: dict[str, Image] = {}
 
@@ -187,6 +186,8 @@ def _export_apart(store: SessionStore, ids: Sequence[str], saving: _Saving) -> N
     # Each file is waited for until it is on the disk, which several can be at once.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         while some := [*islice(transcripts, _AT_ONCE)]:
+            # Not for sessions of which none can be read.
+            make_folder(folder, error=TranscriptError)
             for path, gone in pool.map(save, some):
                 missing |= {image.digest: image for image in gone}
                 saved.append({"session": readings.ids[len(saved)], "file": str(path)})
@@ -197,7 +198,6 @@ def _export_apart(store: SessionStore, ids: Sequence[str], saving: _Saving) -> N
 
 
 def _print(store: SessionStore, ids: Sequence[str], saving: _Saving, is_one: bool) -> None:
-    from chat.session_files import export_session
     from chat.transcript import to_json
     from chat.transcript.saving import Form, text_of
     from chat.transcript.telling import images_of
@@ -205,8 +205,11 @@ def _print(store: SessionStore, ids: Sequence[str], saving: _Saving, is_one: boo
     form = saving.form
     if not is_one and not form.holds_many:
         raise UsageError(f"several sessions as {form} go into a folder: name one with -o")
-    transcripts = (export_session(store, session_id) for session_id in ids)
-    first = next(transcripts)
+    readings = _Readings(store)
+    transcripts = readings.of(ids)
+    first = next(transcripts, None)
+    if first is None:
+        return readings.tell_problems()
     images = {Form.JSON: first.images, Form.MARKDOWN: images_of(first)}.get(form)
     if images and not saving.inline:
         raise UsageError(f"session {ids[0]} has pictures, which need a folder beside a file: name one with -o")
@@ -216,6 +219,7 @@ def _print(store: SessionStore, ids: Sequence[str], saving: _Saving, is_one: boo
         return
     for piece in text_of(chain([first], transcripts), form):
         click.echo(piece, nl=False)
+    readings.tell_problems()
 
 
 def _done(document: dict[str, object], as_json: bool, words: str) -> None:

@@ -1,7 +1,9 @@
 """`idefics-chat sessions import`: conversations from files, of this program and of others."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +13,8 @@ import click
 from chat.cli.compose import open_session_store
 from chat.cli.options import db_option, json_option
 from chat.cli.session_lines import counted, say_line
-from chat.errors import TranscriptError
+from chat.errors import StoreError, TranscriptError
 from chat.safe_text import json_line, printable, short_line
-from chat.session import SessionStore
 
 if TYPE_CHECKING:
     from chat.records import Imported
@@ -38,27 +39,55 @@ def import_command(files: tuple[Path, ...], images: Path | None, db: Path | None
     of llm; what it is, it says itself. If anything in one of them is wrong, nothing of any is kept. An import that is
     interrupted leaves whole sessions; the same again brings the rest.
     """
-    # All is read and checked to its end before a database is opened, and read again to be kept: it need not fit into
-    # the memory, nobody waits for the reading, and files that are wrong leave no empty database behind.
-    for _ in _conversations(files, images):
-        pass
+    from chat.cli.progress import ProgressLine
+    from chat.cli.stoppable import stoppable
+
     arrived: list[tuple[Path, Incoming]] = []
-    with contextlib.closing(open_session_store(db)) as store:
-        imported = _imported(store, _noted(_conversations(files, images), arrived))
-    _tell_imported(imported, arrived, as_json)
-
-
-def _imported(store: SessionStore, conversations: "Iterable[Transcript]") -> "Sequence[Imported]":
-    """Keep conversations; tells how many are kept where not all can be."""
-    from chat.session_files import import_transcripts
-
     kept: list[Imported] = []
     try:
-        return import_transcripts(store, conversations, kept.extend)
+        stoppable(partial(_bring_in, files, images, db, arrived, kept), ProgressLine())
     except BaseException:
         if kept:
             click.echo(f"{counted(len(kept), 'session')} imported before it ended: import again for the rest", err=True)
         raise
+    _tell_imported(kept, arrived, as_json)
+
+
+def _bring_in(
+    files: Sequence[Path],
+    images: Path | None,
+    db: Path | None,
+    arrived: "list[tuple[Path, Incoming]]",
+    kept: "list[Imported]",
+    stop: threading.Event,
+    tell: Callable[[str], None],
+) -> None:
+    """Keep the conversations in files; what was kept of them is told also where not all can be.
+
+    Args:
+        files: The files, and folders of them.
+        images: Where the pictures lie that they name, if somebody said so.
+        db: The database.
+        arrived: Gets the conversations.
+        kept: Gets what became of them, once it is on the disk.
+        stop: Ends it between two conversations: then StoreError is raised.
+        tell: Is told how far it is.
+    """
+    from chat.session_files import import_transcripts
+
+    def going_on(words: str, of: str = "") -> "Iterator[tuple[Path, Incoming]]":
+        for number, conversation in enumerate(_conversations(files, images), start=1):
+            if stop.is_set():
+                raise StoreError("the import was interrupted")
+            tell(f"{words}, {number:,}{of}")
+            yield conversation
+
+    # All is read and checked to its end before a database is opened, and read again to be kept: it need not fit into
+    # the memory, nobody waits for the reading, and files that are wrong leave no empty database behind.
+    total = sum(1 for _ in going_on("reading conversations"))
+    with contextlib.closing(open_session_store(db)) as store:
+        again = going_on("keeping conversations", f" of {total:,}")
+        import_transcripts(store, _noted(again, arrived), kept.extend)
 
 
 def _noted(

@@ -46,7 +46,7 @@ def list_sessions(limit: int, db: Path | None, as_json: bool, **filters: Any) ->
         click.echo(json_line(objects))
     else:
         if not found.hits:
-            _say("No session is like that." if query else "No sessions yet. `idefics-chat` begins one.")
+            _say("No session is like that." if query else "No sessions. `idefics-chat` begins one.")
         _say_hits(found)
     _tell_damaged(found)
 
@@ -140,11 +140,11 @@ def _tell_damaged(found: FoundSessions) -> None:
     damaged = [hit.summary for hit in found.hits if hit.summary.problem]
     if damaged:
         # Not needed where all is well.
-        from chat.store.faults import not_understood
+        from chat.store.faults import CHECK, not_understood
 
         first, *others = damaged
-        like = f", like {len(others):,} more that {'is' if len(others) == 1 else 'are'} listed," if others else ""
-        raise not_understood(f"session {first.id}{like}", first.problem)
+        more = f"{CHECK}, also with {len(others):,} more of these sessions" if others else CHECK
+        raise not_understood(f"session {first.id}", first.problem, more)
 
 
 def _say_hit(hit: SessionHit) -> None:

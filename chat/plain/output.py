@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from chat.safe_text import printable
+from chat.safe_text import PrintablePieces, printable
 from chat.talk.labels import OWN, SET_OFF, set_off
 
 _BOLD: Final = "\x1b[1m"
@@ -30,6 +30,7 @@ class Output:
         """Whether labels may be bold."""
         self._labels = {*OWN}
         """Those that turns have here, without case."""
+        self._said = PrintablePieces()
         self._gap = SET_OFF
         """Stands before the next character, unless that ends the line; at the beginning of a line it sets off."""
 
@@ -49,12 +50,17 @@ class Output:
 
     def go_on(self, text: str) -> None:
         """Write a piece of what is being said, cut anyhow; each line that it begins is set off."""
+        self._go_on(self._said.of(text))
+
+    def _go_on(self, text: str) -> None:
+        """Write what is printable."""
         gap = "" if text.startswith("\n") else self._gap
         if text:
-            self._write(f"{gap}{set_off(printable(text))}")
+            self._write(f"{gap}{set_off(text)}")
 
     def end_line(self) -> None:
         """End the line that is being written, if one is."""
+        self._go_on(self._said.rest())
         if self._gap != SET_OFF:
             self._write("\n")
 

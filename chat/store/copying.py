@@ -1,15 +1,18 @@
 """A copy of the database as it is at one moment, while others go on writing to it."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat.errors import StoreBusyError, StoreError
 from chat.files import whole_file
+from chat.store.checks.file import of_a_copy
 from chat.store.connection import connect, ended_by
 from chat.store.faults import store_errors
 
@@ -19,13 +22,26 @@ MOST_BEGINNINGS: Final = 4
 """Times that the copy begins anew because of what others wrote, before they are made to wait for it."""
 
 
+class Copied(NamedTuple):
+    """What became of a copy."""
+
+    size: int
+    """Bytes."""
+    problems: int
+    """Things in it that may not be, as in the database; SQLite finds no more at a quick look."""
+
+
 def copy_beside(path: Path) -> Path:
-    """What a copy is called that nobody has named: like the database, with the time, and beside it."""
-    return path.with_name(f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{path.suffix}")
+    """What a copy is called that nobody has named: like the database, with the time, beside it, and nothing else is."""
+    stem = f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    names = (f"{stem}{mark}{path.suffix}" for mark in chain([""], (f"-{number}" for number in count(2))))
+    return next(beside for name in names if not os.path.lexists(beside := path.with_name(name)))
 
 
-def copy(path: Path, target: Path, *, overwrite: bool, tell: Callable[[str], None], stop: threading.Event) -> int:
-    """Copy a database; gives the size of the copy, which is sound and which only its owner can read.
+def copy(path: Path, target: Path, *, overwrite: bool, tell: Callable[[str], None], stop: threading.Event) -> Copied:
+    """Copy a database; the copy is a sound file, which only its owner can read.
+
+    It is made also where values in it may not be, and never takes the place of another one then.
 
     Args:
         path: The database.
@@ -35,7 +51,8 @@ def copy(path: Path, target: Path, *, overwrite: bool, tell: Callable[[str], Non
         stop: Set when nobody wants the copy any more; then StoreError is raised.
 
     Raises:
-        StoreError: The database cannot be read, the copy not be written, or there is a file with its name.
+        StoreError: The database cannot be read or its file is damaged, the copy cannot be written, or there is a file
+            with its name.
     """
     path, target = path.absolute(), target.absolute()
     with store_errors(path), closing(connect(path)) as source:
@@ -48,8 +65,12 @@ def copy(path: Path, target: Path, *, overwrite: bool, tell: Callable[[str], Non
                 _copy(source, written, _Pace(path, tell, stop))
                 tell("looking through the copy")
                 with ended_by(stop, written):
-                    _require_sound(written, path)
-            return unfinished.stat().st_size
+                    problems = _problems(written, path)
+            if problems and os.path.lexists(target):
+                raise StoreError(
+                    f"{target}: stays, because {path} holds what may not be, and so would the copy: choose another name"
+                )
+            return Copied(unfinished.stat().st_size, problems)
 
 
 def _copy(source: sqlite3.Connection, written: sqlite3.Connection, pace: "_Pace") -> None:
@@ -64,10 +85,12 @@ def _copy(source: sqlite3.Connection, written: sqlite3.Connection, pace: "_Pace"
         source.execute("COMMIT")
 
 
-def _require_sound(written: sqlite3.Connection, path: Path) -> None:
-    found = written.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
+def _problems(written: sqlite3.Connection, path: Path) -> int:
+    """How many things in a copy may not be; raises StoreError where its file is damaged."""
+    damage, problems = of_a_copy(written)
+    if damage:
         raise StoreError(f"{path} is damaged, and so would a copy be: `idefics-chat sessions check` tells more")
+    return problems
 
 
 class _OvertakenError(Exception):

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,16 @@ BUSY_S: Final = 5
 
 ANOTHER_FILE: Final = "give another file with --db"
 CHECK: Final = "`idefics-chat sessions check` tells what is wrong"
+NOT_UNDERSTOOD: Final = (
+    InvalidTurnError,
+    UsageError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What is raised where values are made of rows that hold something else than this program writes."""
 NOT_OURS: Final = f"is not an idefics-chat database: {ANOTHER_FILE}"
 
 # Keyed by extended result code first, then by the primary one.
@@ -22,7 +32,7 @@ _LINES: Final = {
     "`idefics-chat sessions check` makes it anew",
     sqlite3.SQLITE_READONLY: f"is read-only: make the file and its folder writable, or {ANOTHER_FILE}",
     sqlite3.SQLITE_NOTADB: NOT_OURS,
-    sqlite3.SQLITE_CORRUPT: f"is damaged: keep it, and go on with a backup that lies beside it, or {ANOTHER_FILE}",
+    sqlite3.SQLITE_CORRUPT: f"is damaged: keep it, and {ANOTHER_FILE}",
     sqlite3.SQLITE_BUSY: "is locked by another program: close that one, or try again",
     sqlite3.SQLITE_FULL: "cannot grow because the disk is full: free some space and try again",
     sqlite3.SQLITE_IOERR: f"cannot be read or written, the disk reports an error: check the disk, or {ANOTHER_FILE}",
@@ -41,9 +51,21 @@ def store_errors(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.Error as error:
-        raise (StoreBusyError if is_busy(error) else StoreError)(f"{path} {in_words(error)}") from error
+        cure = _cure_beside(path) if is_of_damage(error) else ""
+        raise (StoreBusyError if is_busy(error) else StoreError)(f"{path} {in_words(error)}{cure}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used ({error.strerror or error}): {ANOTHER_FILE}") from error
+
+
+def _cure_beside(path: Path) -> str:
+    """Where to go on from a damaged database; empty where no copy lies beside it."""
+    # Which imports this module.
+    from chat.store.files import copies
+
+    with suppress(OSError):
+        for newest in copies(path)[-1:]:
+            return f", such as its copy {newest.name}"
+    return ""
 
 
 @contextmanager
@@ -56,7 +78,7 @@ def understood(whose: str, cure: str = CHECK) -> Iterator[None]:
     """
     try:
         yield
-    except (InvalidTurnError, UsageError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+    except NOT_UNDERSTOOD as error:
         raise not_understood(whose, str(error) or in_one_line(error), cure) from error
     except sqlite3.OperationalError as error:
         if not is_of_a_value(error):
@@ -77,6 +99,12 @@ def is_of_a_value(error: sqlite3.OperationalError) -> bool:
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection holds the database."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def is_of_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is not sound."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_CORRUPT and code != sqlite3.SQLITE_CORRUPT_VTAB
 
 
 def in_words(error: sqlite3.Error) -> str:

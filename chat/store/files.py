@@ -95,3 +95,14 @@ def backups(path: Path) -> list[Path]:
     """The copies made of a database, the oldest first."""
     beginning = f"{path.name}.backup-"
     return sorted(entry for entry in path.parent.iterdir() if entry.name.startswith(beginning))
+
+
+def copies(path: Path) -> list[Path]:
+    """The copies that lie beside a database, whoever asked for them, the oldest first."""
+    beginning = f"{path.stem}-2"
+    asked_for = [
+        entry
+        for entry in path.parent.iterdir()
+        if entry.name.startswith(beginning) and entry.suffix == path.suffix and entry.is_file()
+    ]
+    return sorted([*backups(path), *asked_for], key=lambda entry: entry.stat().st_mtime)

@@ -17,15 +17,12 @@ from chat.store.llm_reading import Logs, errors_of, place_of
 from chat.store.llm_responses import has_responses, read_conversations
 from chat.store.llm_threads import has_threads, read_thread, thread_ids
 from chat.transcript.foreign import Incoming
+from chat.transcript.mistaken import OWN_DATABASE
 
 MOST_BYTES: Final = 64 * 2**20
 """Of one value; a row that has a longer one is refused."""
 
 _OTHER: Final = "is a database, but holds no logs of llm: `llm logs path` tells where they are"
-_OURS: Final = (
-    "is a database of idefics-chat: `idefics-chat sessions export --all --db FILE -o FOLDER` makes files of it, which"
-    " can be imported"
-)
 _SETTINGS: Final = ("PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 
 
@@ -42,7 +39,7 @@ def read_llm_logs(path: Path) -> Iterator[Incoming]:
     with errors_of(_shown(path)), closing(_opened(path)) as connection:
         logs = Logs(connection)
         if not has_threads(logs) and not has_responses(logs):
-            raise TranscriptError(_OURS if _is_ours(connection) else _OTHER)
+            raise TranscriptError(OWN_DATABASE if _is_ours(connection) else _OTHER)
         # A conversation that went on after llm was updated is a thread, too, which holds all of it.
         threads = dict.fromkeys(thread_ids(logs))
         for conversation, incoming in read_conversations(logs, without=threads):

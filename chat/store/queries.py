@@ -93,6 +93,11 @@ TURNS: Final = "SELECT id, parent_id, role, created_at, is_example FROM turns WH
 _OF_SESSION: Final = "IN (SELECT id FROM turns WHERE session_id = ?)"
 GENERATIONS: Final = f"SELECT turn_id, {', '.join(GENERATION)} FROM generations WHERE turn_id {_OF_SESSION}"
 """Where its replies come from."""
+NO_TOKEN_IDS: Final = f"""
+    SELECT turn_id FROM generations WHERE turn_id {_OF_SESSION}
+    AND NOT (json_valid(token_ids) AND json_valid(coalesce(prompt_token_ids, '[]'))) ORDER BY turn_id LIMIT 1
+"""
+"""The first of its replies whose token ids, or those of its prompt, are no JSON."""
 ENVIRONMENTS: Final = f"""
     SELECT id, content FROM environments
     WHERE id IN (SELECT environment_id FROM generations WHERE turn_id {_OF_SESSION})

@@ -38,6 +38,8 @@ MOST_OF_SHORT: Final = 200
 """The same where only words are looked for that the index cannot be asked for."""
 PAGES: Final = 5
 """Pages of sessions that are gathered at most, as far as they are no more than that."""
+LEAST_PAGE: Final = 20
+"""Sessions of the shortest page that this goes by: of a shorter one as many can be counted."""
 LEAST_INDEXED: Final = 3
 """Characters of the shortest word that the index can be asked for."""
 READ_FIRST: Final = 5_000
@@ -220,7 +222,7 @@ class _Search:
     def most_for(self, limit: int, offset: int) -> int:
         """Sessions to gather for a page: some pages, so that it can be told how many there are, and no more."""
         in_little_time = MOST if self._long else MOST_OF_SHORT
-        return max(min(in_little_time, PAGES * limit), offset + limit)
+        return max(min(in_little_time, PAGES * max(limit, LEAST_PAGE)), offset + limit)
 
     def titles(self) -> Iterator[sqlite3.Row]:
         """The titles."""

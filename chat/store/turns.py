@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat.conversation import Part, Role, Text, Turn
-from chat.errors import StoreError
+from chat.errors import StoreError, in_one_line
 from chat.records import Generation, StoredTurn
 from chat.store import index
 from chat.store.columns import Column, now, text_from, time_from, to_text, whole_from
 from chat.store.connection import read_whatever
+from chat.store.faults import NOT_UNDERSTOOD, is_of_a_value
 from chat.store.generations import generation_from
 from chat.store.ids import unknown
 from chat.store.pictures import image_from
-from chat.store.queries import ENVIRONMENTS, GENERATIONS, PARTS, TURNS
+from chat.store.queries import ENVIRONMENTS, GENERATIONS, NO_TOKEN_IDS, PARTS, TURNS
 
 _IN_VAIN: Final = frozenset({("", "assistant"), ("assistant", "assistant")})
 """The roles of two turns, or of none and the first, of which the second is a reply to nobody."""
@@ -132,20 +133,55 @@ def _stored(
     connection: sqlite3.Connection, database: Path, session_id: str, wanted: Mapping[int, Sequence[Any]]
 ) -> list[StoredTurn]:
     """Some turns of a session with what they say, in the order given."""
+    generations = _generations(connection, session_id, wanted)
+    parts = _parts(connection, database, session_id, wanted)
+    stored: list[StoredTurn] = []
+    for turn_id, columns in wanted.items():
+        try:
+            stored.append(_turn_from(turn_id, columns, parts[turn_id], generations.get(turn_id)))
+        except NOT_UNDERSTOOD as error:
+            raise _in_turn(turn_id, error) from error
+    return stored
+
+
+def _generations(
+    connection: sqlite3.Connection, session_id: str, wanted: Mapping[int, Sequence[Any]]
+) -> dict[int, Generation]:
     cursor = _plain(connection)
-    environments = dict(cursor.execute(ENVIRONMENTS, (session_id,)))
-    generations = {
-        turn_id: generation_from(columns, environments)
-        for turn_id, *columns in cursor.execute(GENERATIONS, (session_id,))
-        if turn_id in wanted
-    }
+    generations: dict[int, Generation] = {}
+    turn_id = 0
+    try:
+        environments = dict(cursor.execute(ENVIRONMENTS, (session_id,)))
+        for turn_id, *columns in cursor.execute(GENERATIONS, (session_id,)):
+            if turn_id in wanted:
+                generations[turn_id] = generation_from(columns, environments)
+    except NOT_UNDERSTOOD as error:
+        raise _in_turn(turn_id, error) from error
+    except sqlite3.OperationalError as error:
+        # SQLite counts the token ids, and does not tell of whom they are none.
+        found = cursor.execute(NO_TOKEN_IDS, (session_id,)).fetchone() if is_of_a_value(error) else None
+        if found is None:
+            raise
+        raise _in_turn(found[0], error) from error
+    return generations
+
+
+def _parts(
+    connection: sqlite3.Connection, database: Path, session_id: str, wanted: Mapping[int, Sequence[Any]]
+) -> Mapping[int, Sequence[Part]]:
     parts: dict[int, list[Part]] = defaultdict(list)
-    for turn_id, kind, text, *image in cursor.execute(PARTS, (session_id,)):
-        if turn_id in wanted:
-            parts[turn_id].append(_part(turn_id, kind, text, image, database))
-    return [
-        _turn_from(turn_id, columns, parts[turn_id], generations.get(turn_id)) for turn_id, columns in wanted.items()
-    ]
+    turn_id = 0
+    try:
+        for turn_id, kind, text, *image in _plain(connection).execute(PARTS, (session_id,)):
+            if turn_id in wanted:
+                parts[turn_id].append(_part(kind, text, image, database))
+    except NOT_UNDERSTOOD as error:
+        raise _in_turn(turn_id, error) from error
+    return parts
+
+
+def _in_turn(turn_id: int, error: Exception) -> ValueError:
+    return ValueError(f"turn {turn_id}: {str(error) or in_one_line(error)}")
 
 
 def _plain(connection: sqlite3.Connection) -> sqlite3.Cursor:
@@ -155,12 +191,12 @@ def _plain(connection: sqlite3.Connection) -> sqlite3.Cursor:
     return cursor
 
 
-def _part(turn_id: int, kind: object, text: object, image: Sequence[Any], database: Path) -> Part:
+def _part(kind: object, text: object, image: Sequence[Any], database: Path) -> Part:
     if kind == "text":
         return Text(text_from(text))
     if kind == "image":
         return image_from(image, database)
-    raise ValueError(f"a part of turn {turn_id} is neither text nor picture")
+    raise ValueError("a part of it is neither text nor picture")
 
 
 def part_columns(part: Part) -> tuple[Column, ...]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chat.errors import UsageError
 from chat.records import Imported
@@ -11,7 +11,11 @@ from chat.safe_text import short_line
 from chat.session import SessionStore
 from chat.session_files import import_transcripts
 from chat.transcript import Transcript
-from chat.transcript.reading import files_in, is_database, read_transcripts
+from chat.transcript.mistaken import OWN_DATABASE
+from chat.transcript.reading import files_in, is_database, is_own_database, read_transcripts
+
+IMAGES: Final = "--images"
+"""Stands before the folder of the pictures, as on the command line."""
 
 
 class Brought(NamedTuple):
@@ -34,29 +38,65 @@ class Brought(NamedTuple):
         grown = f", with {one.added_turns:,} of its turns new" if one.added_turns else ""
         return f"It was there already{back}{grown}."
 
+    @property
+    def less(self) -> str:
+        """What was left out, in a line; empty where nothing was."""
+        if not self.left_out:
+            return ""
+        first, *others = self.left_out
+        more = f" (and {len(others):,} more: `idefics-chat sessions import FILE` lists them)" if others else ""
+        return f"{short_line(first, 200)}{more}"
 
-def file_to_import(argument: str) -> Path:
-    """The file or folder that was named; raises UsageError where none was."""
-    if not argument.strip():
-        raise UsageError("/import takes a file, or a folder of them: /import talk.json")
-    return Path(os.path.expanduser(argument.strip()))
+
+class Wanted(NamedTuple):
+    """What is to come in."""
+
+    path: Path
+    """The file, or a folder of them."""
+    pictures: Path | None = None
+    """The folder of the pictures that it names; None for the one that it lies in."""
 
 
-def import_file(store: SessionStore, path: Path, check: Callable[[], None] = lambda: None) -> Brought:
+def file_to_import(argument: str) -> Wanted:
+    """What was named, in quotes or without; raises UsageError where nothing was, or a folder that is not there."""
+    typed = argument.strip()
+    if os.path.exists(os.path.expanduser(typed)):
+        return Wanted(_path(typed))
+    name, option, folder = (part.strip() for part in f" {typed} ".partition(f" {IMAGES} "))
+    if not name or (option and not folder):
+        raise UsageError(
+            "/import takes a file, or a folder of them: /import talk.json; after it, --images FOLDER says where its"
+            " pictures lie"
+        )
+    pictures = _path(folder) if folder else None
+    if pictures and not pictures.is_dir():
+        raise UsageError(f"{short_line(folder, 200)}: there is no such folder: {IMAGES} takes that of the pictures")
+    return Wanted(_path(name), pictures)
+
+
+def _path(typed: str) -> Path:
+    """A path as somebody typed it: quotes around it, as a shell needs, are none of its characters."""
+    is_quoted = len(typed) > 1 and typed[0] in "'\"" and typed[-1] == typed[0]
+    if is_quoted and not os.path.exists(typed):
+        return Path(typed[1:-1])
+    return Path(os.path.expanduser(typed))
+
+
+def import_file(store: SessionStore, wanted: Wanted, check: Callable[[], None] = lambda: None) -> Brought:
     """Keep the conversations of a file, or of a folder of them; of a file that is wrong nothing is kept.
 
     Args:
         store: Where they are kept.
-        path: The file or folder.
+        wanted: The file or folder, and where its pictures lie.
         check: Called before each conversation; what it raises ends the reading, and what was kept by then stays.
 
     Raises:
         ChatError: It cannot be read, or not be kept.
     """
-    for _ in _conversations(path, []):
+    for _ in _conversations(wanted, []):
         check()
     left_out: list[str] = []
-    return Brought(import_transcripts(store, _checked(_conversations(path, left_out), check)), left_out)
+    return Brought(import_transcripts(store, _checked(_conversations(wanted, left_out), check)), left_out)
 
 
 def _checked(transcripts: Iterator[Transcript], check: Callable[[], None]) -> Iterator[Transcript]:
@@ -65,16 +105,18 @@ def _checked(transcripts: Iterator[Transcript], check: Callable[[], None]) -> It
         yield transcript
 
 
-def _conversations(path: Path, left_out: list[str]) -> Iterator[Transcript]:
+def _conversations(wanted: Wanted, left_out: list[str]) -> Iterator[Transcript]:
     """The conversations one after the other; what they leave out is put into the list."""
-    for file in files_in(path):
+    for file in files_in(wanted.path):
         if is_database(file):
             name = short_line(file.name, 60)
+            if is_own_database(file):
+                raise UsageError(f"{name} {OWN_DATABASE}")
             raise UsageError(
                 f"{name} is a database; in a shell, idefics-chat sessions import brings in the logs of llm"
             )
         is_empty = True
-        for incoming in read_transcripts(file):
+        for incoming in read_transcripts(file, wanted.pictures):
             is_empty = False
             left_out += incoming.left_out
             yield incoming.transcript

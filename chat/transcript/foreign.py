@@ -37,6 +37,11 @@ _PICTURE_KEYS: Final = ("images", "image")
 _SYSTEM_KEY: Final = "system"
 _OTHER_MEDIA: Final = ("video", "videos", "audio", "audios")
 _OTHER_LEFT_OUT: Final = "[video or sound left out]"
+_TEXT_KINDS: Final = frozenset({"text", "input_text", "output_text"})
+_PICTURE_KINDS: Final = frozenset({"image_url", "input_image", "image"})
+_LONGEST_KIND: Final = 40
+_BESIDE_KEYS: Final = (*_OTHER_MEDIA, "refusal", "reasoning", "reasoning_content")
+"""Of a message: what it holds beside its content."""
 _TOOL_KEYS: Final = ("tool_calls", "function_call")
 """Of a message."""
 _OFFERED_KEYS: Final = ("tools", "functions")
@@ -56,12 +61,13 @@ def is_foreign(value: dict[str, object]) -> bool:
     return any(key in value for key in MESSAGE_KEYS)
 
 
-def read_foreign(value: object, folder: Path) -> Incoming:
+def read_foreign(value: object, folder: Path, *, is_given: bool = True) -> Incoming:
     """The conversation that a JSON value stands for.
 
     Args:
         value: What `json.loads` gave.
         folder: Where pictures lie that are named as files.
+        is_given: Somebody said so; otherwise it is where the file lies.
 
     Raises:
         TranscriptError: It is none that can be kept; the message names the place.
@@ -71,7 +77,7 @@ def read_foreign(value: object, folder: Path) -> Incoming:
     key = next((key for key in MESSAGE_KEYS if key in value), None)
     if key is None or not isinstance(value[key], list):
         raise TranscriptError('is no conversation: it has no list "messages" or "conversations"')
-    sources = PictureSources(folder)
+    sources = PictureSources(folder, is_given=is_given)
     pictures = _Pictures(value, sources)
     for offered in _OFFERED_KEYS:
         if value.get(offered):
@@ -158,19 +164,37 @@ def _messages(entries: Sequence[object], key: str, pictures: _Pictures, sources:
         speaker = _SPEAKERS.get(role)
         if speaker is None:
             raise TranscriptError(f"{place}: {short_line(str(named), 40)} is none of {', '.join(_SPEAKERS)}")
-        content = entry.get("content", entry.get("value"))
         had_left_out = len(sources.left_out)
+        content = _content(entry, place, sources)
         parts = tuple(_parts(content, place, pictures, sources))
-        if speaker == "user" and not parts:
-            parts = _in_the_place_of(content, is_less=len(sources.left_out) > had_left_out)
+        is_less = len(sources.left_out) > had_left_out
+        if speaker == "user" and not (_say_something(parts) if is_less else parts):
+            parts = _in_the_place_of(content, is_less=is_less)
         yield Message(speaker, parts, place, goes_on=after_tool and speaker == "assistant")
         after_tool = uses_tool or (after_tool and speaker != "user")
 
 
+def _content(entry: dict[str, object], place: str, sources: PictureSources) -> object:
+    """What a message holds; what it has beside that is listed, and may be all it has."""
+    beside = [key for key in _BESIDE_KEYS if entry.get(key)]
+    for key in beside:
+        sources.leave_out(f"{place}.{key}", "is not kept")
+    content = entry.get("content", entry.get("value"))
+    return "" if content is None and beside else content
+
+
+def _say_something(parts: Sequence[Part]) -> bool:
+    return any(isinstance(part, Image) or part.text.strip() for part in parts)
+
+
 def _in_the_place_of(content: object, *, is_less: bool) -> tuple[Part, ...]:
     """What stands for a message of which nothing is kept; nothing for one that was empty."""
+    if is_less and isinstance(content, list):
+        kinds = [part["type"] for part in content if part["type"] not in _TEXT_KINDS]
+        is_picture = any(kind in _PICTURE_KINDS for kind in kinds)
+        return (Text(LEFT_OUT if is_picture else f"[{short_line(kinds[0], _LONGEST_KIND)} left out]"),)
     if is_less:
-        return (Text(LEFT_OUT),)
+        return (Text(_OTHER_LEFT_OUT if content == "" else LEFT_OUT),)
     return (Text(_OTHER_LEFT_OUT),) if content and isinstance(content, str) else ()
 
 
@@ -184,16 +208,16 @@ def _parts(content: object, place: str, pictures: _Pictures, sources: PictureSou
     for number, part in enumerate(content):
         where = f"{place}.content[{number}]"
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind in ("text", "input_text", "output_text"):
+        if not isinstance(kind, str):
+            raise TranscriptError(f"{where} is no part with a type")
+        if kind in _TEXT_KINDS:
             yield from _text(part.get("text"), where)
-        elif kind in ("image_url", "input_image"):
-            yield from _picture(part.get("image_url"), where, sources)
         elif kind == "image" and pictures.are_there:
             yield from pictures.take(where)
+        elif kind in _PICTURE_KINDS and kind != "image":
+            yield from _picture(part.get("image_url"), where, sources)
         else:
-            raise TranscriptError(
-                f"{where} is of a kind that is not kept, {short_line(str(kind), 40)}: text, image_url are"
-            )
+            sources.leave_out(where, f"{short_line(kind, _LONGEST_KIND)} is not kept: text and image_url are")
 
 
 def _marked(content: str, place: str, pictures: _Pictures) -> Iterator[Part]:

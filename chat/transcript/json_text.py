@@ -5,7 +5,7 @@ from. Reading trusts nothing: what it does not know it refuses.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,7 +14,7 @@ from chat.environment import Environment
 from chat.errors import InvalidTurnError, TranscriptError
 from chat.transcript.choices import ChoiceObject
 from chat.transcript.layout import laid_out
-from chat.transcript.pictures import HeldPicture, PictureNames, Pictures, bytes_of
+from chat.transcript.pictures import HeldPicture, PictureNames, PictureObject, Pictures, bytes_of
 from chat.transcript.replies import UNKNOWN, Environments
 from chat.transcript.times import as_utc
 from chat.transcript.turns import TurnObject, left_out_of, placed_turns, written_turn
@@ -118,7 +118,7 @@ def from_json(document: str, open_picture: Callable[[str], Image | None], *, mis
         TranscriptError: The document is not a transcript that this version can read; the message names the place.
     """
     read = read_as(_Document, _checked(_parse(document)), "", UNKNOWN)
-    pictures = Pictures(open_picture, read.pictures, missing_ok=missing_ok)
+    pictures = Pictures(open_picture, read.pictures, _named(read), missing_ok=missing_ok)
     if read.version < FIRST_OF_TREES:
         read = _without_empty_replies(read)
     tree = placed_turns(read.turns, pictures.picture, read.environments)
@@ -142,6 +142,12 @@ def from_json(document: str, open_picture: Callable[[str], Image | None], *, mis
     except InvalidTurnError as error:
         raise TranscriptError(str(error)) from error
     return transcript
+
+
+def _named(read: _Document) -> Iterator[PictureObject]:
+    """Every place of a document that names a picture."""
+    yield from (part.image for turn in read.turns for part in turn.parts if part.image is not None)
+    yield from (image for choice in read.choices for image in choice.images)
 
 
 def _held(images: Iterable[Image]) -> Iterable[HeldPicture]:

@@ -5,6 +5,10 @@ from typing import Final
 
 from chat.images import UNKNOWN_MEDIA_TYPE, media_type
 
+OWN_DATABASE: Final = (
+    "is a database of idefics-chat: `idefics-chat sessions export --all --db FILE -o FOLDER` makes files of it, which"
+    " can be imported"
+)
 _FOR_READING: Final = "which is for reading alone: export the session as .json, and import that"
 _ARCHIVES: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")
 _MARK: Final = b"\xef\xbb\xbf"

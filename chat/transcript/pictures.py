@@ -2,8 +2,10 @@
 
 import re
 from base64 import b64decode, b64encode
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Final, Self
@@ -73,19 +75,26 @@ class Pictures:
     """The pictures of a document that is read; each is opened once, however often it is named."""
 
     def __init__(
-        self, open_picture: Callable[[str], Image | None], held: Sequence[HeldPicture], *, missing_ok: bool
+        self,
+        open_picture: Callable[[str], Image | None],
+        held: Sequence[HeldPicture],
+        named: Iterable[PictureObject],
+        *,
+        missing_ok: bool,
     ) -> None:
         """Take where they come from.
 
         Args:
             open_picture: Gives the picture in a file beside the document; None where there is no such file.
             held: Those in the document.
+            named: Every place that names one: where it is said to be gone in one, another may have it.
             missing_ok: Whether one that is gone may be stood in for by one that cannot be read, also where the document
                 does not say so.
         """
         self._open_picture = open_picture
         self._held = {picture.digest: picture for picture in held}
         self._missing_ok = missing_ok
+        self._named = named
         self._opened: dict[tuple[str, str | None], Image] = {}
         self.missing: dict[str, Image] = {}
         """Those that are gone, by their digests."""
@@ -95,12 +104,27 @@ class Pictures:
         key = (named.digest, named.file)
         image = self._opened.get(key) or self.missing.get(named.digest)
         if image is None:
-            image = self._opened_now(named)
+            image = self._opened_now(named) or self._opened_elsewhere(named)
             if image is None:
                 image = self.missing[named.digest] = self._placeholder(named)
             else:
                 self._opened[key] = image
         return image if named.name is None else replace(image, name=_shown_name(named.name))
+
+    def _opened_elsewhere(self, named: PictureObject) -> Image | None:
+        """A picture that may be gone from where it is named here, and is where it is named in another place."""
+        if not self._may_be_gone(named):
+            return None
+        others = self._places.get(named.digest, {})
+        return next((image for other in others.values() if (image := self._opened_now(other)) is not None), None)
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str | None, PictureObject]]:
+        """For their digests, the files of pictures that are named, each with one place that names it."""
+        places: dict[str, dict[str | None, PictureObject]] = defaultdict(dict)
+        for named in self._named:
+            places[named.digest][named.file] = named
+        return places
 
     def _opened_now(self, named: PictureObject) -> Image | None:
         held = self._held.get(named.digest)
@@ -112,8 +136,11 @@ class Pictures:
             raise TranscriptError(f"{named.words} is another picture than the one that was saved")
         return image
 
+    def _may_be_gone(self, named: PictureObject) -> bool:
+        return named.is_missing or self._missing_ok
+
     def _placeholder(self, named: PictureObject) -> Image:
-        if not (named.is_missing or self._missing_ok):
+        if not self._may_be_gone(named):
             where = "put it back beside the file" if named.file else "the file does not hold it"
             raise TranscriptError(f"the picture {named.words} is missing: {where}")
         width, height = (min(max(side, 1), MOST_SIDE) for side in (named.width, named.height))

@@ -1,7 +1,8 @@
 """Files of conversations, ours and those of other programs, told apart by what they hold and not by their names."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,20 +25,34 @@ _LONGEST_NAMES: Final = 200
 """Characters of the names of pictures in one line."""
 
 _DATABASE: Final = b"SQLite format 3\0"
+_WHOSE: Final = 72
+"""Bytes of a database, of which the last four say whose it is."""
+_OURS: Final = b"idfc"
 _MARK: Final = b"\xef\xbb\xbf"
 """Some programs begin a text in UTF-8 with it."""
 
 
 def is_database(path: Path) -> bool:
     """Whether a file is an SQLite database; False for one that cannot be read, which reading will tell of."""
+    return _head(path).startswith(_DATABASE)
+
+
+def is_own_database(path: Path) -> bool:
+    """Whether a file is a database of this program."""
+    head = _head(path)
+    return head.startswith(_DATABASE) and head.endswith(_OURS)
+
+
+def _head(path: Path) -> bytes:
+    """What a database begins with, to the place where it says whose it is; nothing of a file that cannot be read."""
     try:
         # A pipe that nobody writes to would be waited for.
         if not path.is_file():
-            return False
+            return b""
         with path.open("rb") as file:
-            return file.read(len(_DATABASE)) == _DATABASE
+            return file.read(_WHOSE)
     except OSError:
-        return False
+        return b""
 
 
 def files_in(path: Path) -> list[Path]:
@@ -60,15 +75,15 @@ def read_transcripts(path: Path, pictures: Path | None = None) -> Iterator[Incom
     Raises:
         TranscriptError: The file cannot be read, or is wrong; the message names the file and the place.
     """
-    folder = pictures or path.parent
+    read = partial(_read, folder=pictures or path.parent, is_given=pictures is not None)
     # A line may be the whole file: neither it nor what it holds is kept while the file is read anew.
     begin = _beginning(path)[:1]
     if begin == b"[":
-        yield from _of_list(path, folder)
+        yield from _of_list(path, read)
     elif begin == b"{" and _begins_with_foreign_line(path):
-        yield from _of_lines(path, folder)
+        yield from _of_lines(path, read)
     elif begin == b"{" and (whole := _foreign_document(path)) is not None:
-        yield _read(whole, _shown(path), folder)
+        yield read(whole, _shown(path))
     else:
         transcript = load_transcript(path)
         yield Incoming(transcript, tuple(f"{_shown(path)}: {line}" for line in _gone(transcript)))
@@ -103,19 +118,19 @@ def _value(content: bytes) -> object:
         return None
 
 
-def _of_lines(path: Path, folder: Path) -> Iterator[Incoming]:
+def _of_lines(path: Path, read: Callable[[object, str], Incoming]) -> Iterator[Incoming]:
     lines = read_lines(path, most_bytes=MOST_LINE_BYTES, error=TranscriptError)
     for number, line in enumerate(lines, start=1):
         if line.strip():
             place = f"{_shown(path)}: line {number}"
-            yield _read(_parsed(line.removeprefix(_MARK) if number == 1 else line, place), place, folder)
+            yield read(_parsed(line.removeprefix(_MARK) if number == 1 else line, place), place)
 
 
-def _of_list(path: Path, folder: Path) -> Iterator[Incoming]:
+def _of_list(path: Path, read: Callable[[object, str], Incoming]) -> Iterator[Incoming]:
     content = read_file(path, most_bytes=MOST_LIST_BYTES, error=TranscriptError)
     conversations = _parsed(content.removeprefix(_MARK), _shown(path))
     for number, value in enumerate(conversations if isinstance(conversations, list) else ()):
-        yield _read(value, f"{_shown(path)}: [{number}]", folder)
+        yield read(value, f"{_shown(path)}: [{number}]")
 
 
 def _gone(transcript: Transcript) -> Iterator[str]:
@@ -126,9 +141,9 @@ def _gone(transcript: Transcript) -> Iterator[str]:
         yield f"session {transcript.session_id or 'without an id'}: {count} gone when it was saved: {names}"
 
 
-def _read(value: object, place: str, folder: Path) -> Incoming:
+def _read(value: object, place: str, folder: Path, *, is_given: bool) -> Incoming:
     try:
-        read = read_foreign(value, folder)
+        read = read_foreign(value, folder, is_given=is_given)
     except TranscriptError as error:
         raise TranscriptError(f"{place}: {error}") from error
     return read._replace(left_out=tuple(f"{place}: {line}" for line in read.left_out))

@@ -1,11 +1,11 @@
 """Transcripts as files of any form that can be written."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+from unicodedata import category, normalize
 
 from chat.conversation import Image
 from chat.errors import TranscriptError, UsageError
@@ -20,7 +20,10 @@ from chat.transcript.present import PresentPictures
 from chat.transcript.telling import images_of
 from chat.transcript.values import Transcript
 
-_NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
+_LONGEST_NAME: Final = 40
+"""Characters of a title in a file's name."""
+_MOST_BYTES_OF_NAME: Final = 120
+"""Bytes of them: a name has 255 at most, and on some file systems 143."""
 
 
 class Form(StrEnum):
@@ -67,8 +70,16 @@ def form_of(path: Path) -> Form:
 
 def file_name(title: str, session_id: str, form: Form) -> str:
     """A name for a session's file: its title as far as a name can hold it, and its id, so that no two are the same."""
-    words = _NOT_FOR_FILE_NAMES.sub("-", title)[:40].strip("-")
+    words = _fit_for_a_name(title)
     return f"{words}-{session_id}{form.suffix}" if words else f"{session_id}{form.suffix}"
+
+
+def _fit_for_a_name(title: str) -> str:
+    """The letters and digits of a title, of any script, with dashes for all between them."""
+    # In many scripts vowels are marks.
+    kept = "".join(one if category(one)[0] in "LMN" else " " for one in normalize("NFC", title))
+    name = "-".join(kept.split())[:_LONGEST_NAME]
+    return name.encode()[:_MOST_BYTES_OF_NAME].decode(errors="ignore").strip("-")
 
 
 def save_as(

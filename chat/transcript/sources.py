@@ -22,13 +22,15 @@ _REMOTE: Final = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 class PictureSources:
     """Finds the pictures of one conversation, and lists those that stay out."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_given: bool = True) -> None:
         """Begin a conversation.
 
         Args:
             folder: Pictures that are named as files lie in it, or below.
+            is_given: Somebody said so; otherwise it is where the file lies.
         """
         self._folder = folder
+        self._is_given = is_given
         self.left_out: list[str] = []
         """What cannot be kept, a line for each, with its place."""
 
@@ -55,7 +57,9 @@ class PictureSources:
     def _of_file(self, name: str) -> Image:
         path = inside(self._folder, name, "the folder of the pictures")
         if is_gone(path):
-            raise ImageError(f"{short_line(name)} is not in {short_line(str(self._folder))}: give --images FOLDER")
+            if self._is_given:
+                raise ImageError(f"{short_line(name)} is not in {short_line(str(self._folder))}: put it there")
+            raise ImageError(f"{short_line(name)} is not beside the file: give --images FOLDER")
         return read_later(open_image(path), path)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from chat.cli.app import run as run_program
 from chat.conversation import user_turn
+from chat.errors import StoreError
 from chat.generation import REMOTE, CheckpointFacts, GenerationSettings
-from chat.store import open_store
+from chat.store import SqliteStore, open_store
 from tests.cli.program import Run, stored, told
 from tests.remote.server import serving
 from tests.store.samples import reply
@@ -200,6 +202,20 @@ def test_a_message_that_cannot_be_kept_leaves_no_empty_session_to_go_on_with(run
     done = run("ask", "Hi")
     assert (done.returncode, "no room" in told(done)) == (3, True)
     assert stored(tmp_path, "SELECT id FROM sessions WHERE deleted_at IS NULL") == [(session_id,)]
+
+
+def test_what_was_asked_of_a_message_that_cannot_be_kept_changes_no_system_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> int:
+        raise StoreError("no room")
+
+    session_id = _held_with(tmp_path, CheckpointFacts("shapes"))
+    monkeypatch.setattr(SqliteStore, "add_user_turn", full)
+    db = tmp_path / "sessions.db"
+    assert run_program(["ask", "Hi", "--session", session_id, "--system", "Be brief.", "--db", str(db)]) == 3
+    assert "no room" in capfd.readouterr().err
+    assert stored(tmp_path, "SELECT system FROM sessions") == [("",)]
 
 
 def test_a_question_that_is_no_text_is_answered_all_the_same(run: Run) -> None:

@@ -39,7 +39,7 @@ def test_a_database_that_is_a_folder_is_told_as_one(run: Run, tmp_path: Path) ->
 def test_the_list_of_a_first_day_is_empty(run: Run) -> None:
     done = run("sessions", "list", IDEFICS_CHAT_DB="")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("No sessions yet.")
+    assert done.stdout.startswith("No sessions.")
 
 
 def test_what_keeps_something_makes_its_database(run: Run, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from chat.errors import StoreError
 from chat.images import open_image
 from chat.store import open_store
 from chat.store.checks import Check
+from tests.store import damage
 from tests.store.samples import dump, integrity
 
 
@@ -95,3 +96,15 @@ def test_a_copy_is_made_where_one_asks_for_it_or_beside(db: Path, capfd: pytest.
     beside = Path(document["file"])
     assert (beside.parent, document["bytes"]) == (db.parent, beside.stat().st_size)
     assert integrity(beside) == "ok"
+
+
+def test_a_copy_of_what_may_not_be_is_made_and_told(db: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    damage.change(db, "UPDATE turns SET role = 'robot'")
+    assert run(["sessions", "backup", "--db", str(db)]) == 1
+    out, err = capfd.readouterr()
+    assert out.startswith("copied to ")
+    assert err.startswith(
+        "idefics-chat: it holds 1 thing that may not be, as the database does: `idefics-chat sessions"
+    )
+    assert run(["sessions", "backup", "--db", str(db), "--json"]) == 1
+    assert json.loads(capfd.readouterr().out)["problems"] == 1

@@ -2,20 +2,26 @@
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 
 from chat.cli.app import INTERRUPTED
 from chat.cli.app import run as run_program
+from chat.cli.progress import ProgressLine
 from chat.records import Imported
 from chat.session_files import import_transcript
 from chat.store import importing, open_store, whole
 from chat.transcript import Transcript, save_transcript
+from tests.store.damage import change
 from tests.store.llm_schemas import RESPONSES, SHARED
 from tests.transcripts import CHOSEN, RED, TALK, contents
 
@@ -219,7 +225,7 @@ def test_pictures_of_a_folder_are_found_with_images(run: Run, tmp_path: Path) ->
     (tmp_path / "elsewhere" / "red.png").write_bytes(RED.read())
     talk = {"image": "red.png", "conversations": [{"from": "human", "value": "<image>\nWhat?"}]}
     (tmp_path / "talk.json").write_text(json.dumps([talk]))
-    assert "red.png is not in .: give --images FOLDER" in run("import", "talk.json").err
+    assert "red.png is not beside the file: give --images FOLDER" in run("import", "talk.json").err
     told = json.loads(run("import", "talk.json", "--images", "elsewhere", "--json").out)
     shown = json.loads(run("show", told["session"], "--json").out)
     assert [part.get("image", part.get("text")) for part in shown["turns"][0]["parts"]] == [RED.digest, "What?"]
@@ -271,6 +277,32 @@ def test_an_import_that_is_interrupted_leaves_whole_sessions_and_the_same_again_
         assert run("import", "talks.jsonl") == Done(INTERRUPTED, "", words)
     assert count(run, tmp_path) == 1
     assert run("import", "talks.jsonl").out.splitlines()[-1] == "1 session imported, 1 there already"
+
+
+def test_ctrl_c_ends_an_import_between_two_conversations_and_counts_what_is_kept(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    talks = [HELLO, HELLO.replace("Hello", "Goodbye"), HELLO.replace("Hello", "Again")]
+    (tmp_path / "talks.jsonl").write_text("\n".join(talks))
+    bring_in, stop, shown = importing.bring_in, threading.Event(), list[str]()
+
+    def interrupted(connection: sqlite3.Connection, path: Path, transcript: Transcript, mark: str) -> Imported:
+        if transcript.turns[0].turn.text == "Goodbye":
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.wait(10)
+        return bring_in(connection, path, transcript, mark)
+
+    monkeypatch.setattr(whole, "TURNS_AT_ONCE", 1)
+    monkeypatch.setattr(importing, "bring_in", interrupted)
+    monkeypatch.setattr("chat.cli.stoppable.threading", SimpleNamespace(Event=lambda: stop))
+    monkeypatch.setattr("chat.cli.stoppable._REWRITTEN_S", 0)
+    monkeypatch.setattr(ProgressLine, "show", lambda _, words: shown.append(words))
+    with pytest.raises(SystemExit) as ended:
+        run("import", "talks.jsonl")
+    assert ended.value.code == INTERRUPTED
+    assert capfd.readouterr() == ("", "2 sessions imported before it ended: import again for the rest\n")
+    assert count(run, tmp_path) == 2
+    assert shown[2:] == ["reading conversations, 3", *(f"keeping conversations, {number} of 3" for number in (1, 2))]
 
 
 def test_what_comes_twice_is_there_once(run: Run, tmp_path: Path) -> None:
@@ -362,3 +394,23 @@ def test_a_file_that_is_no_conversation_is_told_by_what_it_is(
 def test_what_a_file_is_its_name_alone_does_not_say(name: str, run: Run, tmp_path: Path) -> None:
     save_transcript(tmp_path / name, TALK)
     assert run("import", name).code == 0
+
+
+def test_a_damaged_session_keeps_nobody_from_the_others_and_leaves_no_empty_folder(
+    run: Run, ids: list[str], tmp_path: Path
+) -> None:
+    damaged, sound = ids
+    change(tmp_path / "sessions.db", f"UPDATE sessions SET title = x'ff00' WHERE id = '{damaged}'")
+    for output in ("all.html", "all.jsonl", "folder"):
+        done = run("export", "--all", "-o", output)
+        assert (done.code, done.out.startswith("saved 1 session")) == (3, True)
+        assert done.err.startswith(f"idefics-chat: session {damaged} holds a value that is not understood (title: ")
+    (file,) = (tmp_path / "folder").glob("*.json")
+    assert file.stem.endswith(sound)
+    done = run("export", "--all", "--format", "openai", "-o", "-")
+    assert (done.code, done.out.count("\n"), done.err.count("\n")) == (3, 1, 1)
+    change(tmp_path / "sessions.db", "UPDATE sessions SET title = x'ff00'")
+    for output in ("none.html", "none.jsonl", "none", "-"):
+        assert run("export", "--all", "--format", "openai", "-o", output).code == 3
+        assert run("export", "--all", "-o", "nothing").code == 3
+    assert not [*tmp_path.glob("no*")]

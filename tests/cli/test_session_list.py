@@ -142,3 +142,20 @@ def test_an_id_is_found_as_json_too(talked: dict[str, str], capfd: pytest.Captur
     found = document(capfd, "search", talked["none"])
     assert isinstance(found, dict)
     assert [hit["session"] for hit in found["sessions"]] == [talked["none"]]
+
+
+def test_many_that_cannot_be_read_are_told_in_one_line(
+    talked: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    change(tmp_path / "sessions.db", "UPDATE sessions SET updated_at = 'soon'")
+    assert run(["sessions", "list"]) == 3
+    words = f"`idefics-chat sessions check` tells what is wrong, also with {len(talked) - 1} more of these sessions\n"
+    assert capfd.readouterr().err.endswith(words)
+
+
+def test_of_a_short_page_all_that_was_found_is_counted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with open_store(tmp_path / "many.db") as store:
+        for _ in range(12):
+            store.add_user_turn(store.new_session(), user_turn("A lighthouse"))
+    assert run(["sessions", "search", "lighthouse", "--limit", "1", "--db", str(tmp_path / "many.db")]) == 0
+    assert capfd.readouterr().err == "1 of 12: --limit shows more\n"

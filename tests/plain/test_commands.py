@@ -136,7 +136,7 @@ def test_ctrl_c_ends_an_import_and_what_was_imported_stays(
     monkeypatch.setattr("chat.store.whole.TURNS_AT_ONCE", 1)
     kept: list[int] = []
 
-    def read(path: Path) -> Iterator[object]:
+    def read(path: Path, *_: object) -> Iterator[object]:
         for number, one in enumerate(read_transcripts(path)):
             kept.append(len(store.sessions()))
             if number == 2 and kept[-1]:

@@ -56,6 +56,11 @@ def test_as_many_lines_begin_with_a_label_as_turns_were_begun(doings: list[Doing
     assert not labels_in(err.removesuffix("\n"))
 
 
+def test_a_line_s_end_of_windows_is_one_also_where_a_piece_ends_within_it() -> None:
+    out, _ = written([("You", ["One\r\nTwo\r", "\nThree\r"]), ("shapes", ["\r", "\n\r", "Four"])])
+    assert out == "You: One\n  Two\n  Three␍\nshapes:\n  ␍Four\n"
+
+
 @settings(max_examples=60, deadline=None)
 @given(TEXTS, st.lists(st.integers(0, 20), max_size=4))
 def test_a_text_is_written_the_same_however_it_is_cut_into_pieces(text: str, cuts: list[int]) -> None:

@@ -224,7 +224,10 @@ def test_without_a_table_or_a_column_no_more_is_looked_at(path: Path, statement:
 def test_a_value_that_the_tables_refuse_is_no_damage(path: Path) -> None:
     change(path, "UPDATE sessions SET turn_count = 9", "UPDATE parts SET kind = 'sound' WHERE turn_id = 2")
     lines = [difference.line for difference in found_in(path)]
-    assert lines[0] == "the database: a row of parts holds a value that may not be"
+    assert lines[0].startswith("session ")
+    words = ", turn 2: a row of parts holds a value that may not be: its rule is kind IN ('text', 'image')"
+    assert lines[0].endswith(words)
+    assert "the database: a row" not in "".join(lines)
     assert any("turns are counted as 9" in line for line in lines)
 
 

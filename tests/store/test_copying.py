@@ -12,10 +12,13 @@ import pytest
 from chat.conversation import user_turn
 from chat.errors import StoreBusyError, StoreError
 from chat.store import SqliteStore, copying, open_store
+from tests.store.damage import change
 from tests.store.samples import dump, integrity, permissions, picture
 
 
-def copied(path: Path, target: Path, tell: Callable[[str], None] = lambda _: None, *, overwrite: bool = False) -> int:
+def copied(
+    path: Path, target: Path, tell: Callable[[str], None] = lambda _: None, *, overwrite: bool = False
+) -> copying.Copied:
     return copying.copy(path, target, overwrite=overwrite, tell=tell, stop=threading.Event())
 
 
@@ -34,11 +37,11 @@ def talked(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_a_copy_is_the_same_database_and_private(store: SqliteStore, talked: str, path: Path, tmp_path: Path) -> None:
     before = os.umask(0)
-    size = copied(path, tmp_path / "copy.db")
+    copy = copied(path, tmp_path / "copy.db")
     os.umask(before)
     assert dump(tmp_path / "copy.db") == dump(path)
     assert integrity(tmp_path / "copy.db") == "ok"
-    assert (permissions(tmp_path / "copy.db"), size) == (0o600, (tmp_path / "copy.db").stat().st_size)
+    assert (permissions(tmp_path / "copy.db"), *copy) == (0o600, (tmp_path / "copy.db").stat().st_size, 0)
     assert sorted(os.listdir(tmp_path)) == ["copy.db", "data"]
 
 
@@ -136,6 +139,20 @@ def test_a_damaged_database_has_no_copy(store: SqliteStore, talked: str, path: P
     assert os.listdir(tmp_path) == ["data"]
 
 
+def test_a_copy_of_values_that_may_not_be_is_made_and_replaces_none(
+    store: SqliteStore, talked: str, path: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "copy.db"
+    copied(path, target)
+    before = target.read_bytes()
+    change(path, "UPDATE turns SET role = 'robot'")
+    with pytest.raises(StoreError, match=r"copy\.db: stays, because .*sessions\.db holds what may not be"):
+        copied(path, target, overwrite=True)
+    assert target.read_bytes() == before
+    assert copied(path, tmp_path / "another.db", overwrite=True).problems == 1
+    assert dump(tmp_path / "another.db") == dump(path)
+
+
 def test_a_folder_that_is_not_there_is_told(store: SqliteStore, path: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no such folder: make it first"):
         copied(path, tmp_path / "nowhere" / "copy.db")
@@ -143,6 +160,9 @@ def test_a_folder_that_is_not_there_is_told(store: SqliteStore, path: Path, tmp_
 
 def test_a_copy_without_a_name_is_called_by_the_time_and_is_no_automatic_backup(path: Path) -> None:
     copy = copying.copy_beside(path)
+    copy.parent.mkdir()
+    copy.touch()
+    assert copying.copy_beside(path) != copy
     assert copy.parent == path.parent
     assert copy.name.startswith("sessions-20")
     assert copy.suffix == ".db"

@@ -178,9 +178,19 @@ def test_a_cut_file_is_called_damaged_and_left_alone(store: SqliteStore, path: P
     whole = path.read_bytes()
     path.write_bytes(whole[: int(kept if kept > 1 else kept * len(whole))])
     before = contents(path.parent)
-    with pytest.raises(StoreError, match=r"sessions\.db is damaged: .*backup.*--db"):
+    with pytest.raises(StoreError, match=r"sessions\.db is damaged: keep it, and give another file with --db$"):
         open_store(path)
     assert contents(path.parent) == before
+
+
+@pytest.mark.parametrize("name", ["sessions.db.backup-20260101T000000.0", "sessions-20260101T000000Z.db"])
+def test_a_copy_that_lies_beside_a_damaged_database_is_named(store: SqliteStore, path: Path, name: str) -> None:
+    store.close()
+    whole = path.read_bytes()
+    path.with_name(name).write_bytes(whole)
+    path.write_bytes(whole[:5000])
+    with pytest.raises(StoreError, match=rf"--db, such as its copy {name}$"):
+        open_store(path)
 
 
 def test_a_page_that_went_bad_is_told_when_it_is_read(store: SqliteStore, path: Path) -> None:

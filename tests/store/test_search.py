@@ -232,7 +232,8 @@ def test_what_was_found_comes_in_pages_and_is_counted(store: SqliteStore, monkey
     assert found(store, "number", limit=5) == made
 
 
-def test_no_more_is_gathered_for_a_page_than_some_pages(store: SqliteStore) -> None:
+def test_no_more_is_gathered_for_a_page_than_some_pages(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "LEAST_PAGE", 1)
     made = [talk(store, f"A triangle, number {number}") for number in range(12)][::-1]
     first = store.search(parse_query("triangle"), limit=2)
     assert ([hit.summary.id for hit in first.hits], first.count, first.is_cut) == (made[:2], 10, True)

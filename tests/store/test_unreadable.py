@@ -165,3 +165,22 @@ def test_a_title_that_was_changed_by_hand_sends_to_the_check_which_mends_it(path
         assert all(difference.is_repaired for difference in found_in(path))
         store.rename_session(session_id, "A third one")
         assert store.find_session(session_id).title == "A third one"
+
+
+@pytest.mark.parametrize(
+    ("table", "change_to", "problem"),
+    [
+        ("generations", "token_ids = '[1,'", "turn 4: malformed JSON"),
+        ("generations", "prompt_token_ids = '[1,'", "turn 4: malformed JSON"),
+        ("generations", "seed = 'x'", "turn 4: "),
+        ("turns", "role = 'robot'", "turn 4: 'robot' is not a valid Role"),
+        ("parts", "kind = 'sound'", "turn 4: a part of it is neither text nor picture"),
+    ],
+)
+def test_a_turn_that_cannot_be_read_is_named(
+    store: SqliteStore, path: Path, spoiled_id: str, table: str, change_to: str, problem: str
+) -> None:
+    key = "id" if table == "turns" else "turn_id"
+    change(path, f"UPDATE {table} SET {change_to} WHERE {key} = 4")
+    with pytest.raises(StoreError, match=rf"session {spoiled_id} holds a value that is not understood \({problem}"):
+        store.turns(spoiled_id)

@@ -17,7 +17,10 @@ SAMPLES = Path(__file__).parents[2] / "sample_sessions"
 MakeDesk = Callable[..., Desk]
 
 
-async def test_a_saved_conversation_is_kept_once_and_shown(make_desk: MakeDesk, store: SessionStore) -> None:
+async def test_a_saved_conversation_is_kept_once_and_shown(
+    make_desk: MakeDesk, store: SessionStore, tmp_path: Path
+) -> None:
+    (tmp_path / "sound.jsonl").write_text('{"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}')
     desk = make_desk()
     async with desk.app.run_test(size=(120, 40)) as pilot:
         await ready(pilot, desk)
@@ -34,7 +37,10 @@ async def test_a_saved_conversation_is_kept_once_and_shown(make_desk: MakeDesk, 
         await send(pilot, desk, f"/import {SAMPLES}")
         await until(pilot, lambda: "imported, 1 there already · /sessions lists all" in desk.notice())
         assert desk.screen.session.id == imported
-    assert len(store.sessions()) == len([*SAMPLES.glob("*.json")])
+        await send(pilot, desk, f"/import {tmp_path / 'sound.jsonl'}")
+        await until(pilot, lambda: desk.notice().startswith("Imported: [input_audio left out] · "))
+        assert "content[0]: input_audio is not kept" in desk.notice()
+    assert len(store.sessions()) == len([*SAMPLES.glob("*.json")]) + 1
 
 
 def is_told(desk: Desk, words: str) -> bool:

@@ -11,6 +11,11 @@ from chat.store.faults import in_words
 MOST_DAMAGE: Final = 20
 """Lines of SQLite's on a file; those on damage are about pages, which say little to anybody."""
 
+MOST_ROWS: Final = 1_000
+"""Rows of a table that are named."""
+
+_RULE: Final = re.compile(r"\bCHECK\s*\(", re.IGNORECASE)
+_OF_A_RULE: Final = re.compile(r"CHECK constraint failed in (?P<table>\w+)$")
 # About values, which the tables refuse unless somebody tells SQLite not to look.
 _OF_A_ROW: Final = re.compile(r"(?:CHECK constraint failed|NULL value|non-\w+ value|\w+ value) in (?P<place>\S+)")
 _OF_AN_INDEX: Final = re.compile(
@@ -34,11 +39,25 @@ def differences(connection: sqlite3.Connection, tell: Tell) -> Iterator[tuple[Di
         told |= indexes
         # Of those that come first there may be so many that others are not told.
         lines = _lines(connection)
+    if any(map(_is_damage, lines)):
+        # No table of such a file may be asked for its rows.
+        yield from ((Difference(_damaged(line)), True) for line in lines if _is_damage(line))
+        yield from ((found, False) for line in lines for found in _of_a_row(line))
+        return
+    broken = {found["table"] for line in lines if (found := _OF_A_RULE.match(line))}
+    named = [found for table in sorted(broken) for found in _breaking_rules(connection, table)]
+    yield from ((found, False) for found in named)
     for line in lines:
-        if of_a_row := _OF_A_ROW.match(line):
-            yield Difference(f"a row of {of_a_row['place']} holds a value that may not be"), False
-        elif _is_damage(line):
-            yield Difference(_damaged(line)), True
+        if not (named and _OF_A_RULE.match(line)):
+            yield from ((found, False) for found in _of_a_row(line))
+
+
+def of_a_copy(connection: sqlite3.Connection) -> tuple[int, int]:
+    """What SQLite finds at a quick look: how many things that are damage of the file, and how many that are not."""
+    found = connection.execute(f"PRAGMA quick_check({MOST_ROWS})").fetchall()
+    lines = [" ".join(line.split()) for (line,) in found if line != "ok"]
+    damage = sum(_is_damage(line) and not _OF_WORDS.search(line) for line in lines)
+    return damage, len(lines) - damage
 
 
 def _lines(connection: sqlite3.Connection) -> list[str]:
@@ -60,6 +79,39 @@ def _indexes(lines: list[str]) -> set[str]:
 
 def _is_damage(line: str) -> bool:
     return not (_OF_A_ROW.match(line) or _OF_AN_INDEX.match(line))
+
+
+def _of_a_row(line: str) -> Differences:
+    if found := _OF_A_ROW.match(line):
+        yield Difference(f"a row of {found['place']} holds a value that may not be")
+
+
+def _breaking_rules(connection: sqlite3.Connection, table: str) -> Differences:
+    """The rows of a table that its own rules would not let in; nothing where its rules are not understood."""
+    made_by = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()["sql"]
+    for rule in _rules(made_by):
+        try:
+            # What is neither so nor not so, as of a value that is missing, passes.
+            query = f'SELECT rowid FROM "{table}" WHERE NOT ({rule}) LIMIT {MOST_ROWS}'
+            rows = connection.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            continue
+        for (rowid,) in rows:
+            words = f"a row of {table} holds a value that may not be: its rule is {rule}"
+            yield Difference(words, *place_of(connection, table, rowid))
+
+
+def _rules(made_by: str) -> Iterator[str]:
+    """The conditions in the statement that makes a table."""
+    for found in _RULE.finditer(made_by):
+        depth, is_quoted = 1, False
+        for place in range(found.end(), len(made_by)):
+            character = made_by[place]
+            is_quoted ^= character == "'"
+            depth += 0 if is_quoted else (character == "(") - (character == ")")
+            if not depth:
+                yield " ".join(made_by[found.end() : place].split())
+                break
 
 
 def _made_anew(connection: sqlite3.Connection, index: str) -> Difference:

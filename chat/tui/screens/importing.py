@@ -1,7 +1,6 @@
 """How conversations come in from files, of this program and of others."""
 
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -14,7 +13,7 @@ from chat.tui.screens.finding import FindingScreen, OpenStore
 
 # Imported with the first file.
 if TYPE_CHECKING:
-    from chat.talk.importing import Brought
+    from chat.talk.importing import Brought, Wanted
     from chat.talk.open_session import OpenSession
 
 
@@ -43,18 +42,18 @@ class ImportingScreen(FindingScreen):
         """Keep the conversations of a file, or of a folder of them, as sessions."""
         from chat.talk.importing import file_to_import
 
-        path = file_to_import(call.argument)
+        wanted = file_to_import(call.argument)
         if self._store is not None:
-            self.say(f"Reading {short_line(path.name, 60)} …", is_problem=False)
-            self._import(self._store.open_again, self.session, path)
+            self.say(f"Reading {short_line(wanted.path.name, 60)} …", is_problem=False)
+            self._import(self._store.open_again, self.session, wanted)
 
     @work(thread=True, group="import", exit_on_error=False)
-    def _import(self, open_store: OpenStore, session: "OpenSession", path: Path) -> None:
+    def _import(self, open_store: OpenStore, session: "OpenSession", wanted: "Wanted") -> None:
         from chat.talk.importing import import_file
 
         try:
             with closing(open_store()) as store:
-                brought = import_file(store, path)
+                brought = import_file(store, wanted)
         except ChatError as error:
             self.post_message(ImportFailed(str(error)))
         else:
@@ -78,7 +77,4 @@ class ImportingScreen(FindingScreen):
         else:
             await self.show_pane()
             words = f"{words.rstrip('.')} · /sessions lists all"
-        if brought.left_out:
-            more = f" (and {len(brought.left_out) - 1:,} more)" if len(brought.left_out) > 1 else ""
-            words = f"{words} · {short_line(brought.left_out[0], 200)}{more}"
-        self.say(words, is_problem=bool(brought.left_out))
+        self.say(" · ".join(filter(None, (words, brought.less))), is_problem=False)
