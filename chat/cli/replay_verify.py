@@ -36,7 +36,7 @@ def verify(
     """Run the replies of saved conversations again and print what comes of each; exits with 1 where one differs.
 
     A checkpoint is loaded once, whichever conversations need it, and no two are loaded at the same time. What was run
-    before ctrl-C is printed all the same.
+    before ctrl-C, or before a model was lost, is printed all the same.
 
     Args:
         sources: The conversations.
@@ -53,10 +53,15 @@ def verify(
     conversations = [Conversation.planned(source, wishes, has_every_branch=has_every_branch) for source in sources]
     lines = None if as_json else VerifiedLines()
     stop = threading.Event()
+    told: set[str] = set()
+    lost: ModelLostError | None = None
     with stopping(stop):
-        told = _run_all(conversations, tolerance, lines, stop)
-    if stop.is_set() and not any(one.turns for one in conversations):
-        sys.exit(INTERRUPTED)
+        try:
+            _run_all(conversations, tolerance, lines, stop, told)
+        except ModelLostError as error:
+            lost = error
+    if (stop.is_set() or lost) and not any(one.turns for one in conversations):
+        _end(stop, lost)
     if lines is None:
         click.echo(json_line(verified_report(conversations, is_folder=is_folder)))
     else:
@@ -64,27 +69,37 @@ def verify(
             if one.source.name not in told and (one.turns or one.is_whole):
                 lines.conversation(one)
         lines.sum_up(conversations)
-    if stop.is_set():
-        sys.exit(INTERRUPTED)
+    _end(stop, lost)
     if not all(one.is_same for one in conversations):
         sys.exit(DIFFERENT)
 
 
+def _end(stop: threading.Event, lost: ModelLostError | None) -> None:
+    """End the program where it was stopped, or where the model is gone."""
+    if stop.is_set():
+        sys.exit(INTERRUPTED)
+    if lost is not None:
+        raise lost
+
+
 def _run_all(
-    conversations: Sequence[Conversation], tolerance: float, lines: VerifiedLines | None, stop: threading.Event
-) -> set[str]:
+    conversations: Sequence[Conversation],
+    tolerance: float,
+    lines: VerifiedLines | None,
+    stop: threading.Event,
+    told: set[str],
+) -> None:
     """Load one checkpoint after the other and run on it what is to be run on it.
 
-    Gives the names of the conversations of which everything is told.
+    Adds to `told` the names of the conversations of which everything is told.
     """
-    told: set[str] = set()
     problems = [problem for one in conversations for problem in one.problems]
     requests = list(dict.fromkeys(request for one in conversations for request in one.requests))
     failed = 0
     for request in requests:
         concerned = [one for one in conversations if request in one.requests]
         try:
-            told |= _run(request, concerned, tolerance, lines, stop)
+            _run(request, concerned, tolerance, lines, stop, told)
         except CheckpointError as error:
             if stop.is_set():
                 break
@@ -98,7 +113,6 @@ def _run_all(
         gc.collect()
     if problems and failed == len(requests):
         raise problems[0]
-    return told
 
 
 def _run(
@@ -107,12 +121,10 @@ def _run(
     tolerance: float,
     lines: VerifiedLines | None,
     stop: threading.Event,
-) -> set[str]:
-    """Load a checkpoint and run on it what is to be run on it, until the user stops it.
-
-    Gives the names of the conversations of which everything is told.
-    """
-    line, told = ProgressLine(), set[str]()
+    told: set[str],
+) -> None:
+    """Load a checkpoint and run on it what is to be run on it, until the user stops it."""
+    line = ProgressLine()
     generator = loaded(request, stop)
     gc.enable()
     if lines is not None:
@@ -130,4 +142,3 @@ def _run(
         if lines is not None and one.is_whole:
             lines.conversation(one)
             told.add(one.source.name)
-    return told

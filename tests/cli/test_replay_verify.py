@@ -17,7 +17,7 @@ from chat.cli.app import INTERRUPTED
 from chat.cli.app import run as run_here
 from chat.cli.replay_verify import DIFFERENT
 from chat.conversation import user_turn
-from chat.errors import CheckpointError
+from chat.errors import CheckpointError, ModelLostError
 from chat.generation import REMOTE, GenerationSettings, Reply, TextGenerator
 from chat.models import hub
 from chat.models.request import CheckpointRequest
@@ -369,6 +369,31 @@ def test_what_was_run_before_a_stop_is_told(
     assert not any(line.startswith("story.json") for line in lines)
     interrupted(2)
     assert replay("--verify", talk, "--json") == INTERRUPTED
+    report = json.loads(capsys.readouterr().out)
+    assert [turn["same"] for turn in report["turns"]] == [True, True]
+    assert (report["is_whole"], report["same"]) == (False, False)
+
+
+def test_what_was_run_before_the_model_was_lost_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shapes: TextGenerator, talk: Path
+) -> None:
+    class Lost:
+        left = 2
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "generate":
+                if not self.left:
+                    raise ModelLostError("the model's process was killed: out of memory?")
+                self.left -= 1
+            return getattr(shapes, name)
+
+    monkeypatch.setattr(running, "loader", lambda _request: lambda _progress, _stop: Lost())
+    assert replay("--verify", talk.parent) == ModelLostError.exit_code
+    printed = capsys.readouterr()
+    assert [line.split()[:2] for line in printed.out.splitlines()[3:5]] == [["=", "2"], ["=", "4"]]
+    assert printed.out.splitlines()[-1] == "stopped after 2 of 4 replies in 2 conversations: all the same"
+    assert printed.err.splitlines()[-1].endswith("several-turns.json: the model's process was killed: out of memory?")
+    assert replay("--verify", talk, "--json") == ModelLostError.exit_code
     report = json.loads(capsys.readouterr().out)
     assert [turn["same"] for turn in report["turns"]] == [True, True]
     assert (report["is_whole"], report["same"]) == (False, False)
