@@ -110,8 +110,8 @@ def _candidate(asked: NamedRequest, progress: "_Progress") -> Candidate:
 
 
 def _recording(source: Source) -> Recording:
-    transcript = source.transcript
-    return Recording(source.name, transcript.turns, transcript.system, transcript.title, transcript.left_out)
+    shown = source.branch
+    return Recording(source.name, shown.turns, shown.system, shown.title, shown.left_out)
 
 
 def _refuse_nothing(results: Sequence[CandidateResult]) -> None:

@@ -16,6 +16,7 @@ from chat.replay.differences import Difference, differences
 from chat.replay.verified import FirstDifference, Outcome, TokenThere, VerifiedTurn
 from chat.replay.word_marks import marked
 from chat.safe_text import printable, short_line
+from chat.talk.wording import count_in_words
 
 COLUMNS: Final = 100
 """Of the output where it goes to no terminal."""
@@ -105,8 +106,8 @@ class VerifiedLines:
             for line in self._details(turn):
                 self._print(f"{'':{_INDENT}}{line}")
 
-    def sum_up(self, conversations: Sequence[Conversation]) -> None:
-        """What all of it comes to, in one line."""
+    def sum_up(self, conversations: Sequence[Conversation], *, unread_count: int = 0) -> None:
+        """What all of it comes to, in one line, with how many files could not be read."""
         turns = [turn for one in conversations for turn in one.turns]
         counts = Counter(turn.outcome for turn in turns)
         of = f" in {len(conversations):,} conversations" if len(conversations) > 1 else ""
@@ -116,7 +117,8 @@ class VerifiedLines:
         told = [f"{counts[outcome]:,} {words}" for outcome, words in _WORDS.items() if counts[outcome]]
         if len(counts) == 1:
             told = [f"{'all ' if len(turns) > 1 else ''}{_WORDS[outcome]}" for outcome in counts]
-        self._begin(f"{replies}{of}: {', '.join(told) or 'nothing to verify'}")
+        files = f"; {count_in_words(unread_count, 'file')} not read" if unread_count else ""
+        self._begin(f"{replies}{of}: {', '.join(told) or 'nothing to verify'}{files}")
 
     def _details(self, turn: VerifiedTurn) -> Iterator[str]:
         if turn.note:

@@ -16,7 +16,7 @@ from chat.cli.replay_objects import verified_report
 from chat.cli.replay_sources import Source
 from chat.cli.replay_wishes import Wishes
 from chat.cli.running import loaded, stopping
-from chat.errors import CheckpointError, ModelLostError
+from chat.errors import CheckpointError, ModelLostError, TranscriptError
 from chat.models.request import CheckpointRequest
 from chat.safe_text import json_line, short_line
 
@@ -31,6 +31,7 @@ def verify(
     *,
     has_every_branch: bool = False,
     is_folder: bool,
+    unread: Sequence[TranscriptError] = (),
     as_json: bool,
 ) -> None:
     """Run the replies of saved conversations again and print what comes of each; exits with 1 where one differs.
@@ -44,6 +45,7 @@ def verify(
         tolerance: See `chat.replay.verify`.
         has_every_branch: Run the replies of every branch, each once, and not those of the shown one alone.
         is_folder: Whether they are told as those of a folder, also where it has one alone.
+        unread: What is wrong with files of the folder, of which there is nothing to run.
         as_json: Print one document in place of lines.
 
     Raises:
@@ -63,12 +65,12 @@ def verify(
     if (stop.is_set() or lost) and not any(one.turns for one in conversations):
         _end(stop, lost)
     if lines is None:
-        click.echo(json_line(verified_report(conversations, is_folder=is_folder)))
+        click.echo(json_line(verified_report(conversations, unread, is_folder=is_folder)))
     else:
         for one in conversations:
             if one.source.name not in told and (one.turns or one.is_whole):
                 lines.conversation(one)
-        lines.sum_up(conversations)
+        lines.sum_up(conversations, unread_count=len(unread))
     _end(stop, lost)
     if not all(one.is_same for one in conversations):
         sys.exit(DIFFERENT)
