@@ -13,13 +13,12 @@ from chat.cli.replay_conversation import Conversation, PlannedBranch
 from chat.cli.running import terminal_columns
 from chat.generation import CheckpointFacts
 from chat.replay.differences import Difference, differences
+from chat.replay.figures import share_in_words
 from chat.replay.verified import FirstDifference, Outcome, TokenThere, VerifiedTurn
 from chat.replay.word_marks import marked
 from chat.safe_text import printable, short_line
 from chat.talk.wording import count_in_words
 
-COLUMNS: Final = 100
-"""Of the output where it goes to no terminal."""
 _LEAST: Final = 40
 """Columns that are used in any case."""
 _INDENT: Final = 8
@@ -64,7 +63,9 @@ class VerifiedLines:
 
     def __init__(self) -> None:
         self._signs = _signs()
-        self._columns = max(_LEAST, terminal_columns(sys.stdout) or COLUMNS)
+        columns = terminal_columns(sys.stdout)
+        self._columns = sys.maxsize if columns is None else max(_LEAST, columns)
+        """Where the output goes to no terminal, nothing of it is cut."""
         self._has_printed = False
 
     def differences(self, present: CheckpointFacts, recorded: Sequence[CheckpointFacts]) -> None:
@@ -168,7 +169,7 @@ def _token(token: TokenThere | None) -> str:
     text = f'"{printable(token.text, multiline=False)}"'
     if token.probability is None or token.rank is None:
         return text
-    return f"{text} ({100 * token.probability:.3g} %, rank {token.rank:,})"
+    return f"{text} ({share_in_words(token.probability)}, rank {token.rank:,})"
 
 
 def _asked(branch: PlannedBranch, turn: VerifiedTurn) -> str:
