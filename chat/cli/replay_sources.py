@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,25 +104,9 @@ def _from_folder(files: Sequence[Path], *, missing_ok: bool) -> tuple[list[Sourc
 
 
 def _from_file(path: Path, *, missing_ok: bool) -> Source:
-    from chat.transcript import load_transcript
+    from chat.replay.files import load_recorded
 
-    try:
-        return Source(path.name, load_transcript(path, missing_ok=missing_ok), is_file=True)
-    except TranscriptError as error:
-        if _is_foreign(path):
-            shown = short_line(str(path))
-            cure = f"import it first (`idefics-chat sessions import {shown}`), and replay the session"
-            raise TranscriptError(f"{shown}: holds conversations of another program: {cure}") from error
-        raise
-
-
-def _is_foreign(path: Path) -> bool:
-    """Whether what is no file of ours has a conversation that can be imported."""
-    from chat.transcript.reading import read_transcripts
-
-    with suppress(TranscriptError):
-        return next(read_transcripts(path), None) is not None
-    return False
+    return Source(path.name, load_recorded(path, missing_ok=missing_ok), is_file=True)
 
 
 def _from_store(what: str, db: Path | None) -> Source:
