@@ -67,9 +67,8 @@ def verify(
     if lines is None:
         click.echo(json_line(verified_report(conversations, unread, is_folder=is_folder)))
     else:
-        for one in conversations:
-            if one.source.name not in told and (one.turns or one.is_whole):
-                lines.conversation(one)
+        for one in (one for one in conversations if one.source.name not in told and (one.turns or one.is_whole)):
+            lines.conversation(one)
         lines.sum_up(conversations, unread_count=len(unread))
     _end(stop, lost)
     if not all(one.is_same for one in conversations):
