@@ -1,7 +1,8 @@
 """`idefics-chat replay`: saved conversations once more: played back, run again, or asked of other checkpoints."""
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from chat.cli.replay_options import (
     refuse_comparing,
     refuse_playing,
 )
-from chat.errors import UsageError
+from chat.errors import TranscriptError, UsageError
 
 if TYPE_CHECKING:
     from chat.cli.replay_sources import Source
@@ -67,37 +68,30 @@ def replay(
     of the checkpoint, versions of libraries, dtype, device) is named first. With --branch all the replies of every
     branch are run, each once. The exit code is 1 where a reply differs or cannot be run.
 
+    A file of a folder that cannot be read is named in a line, and the others are taken; the exit code is 3 then, if it
+    would be 0.
+
     With --checkpoint and without --verify, the recorded messages and pictures are asked of other checkpoints, one after
     the other, and their answers stand beside the recorded replies, with how alike they are, how fast they came, and how
     likely each checkpoint finds the recorded ones. Loading options hold for all that do not say otherwise.
     """
     _refuse_contradictions(is_verify, tolerance, checkpoints, options)
-    from chat.cli.replay_sources import in_branch, sources
+    from chat.cli.replay_sources import sources
+    from chat.cli.running import notice
 
-    found = sources(what, db, missing_ok=True)
-    if not (is_verify or checkpoints):
+    found, unread = sources(what, db, missing_ok=True)
+    for error in unread:
+        notice(str(error))
+    if is_verify:
+        _verify(found, unread, checkpoints, tolerance or 0.0, is_folder=Path(what).is_dir(), as_json=as_json, **options)
+    elif checkpoints:
+        _compare(found, checkpoints, as_json=as_json, options=options)
+    else:
         from chat.cli.replay_play import play
 
         play(found, speed=options["speed"], branch=options["branch"], is_plain=options["plain"], as_json=as_json)
-        return
-    has_every_branch = options["branch"] == ALL
-    if options["branch"] is not None and not has_every_branch:
-        found = in_branch(found, options["branch"])
-    if not is_verify:
-        _compare(found, checkpoints, as_json=as_json, options=options)
-        return
-    from chat.cli.replay_verify import verify
-    from chat.cli.replay_wishes import Wishes
-
-    wishes = Wishes.of(checkpoints[0] if checkpoints else None, options)
-    verify(
-        found,
-        wishes,
-        tolerance or 0.0,
-        has_every_branch=has_every_branch,
-        is_folder=Path(what).is_dir(),
-        as_json=as_json,
-    )
+    if unread:
+        sys.exit(TranscriptError.exit_code)
 
 
 def _refuse_contradictions(
@@ -123,12 +117,45 @@ def _refuse_contradictions(
             raise UsageError(f"--{name.replace('_', '-')} loads nothing here: give --verify or --checkpoint with it")
 
 
+def _verify(
+    found: "Sequence[Source]",
+    unread: Sequence[TranscriptError],
+    checkpoints: Sequence[str],
+    tolerance: float,
+    *,
+    is_folder: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Run recorded replies again."""
+    from chat.cli.replay_verify import verify
+    from chat.cli.replay_wishes import Wishes
+
+    has_every_branch = options["branch"] == ALL
+    verify(
+        found if has_every_branch else _in_branch(found, options),
+        Wishes.of(checkpoints[0] if checkpoints else None, options),
+        tolerance,
+        has_every_branch=has_every_branch,
+        is_folder=is_folder,
+        unread=unread,
+        as_json=as_json,
+    )
+
+
+def _in_branch(found: "Sequence[Source]", options: Mapping[str, Any]) -> "Sequence[Source]":
+    """The conversations in the branch that was asked for, if one was."""
+    from chat.cli.replay_sources import in_branch
+
+    return found if options["branch"] is None else in_branch(found, options["branch"])
+
+
 def _compare(found: "Sequence[Source]", checkpoints: Sequence[str], *, as_json: bool, options: dict[str, Any]) -> None:
     """Ask other checkpoints."""
     from chat.cli.replay_compare import compare
 
     compare(
-        found,
+        _in_branch(found, options),
         checkpoints,
         loading=given(options, LOADING),
         overrides=given(options, SETTINGS),

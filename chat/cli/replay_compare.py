@@ -15,7 +15,7 @@ from chat.cli.compose import apart_loader, check_request
 from chat.cli.progress import ProgressLine
 from chat.cli.replay_report import ReportFile
 from chat.cli.replay_sources import Source
-from chat.cli.running import stopping
+from chat.cli.running import notice, stopping
 from chat.errors import CheckpointError, GenerationError, InputError, UsageError
 from chat.generation import GenerationSettings
 from chat.loading import LoadProgress
@@ -24,7 +24,7 @@ from chat.replay.candidates import Answered, Candidate, CandidateResult, Loaded,
 from chat.replay.compare import ComparedTurn, History
 from chat.replay.recording import Recording
 from chat.replay.report import Report
-from chat.safe_text import json_line
+from chat.safe_text import json_line, printable
 
 
 def compare(
@@ -110,8 +110,8 @@ def _candidate(asked: NamedRequest, progress: "_Progress") -> Candidate:
 
 
 def _recording(source: Source) -> Recording:
-    transcript = source.transcript
-    return Recording(source.name, transcript.turns, transcript.system, transcript.title, transcript.left_out)
+    shown = source.branch
+    return Recording(source.name, shown.turns, shown.system, shown.title, shown.left_out)
 
 
 def _refuse_nothing(results: Sequence[CandidateResult]) -> None:
@@ -139,7 +139,11 @@ def _tell(report: Report, file: ReportFile | None, as_json: bool) -> None:
 
         ComparedLines(report).print()
     if file is not None:
-        file.write(report)
+        words = file.write(report)
+        if as_json:
+            notice(words)
+        else:
+            click.echo(printable(words, multiline=False))
 
 
 class _Progress:

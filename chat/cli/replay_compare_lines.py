@@ -2,27 +2,34 @@
 
 import sys
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
 import click
 
 from chat.cli.running import terminal_columns
+from chat.plain.words import ending_of
 from chat.records import StoredTurn
 from chat.replay.candidates import CandidateResult
 from chat.replay.compare import ComparedTurn
 from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed
-from chat.replay.recording import Recording
+from chat.replay.recording import RecordedExchange
 from chat.replay.report import Answers, Report
 from chat.replay.word_marks import marked
 from chat.safe_text import printable, short_line
+from chat.talk.labels import SET_OFF
+from chat.talk.wording import count_in_words
 
-_COLUMNS: Final = 100
-"""Of the output where it goes to no terminal."""
 _LEAST: Final = 40
 """Columns that are used in any case."""
+_LEAST_TEXT: Final = 24
+"""Columns that a text needs beside what stands before it."""
 _LONGEST_LABEL: Final = 32
 _LEAST_LABEL: Final = 8
+_TEXT_AT: Final = 5
+"""Columns before a message."""
 _RECORDED: Final = "recorded"
+_NO_WORDS: Final = "(no words)"
 _HEADS: Final = ("", "answers", "same", "similar", "tokens/s", "first", "log-prob")
 _MEANING: Final = "similar: chrF2, from 0 to 1; log-prob: that of a token of the recorded replies, on average"
 _SIGNS: Final = {"same": "=", "differs": "≠", "failed": "✕", "opening": "«", "closing": "»"}
@@ -34,43 +41,46 @@ class ComparedLines:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._columns = max(_LEAST, terminal_columns(sys.stdout) or _COLUMNS)
+        columns = terminal_columns(sys.stdout)
+        self._columns = None if columns is None else max(_LEAST, columns)
+        """None where the output goes to no terminal: nothing of it is cut, or broken into lines."""
         self._signs = _signs()
-        labels = (_RECORDED, *(result.label for result in report.results))
-        self._width = min(_LONGEST_LABEL, self._columns // 3, max(map(len, labels)))
+        longest = max(map(len, (_RECORDED, *(result.label for result in report.results))))
+        self._width = longest if self._columns is None else min(_LONGEST_LABEL, self._columns // 3, longest)
 
     def print(self) -> None:
         """Print every recording with the answers to it, and what all of it comes to."""
         for place, recording in enumerate(self._report.recordings):
-            title = f"  {recording.title}" if recording.title else ""
-            self._say(f"{short_line(recording.name, 60)}{title}")
-            for line in self._exchanges(recording, self._report.answers(place)):
-                self._say(line)
+            self._say(f"{recording.name}{f'  {recording.title}' if recording.title else ''}")
+            for exchange in recording.exchanges:
+                self._exchange(exchange, self._report.answers(place))
             click.echo()
         for line in self._summary():
-            click.echo(printable(line, multiline=False))
+            self._say(line)
 
-    def _exchanges(self, recording: Recording, answers: Answers) -> Iterator[str]:
-        for exchange in recording.exchanges:
-            yield f"{exchange.position:>3}  {_asked(exchange.message)}"
-            if exchange.reply is not None:
-                yield self._row("", _RECORDED, "", exchange.reply.turn.text)
-            for label, turns in answers:
-                if exchange.position in turns:
-                    yield self._answer(label, turns[exchange.position])
+    def _exchange(self, exchange: RecordedExchange, answers: Answers) -> None:
+        self._say(f"{exchange.position:>3}  {_asked(exchange.message)}", _TEXT_AT)
+        rows = [self._row("", _RECORDED, "", _said(exchange.reply))] if exchange.reply is not None else []
+        rows += [
+            self._answer(label, turns[exchange.position]) for label, turns in answers if exchange.position in turns
+        ]
+        text_at = len(self._row("", "", "", "_")) - 1
+        is_room = self._columns is None or self._columns - text_at >= _LEAST_TEXT
+        for row in rows:
+            self._say(row, text_at if is_room else _TEXT_AT)
 
     def _answer(self, label: str, turn: ComparedTurn) -> str:
         if turn.reply is None:
             return self._row("failed", label, "", turn.problem)
         if turn.recorded is None or turn.similarity is None:
-            return self._row("", label, "", turn.reply.text)
+            return self._row("", label, "", turn.reply.text or _NO_WORDS)
         likeness = f"{turn.similarity:.3f}"
         if turn.is_same:
             return self._row("same", label, likeness, "")
         pieces = marked(turn.reply.text, [turn.recorded.turn.text])
         opening, closing = self._signs["opening"], self._signs["closing"]
         text = "".join(f"{opening}{piece.text}{closing}" if piece.is_marked else piece.text for piece in pieces)
-        return self._row("differs", label, likeness, text)
+        return self._row("differs", label, likeness, text or _NO_WORDS)
 
     def _row(self, sign: str, label: str, likeness: str, text: str) -> str:
         """A line of the table of a turn."""
@@ -85,20 +95,30 @@ class ComparedLines:
         ]
         rows += [_figures(result) for result in self._report.results if not result.problem]
         widths = [max(len(row[place]) for row in rows) for place in range(1, len(_HEADS))]
-        room = max(_LEAST_LABEL, self._columns - sum(widths) - 2 * len(widths))
-        width = min(room, max(len(row[0]) for row in rows))
+        width = max(len(row[0]) for row in rows)
+        if self._columns is not None:
+            width = min(width, max(_LEAST_LABEL, self._columns - sum(widths) - 2 * len(widths)))
         for row in rows:
             cells = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths, strict=True))
-            yield _cut(f"{short_line(row[0], width):<{width}}  {'  '.join(cells)}".rstrip(), self._columns)
+            yield f"{short_line(row[0], width):<{width}}  {'  '.join(cells)}".rstrip()
         yield _MEANING
         for result in self._report.results:
             if result.problem:
                 yield f"{self._signs['failed']} {result.named_problem}"
             elif unscored := Figures.of(result.turns).unscored:
                 yield f"{result.label} has no log-prob for some or all: {unscored}"
+        if not self._report.is_whole:
+            count = sum(len(result.turns) for result in self._report.results)
+            yield f"stopped after {count_in_words(count, 'answer')}, before all was compared"
 
-    def _say(self, line: str) -> None:
-        click.echo(_cut(printable(line, multiline=False), self._columns))
+    def _say(self, line: str, set_off: int = len(SET_OFF)) -> None:
+        """Print a line; on a terminal broken to its width, with the later ones set off by so many columns."""
+        shown = printable(line, multiline=False)
+        lines = [shown]
+        if self._columns is not None:
+            lines = wrap(shown, self._columns, subsequent_indent=" " * set_off, break_on_hyphens=False)
+        for one in lines:
+            click.echo(one)
 
 
 def _figures(result: CandidateResult) -> tuple[str, ...]:
@@ -122,8 +142,10 @@ def _asked(message: StoredTurn) -> str:
     return " ".join([*(f"[{image.name}]" for image in message.turn.images), *message.turn.text.split()])
 
 
-def _cut(line: str, columns: int) -> str:
-    return line if len(line) <= columns else f"{line[: columns - 1]}…"
+def _said(reply: StoredTurn) -> str:
+    """A recorded reply, and why it ends where it was cut."""
+    ending = ending_of(reply)
+    return " ".join([*reply.turn.text.split(), *([f"({ending})"] if ending else [])]) or _NO_WORDS
 
 
 def _signs() -> dict[str, str]:

@@ -45,17 +45,17 @@ class Conversation:
             wishes: What to run it on, where not on what gave it.
             has_every_branch: Run every branch, and not the shown one alone.
         """
-        transcript = source.transcript
+        shown = source.branch
         seen: set[int] = set()
         branches: list[PlannedBranch] = []
-        for turns in every_branch(transcript) if has_every_branch else [transcript.turns]:
+        for turns in every_branch(shown) if has_every_branch else [shown.turns]:
             own = [stored for stored in turns if stored.id not in seen]
             plan = Plan(
                 turns,
                 wishes.why_not,
                 partial(wishes.request, is_of_file=source.is_file),
-                system=transcript.system,
-                left_out=transcript.left_out,
+                system=shown.system,
+                left_out=shown.left_out,
                 elsewhere=frozenset(seen),
             )
             branches.append(PlannedBranch(turns, own, plan))

@@ -13,12 +13,12 @@ from chat.cli.replay_conversation import Conversation, PlannedBranch
 from chat.cli.running import terminal_columns
 from chat.generation import CheckpointFacts
 from chat.replay.differences import Difference, differences
+from chat.replay.figures import share_in_words
 from chat.replay.verified import FirstDifference, Outcome, TokenThere, VerifiedTurn
 from chat.replay.word_marks import marked
 from chat.safe_text import printable, short_line
+from chat.talk.wording import count_in_words
 
-COLUMNS: Final = 100
-"""Of the output where it goes to no terminal."""
 _LEAST: Final = 40
 """Columns that are used in any case."""
 _INDENT: Final = 8
@@ -63,7 +63,9 @@ class VerifiedLines:
 
     def __init__(self) -> None:
         self._signs = _signs()
-        self._columns = max(_LEAST, terminal_columns(sys.stdout) or COLUMNS)
+        columns = terminal_columns(sys.stdout)
+        self._columns = sys.maxsize if columns is None else max(_LEAST, columns)
+        """Where the output goes to no terminal, nothing of it is cut."""
         self._has_printed = False
 
     def differences(self, present: CheckpointFacts, recorded: Sequence[CheckpointFacts]) -> None:
@@ -105,8 +107,8 @@ class VerifiedLines:
             for line in self._details(turn):
                 self._print(f"{'':{_INDENT}}{line}")
 
-    def sum_up(self, conversations: Sequence[Conversation]) -> None:
-        """What all of it comes to, in one line."""
+    def sum_up(self, conversations: Sequence[Conversation], *, unread_count: int = 0) -> None:
+        """What all of it comes to, in one line, with how many files could not be read."""
         turns = [turn for one in conversations for turn in one.turns]
         counts = Counter(turn.outcome for turn in turns)
         of = f" in {len(conversations):,} conversations" if len(conversations) > 1 else ""
@@ -116,7 +118,8 @@ class VerifiedLines:
         told = [f"{counts[outcome]:,} {words}" for outcome, words in _WORDS.items() if counts[outcome]]
         if len(counts) == 1:
             told = [f"{'all ' if len(turns) > 1 else ''}{_WORDS[outcome]}" for outcome in counts]
-        self._begin(f"{replies}{of}: {', '.join(told) or 'nothing to verify'}")
+        files = f"; {count_in_words(unread_count, 'file')} not read" if unread_count else ""
+        self._begin(f"{replies}{of}: {', '.join(told) or 'nothing to verify'}{files}")
 
     def _details(self, turn: VerifiedTurn) -> Iterator[str]:
         if turn.note:
@@ -166,7 +169,7 @@ def _token(token: TokenThere | None) -> str:
     text = f'"{printable(token.text, multiline=False)}"'
     if token.probability is None or token.rank is None:
         return text
-    return f"{text} ({100 * token.probability:.3g} %, rank {token.rank:,})"
+    return f"{text} ({share_in_words(token.probability)}, rank {token.rank:,})"
 
 
 def _asked(branch: PlannedBranch, turn: VerifiedTurn) -> str:

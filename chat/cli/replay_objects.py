@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 
 from chat.cli.replay_conversation import Conversation, PlannedBranch
+from chat.errors import TranscriptError
 from chat.replay.verified import FirstDifference, Outcome, TokenThere, VerifiedTurn
 
 
-def verified_report(conversations: Sequence[Conversation], *, is_folder: bool) -> dict[str, object]:
-    """The document: that of the only conversation, or of a folder with those of all."""
+def verified_report(
+    conversations: Sequence[Conversation], unread: Sequence[TranscriptError] = (), *, is_folder: bool
+) -> dict[str, object]:
+    """The document: that of the only conversation, or of a folder with those of all, and with what cannot be read."""
     sessions = [_conversation(one) for one in conversations]
     if not is_folder:
         return sessions[0]
     return {
         "turns": [{"session": one.source.name, **turn} for one in conversations for turn in _turns(one)],
-        "same": all(one.is_same for one in conversations),
-        "is_whole": all(one.is_whole for one in conversations),
+        "same": not unread and all(one.is_same for one in conversations),
+        "is_whole": not unread and all(one.is_whole for one in conversations),
+        "problems": [str(error) for error in unread],
         "sessions": sessions,
     }
 

@@ -61,7 +61,8 @@ _PLAYING_OPTIONS: Final = (
         "--branch",
         callback=_branch,
         metavar="TURN",
-        help="Take the branch that this turn is in; with --verify, `all` takes every branch.",
+        help="Take the branch that this turn is in, named by what --json tells of it (of a session as `ask` and "
+        "`sessions show` do); with --verify, `all` takes every branch.",
     ),
     click.option("--plain", is_flag=True, help="Play back as text: for screen readers and slow links."),
 )

@@ -12,7 +12,7 @@ from chat.cli.replay_sources import Source
 from chat.conversation import Image
 from chat.errors import UsageError
 from chat.images import is_there
-from chat.replay.branch import Named, RecordedBranch, of_transcript
+from chat.replay.branch import Named, RecordedBranch
 from chat.replay.playback import MOST_SPEED, Playback, Step
 from chat.safe_text import json_line
 
@@ -30,7 +30,7 @@ def play(
     Args:
         found: The conversations.
         speed: 1 is the recorded one.
-        branch: A turn of the branch to play, by its number; the branch that is shown, if not given.
+        branch: A turn of the branch to play, by its id; the branch that is shown, if not given.
         is_plain: Text, also on a terminal: there at its speed, elsewhere at once.
         as_json: One JSON document at once.
 
@@ -39,7 +39,7 @@ def play(
     """
     if not (math.isfinite(speed) and 0 < speed <= MOST_SPEED):
         raise UsageError(f"--speed is {speed:g}: give a number above 0, up to {MOST_SPEED:g}; 1 is the recorded speed")
-    named = [(source.name, _chosen(of_transcript(source.transcript), branch, len(found))) for source in found]
+    named = [(source.name, _chosen(source.branch, branch, len(found))) for source in found]
     has_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     if as_json:
         click.echo(json_line({"conversations": [_conversation_object(*one) for one in named]}))

@@ -36,13 +36,14 @@ class ReportFile:
         if not overwrite:
             check_free(path, b"", error=InputError)
 
-    def write(self, report: Report) -> None:
-        """Write it, whole or not at all.
+    def write(self, report: Report) -> str:
+        """Write it, whole or not at all; gives what was done, in words.
 
         Raises:
             InputError: It cannot be written.
         """
         write_file(self._path, self._content(report).encode(), overwrite=self._overwrite, error=InputError)
+        return f"saved the report as {self._path}"
 
     def _content(self, report: Report) -> str:
         if self._path.suffix.lower() in _DOCUMENTS:

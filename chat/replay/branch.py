@@ -1,7 +1,7 @@
 """A saved conversation as it is replayed: the branch that is shown, and every other one. Nothing of it is changed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -62,7 +62,10 @@ class RecordedBranch:
         """
         last = _newest_after(self.tree, turn_id)
         if last is None:
-            raise UsageError(f"there is no turn {turn_id:,} in this conversation")
+            raise UsageError(
+                f"there is no turn {turn_id} in this conversation: `replay` with --json tells those of the shown"
+                ' branch, and as "branches" the last one of each'
+            )
         return replace(self, turns=tuple(self.read_branch(last)))
 
 
@@ -70,33 +73,50 @@ Named = tuple[str, RecordedBranch]
 """A branch with a name: that of its file, or its session's id."""
 
 
-def of_transcript(transcript: Transcript) -> RecordedBranch:
-    """What a file holds."""
-    shown = {stored.id for stored in transcript.turns}
-    tree = tuple(_tree_turn(placed, is_shown=placed.stored.id in shown) for placed in transcript.tree)
+def of_transcript(transcript: Transcript, turn_ids: Sequence[int] = ()) -> RecordedBranch:
+    """What a transcript holds.
+
+    Args:
+        transcript: All of it.
+        turn_ids: What its turns are called, by their numbers; if not given, these.
+    """
+    ids = dict(enumerate(turn_ids, start=1)) or {placed.stored.id: placed.stored.id for placed in transcript.tree}
+    tree = {ids[placed.stored.id]: _called(placed, ids) for placed in transcript.tree}
+    left_out = transcript.left_out
+
+    def read_branch(last: int) -> Sequence[StoredTurn]:
+        turns: list[StoredTurn] = []
+        at: int | None = last
+        while at is not None:
+            turns.append(tree[at].stored)
+            at = tree[at].after
+        return turns[::-1]
+
+    turns = tuple(read_branch(ids[transcript.last])) if transcript.last is not None else ()
+    shown = {stored.id for stored in turns}
     return RecordedBranch(
         transcript.title,
         transcript.system,
-        transcript.turns,
-        tree,
-        transcript.branch,
-        transcript.left_out,
+        turns,
+        tuple(_tree_turn(placed, is_shown=placed.stored.id in shown) for placed in tree.values()),
+        read_branch,
+        LeftOut(
+            frozenset(ids[number] for number in left_out.messages),
+            frozenset((ids[number], picture) for number, picture in left_out.pictures),
+        ),
         is_of_file=True,
     )
 
 
-def every_branch(transcript: Transcript) -> list[tuple[StoredTurn, ...]]:
-    """Every branch that a file holds, from its first turn to its last, in the order of their last turns."""
-    placed = {one.stored.id: one for one in transcript.tree}
-    branches: list[tuple[StoredTurn, ...]] = []
-    for end in of_transcript(transcript).ends:
-        turns: list[StoredTurn] = []
-        at: int | None = end
-        while at is not None:
-            turns.append(placed[at].stored)
-            at = placed[at].after
-        branches.append(tuple(reversed(turns)))
-    return branches
+def _called(placed: PlacedTurn, ids: Mapping[int, int]) -> PlacedTurn:
+    """A turn by its id, in the place of its number."""
+    after = None if placed.after is None else ids[placed.after]
+    return PlacedTurn(after, replace(placed.stored, id=ids[placed.stored.id]))
+
+
+def every_branch(branch: RecordedBranch) -> list[tuple[StoredTurn, ...]]:
+    """Every branch of a conversation, from its first turn to its last, in the order of their last turns."""
+    return [tuple(branch.read_branch(end)) for end in branch.ends]
 
 
 def of_session(store: SessionStore, session_id: str) -> RecordedBranch:

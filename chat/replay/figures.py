@@ -1,13 +1,20 @@
 """What a comparison comes to: how often, how like, how fast and how likely."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from chat.generation import Reply
 from chat.records import StoredTurn
 from chat.replay.compare import ComparedTurn
 from chat.replay.recording import Recording
+
+_DIGITS: Final = 3
+"""Of a number whose size is not known beforehand."""
+_MOST_PLACES: Final = 4
+_LEAST_TOLD: Final = 0.0001
+"""What is less has no digit in so many places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +112,21 @@ def fixed(value: float | None, places: int, unit: str = "") -> str:
 
 
 def log_in_words(value: float | None) -> str:
-    """A log-probability, told by its first digits: what is nearly certain differs in them alone. Empty for none."""
-    return "" if value is None else f"{value:.3g}"
+    """A log-probability, told by its first digits; that of what is nearly certain by how near it is. Empty for none."""
+    if value is None:
+        return ""
+    return f"above -{_LEAST_TOLD}" if -_LEAST_TOLD < value < 0 else _by_first_digits(value)
+
+
+def share_in_words(probability: float) -> str:
+    """A probability in percent, told by its first digits; of what is next to impossible, that it is."""
+    share = 100 * probability
+    return f"below {_LEAST_TOLD} %" if 0 < share < _LEAST_TOLD else f"{_by_first_digits(share)} %"
+
+
+def _by_first_digits(value: float) -> str:
+    """A number with three digits that count, if so many stand before or closely behind its point."""
+    if not value or not math.isfinite(value):
+        return f"{value + 0.0:g}"
+    places = _DIGITS - 1 - math.floor(math.log10(abs(value)))
+    return f"{value:,.{max(0, min(places, _MOST_PLACES))}f}"

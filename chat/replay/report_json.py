@@ -17,7 +17,8 @@ from chat.replay.report import SIMILARITY, Report, differs_from_recorded, record
 def comparison_document(report: Report) -> dict[str, Any]:
     """The document: what was recorded, then every candidate with its answers to each of the recordings in order.
 
-    A `turn` is the place of the user's message among the turns of its branch, from 1.
+    A `turn` is the place of the user's message among the turns of its branch, from 1; the message's `id` is what its
+    store or its file calls it.
     """
     return {
         "history": str(report.history),
@@ -36,6 +37,7 @@ def _recording(recording: Recording) -> dict[str, Any]:
         {
             "turn": exchange.position,
             "message": {
+                "id": exchange.message.id,
                 "text": exchange.message.turn.text,
                 "images": [_image(image) for image in exchange.message.turn.images],
             },

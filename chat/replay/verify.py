@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final
 
 from chat.conversation import Role
-from chat.errors import GenerationError, ImageError, ModelLostError
+from chat.errors import GenerationError, InputError, ModelLostError
 from chat.generation import NO_REPLY, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.records import Generation, LeftOut, StoredTurn
 from chat.replay.differences import differences
@@ -51,7 +51,7 @@ def verify(
             part, for the reply to count as the same.
         places: Of the replies that are run, among the turns; all of them for None.
 
-    What the model fails on is told of its reply, and the others are run.
+    What the model fails on is told of its reply, a picture that is gone among it, and the others are run.
 
     Raises:
         ModelLostError: The model is gone.
@@ -89,7 +89,8 @@ class _Run:
             return self._verified(prompt_ids, system, left_out)
         except ModelLostError:
             raise
-        except GenerationError as error:
+        # Of the input, a picture may be gone from its file or from the store.
+        except (GenerationError, InputError) as error:
             return None if self.stop.is_set() else self._ended(Outcome.NOT_VERIFIABLE, str(error))
 
     def _verified(self, prompt_ids: tuple[int, ...] | None, system: str, left_out: LeftOut) -> VerifiedTurn | None:
@@ -111,10 +112,7 @@ class _Run:
             return replace(found, first_difference=rebuilt.first_difference)
         if 0 < rebuilt.begun == len(generation.token_ids):
             return self._ended(Outcome.NOTHING, "it went on with no word")
-        try:
-            reply = self._regenerated(rebuilt, generation)
-        except ImageError as error:
-            return self._ended(Outcome.NOT_VERIFIABLE, str(error))
+        reply = self._regenerated(rebuilt, generation)
         return self._compared(rebuilt, generation, reply) if reply is not None else None
 
     def _ended(self, outcome: Outcome, note: str = "") -> VerifiedTurn:

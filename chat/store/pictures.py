@@ -95,7 +95,9 @@ def read(path: Path, digest: str) -> bytes:
     with store_errors(path), closing(_reader(path)) as connection:
         row = connection.execute("SELECT data FROM images WHERE digest = ?", (digest,)).fetchone()
     if row is None or not _is_of(row[0], digest):
-        raise PictureGoneError(f"{path} no longer holds picture {digest[:8]} as it was: attach the picture again")
+        raise PictureGoneError(
+            f"{path} no longer holds picture {digest[:8]} as it was: attach it again, or import a file that has it"
+        )
     data: bytes = row[0]
     return data
 

@@ -23,7 +23,7 @@ from chat.tui.screens.replay import ReplayScreen
 from chat.tui.themed import ThemedApp
 from chat.tui.widgets.choices import Choices
 
-MOST_TITLE: Final = 60
+MOST_TITLE: Final = 40
 """Characters of a title in the list."""
 STYLES: Final = Path(__file__).with_name("styles")
 
@@ -31,7 +31,12 @@ STYLES: Final = Path(__file__).with_name("styles")
 class RecordingsScreen(SizedScreen[None]):
     """The conversations, to choose one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "app.quit", "Leave", tooltip="Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Before the list's own, which is not named below it.
+        Binding("enter", "play_chosen", "Play", key_display="enter", priority=True, tooltip="Play the conversation"),
+        Binding("escape,q", "app.quit", "Leave", tooltip="Leave"),
+        Binding("f1", "help", "Help", tooltip="Show these keys"),
+    ]
     AUTO_FOCUS = "OptionList"
 
     def __init__(self, named: Sequence[Named]) -> None:
@@ -51,13 +56,29 @@ class RecordingsScreen(SizedScreen[None]):
             yield Choices(*(self._row(*named) for named in self._named))
         yield Footer(show_command_palette=False)
 
+    def action_play_chosen(self) -> None:
+        """Play the conversation that is chosen."""
+        self.query_one(Choices).action_select()
+
+    def action_help(self) -> None:
+        """Show the keys of this screen."""
+        from chat.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.active_bindings))
+
     def _row(self, name: str, branch: RecordedBranch) -> Content:
         facts = count_in_words(len(branch.turns), "turn")
         title = short_line(branch.title, MOST_TITLE) or "(no title)"
         return Content.assemble(title, (f"  {printable(name, multiline=False)} · {facts}", "$quiet"))
 
 
-class ListedReplayScreen(ReplayScreen):
+class OnlyReplayScreen(ReplayScreen):
+    """All there is in the program, but for the list that it was chosen from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", "Quit", show=False, tooltip="Leave")]
+
+
+class ListedReplayScreen(OnlyReplayScreen):
     """One of several."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -74,6 +95,8 @@ class ReplayApp(KeysInOrderApp, ThemedApp):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip="Leave"),
+        # Behind the screens' own, which copies the words that are selected.
+        Binding("ctrl+c", "quit", "Quit", show=False, tooltip="Leave"),
     ]
 
     def __init__(self, named: Sequence[Named], *, speed: float, config: Config) -> None:
@@ -118,7 +141,7 @@ class ReplayApp(KeysInOrderApp, ThemedApp):
         self.push_screen(self._replay(), self._end)
 
     def _replay(self) -> ReplayScreen:
-        kind = ListedReplayScreen if len(self._named) > 1 else ReplayScreen
+        kind = ListedReplayScreen if len(self._named) > 1 else OnlyReplayScreen
         return kind(self._named[self._place][1], speed=self._speed)
 
     def _end(self, _: None) -> None:
@@ -130,3 +153,5 @@ class ReplayApp(KeysInOrderApp, ThemedApp):
         if 0 <= self._place + by < len(self._named):
             self._place += by
             await self.switch_screen(self._replay())
+        elif isinstance(self.screen, ReplayScreen):
+            self.screen.say(f"This is the {'last' if by > 0 else 'first'} conversation.", is_problem=False)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from chat.cli.app import run as run_here
 from chat.cli.candidate_options import named_requests
 from chat.cli.replay_compare import compare
 from chat.cli.replay_sources import Source
+from chat.conversation import assistant_turn
 from chat.errors import ChatError, CheckpointError, GenerationError, InputError, UsageError
-from chat.generation import Chunk, GenerationSettings, Reply, TextGenerator
+from chat.generation import Chunk, GenerationSettings, Reply, StopReason, TextGenerator
 from chat.loading import Loader, LoadProgress
 from chat.models.request import CheckpointRequest
 from chat.prompt import Prompt
@@ -107,6 +109,36 @@ def test_the_answers_stand_under_each_other_with_their_likeness(program: COMPARE
     ]
 
 
+def test_into_a_pipe_nothing_is_cut_and_on_a_terminal_lines_are_broken(
+    program: COMPARE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = " ".join(f"word{number}" for number in range(40))
+    answers: list[str | ChatError] = [words, GenerationError(f"it failed: {words}")]
+    lines = program({"one": ScriptedGenerator([*answers])}).stdout.splitlines()
+    assert lines[3].replace("«", "").replace("»", "").endswith(f" {words}")
+    assert lines[6] == f"   ✕ one              it failed: {words}"
+    monkeypatch.setattr("chat.cli.replay_compare_lines.terminal_columns", lambda _: 50)
+    lines = program({"one": ScriptedGenerator([*answers])}).stdout.splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("   ✕ one "))
+    end = next(place for place, line in enumerate(lines) if place > start and not line)
+    assert " ".join(" ".join(lines[start:end]).split()) == f"✕ one it failed: {words}"
+    assert all(line.startswith(" " * 22) for line in lines[start + 1 : end])
+    assert max(map(len, lines)) <= 50 and not any("…" in line for line in lines)
+
+
+def test_why_a_recorded_reply_ends_where_it_was_cut_is_told(program: COMPARE, monkeypatch: pytest.MonkeyPatch) -> None:
+    question, reply = TALK.turns[:2]
+    assert reply.generation is not None
+    stopped = replace(reply.generation, stop_reason=StopReason.CANCELLED, token_ids=())
+    cut = [question, replace(reply, turn=assistant_turn(""), generation=stopped)]
+    monkeypatch.setattr(f"{__name__}.SOURCE", replace(SOURCE, transcript=Transcript("Cut", turns=tuple(cut))))
+    lines = program({"one": ScriptedGenerator([""])}).stdout.splitlines()
+    assert [line.split(maxsplit=1) for line in lines[2:4]] == [
+        ["recorded", "(stopped before the first word)"],
+        ["one", "(no words)"],
+    ]
+
+
 def test_one_that_cannot_be_loaded_is_told_and_the_others_are_compared(program: COMPARE) -> None:
     done = program({"gone": CheckpointError("gone is not there"), "one": cats()})
     assert done.returncode == 0
@@ -138,8 +170,11 @@ def test_a_document_is_all_there_is_on_stdout(program: COMPARE) -> None:
 
 def test_a_report_is_a_page_or_a_document_by_its_name(program: COMPARE, tmp_path: Path) -> None:
     page, document = tmp_path / "report.html", tmp_path / "report.json"
-    for file in (page, document):
-        assert program({"one": cats()}, report_to=file).returncode == 0
+    for file, as_json in ((page, False), (document, True)):
+        done = program({"one": cats()}, report_to=file, as_json=as_json)
+        assert done.returncode == 0
+        told = done.stderr if as_json else done.stdout
+        assert told.splitlines()[-1].endswith(f"saved the report as {file}")
     assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
     assert json.loads(document.read_text("utf-8"))["candidates"][0]["figures"]["same"] == 1
     # Nothing is computed for a file that cannot be written.
@@ -168,6 +203,7 @@ def test_what_was_compared_before_ctrl_c_is_told_and_written(program: COMPARE, t
     )
     assert done.returncode == 130
     assert "   = one       1.000" in done.stdout.splitlines()
+    assert "stopped after 1 answer, before all was compared" in done.stdout.splitlines()
     document = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert not document["is_whole"]
     assert [(one["label"], one["figures"]["turns"]) for one in document["candidates"]] == [("one", 1)]

@@ -17,7 +17,7 @@ from chat.cli.app import INTERRUPTED
 from chat.cli.app import run as run_here
 from chat.cli.replay_verify import DIFFERENT
 from chat.conversation import user_turn
-from chat.errors import CheckpointError
+from chat.errors import CheckpointError, InputError, ModelLostError
 from chat.generation import REMOTE, GenerationSettings, Reply, TextGenerator
 from chat.models import hub
 from chat.models.request import CheckpointRequest
@@ -235,6 +235,61 @@ def test_every_reply_of_every_branch_is_run_once(
     assert lines[-1] == "3 replies: all the same"
 
 
+def test_turns_of_a_session_are_called_by_the_ids_that_its_store_gives_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, shapes: TextGenerator, loads: list[CheckpointRequest]
+) -> None:
+    db = tmp_path / "sessions.db"
+    with open_store(db) as store:
+        hold(store, shapes, "Another", (("[green-triangle]", "What is it?"),))
+        session_id = hold(store, shapes, "Shapes", (("[green-triangle]", "How many shapes are there?"),))
+        store.add_version(store.turns(session_id)[0].id, user_turn("Where is the circle?"))
+        message, reply = (turn.id for turn in store.tree(session_id)[:2])
+        newer = store.tree(session_id)[2].id
+    assert (message, reply, newer) == (3, 4, 5)
+    assert replay(session_id, "--db", db, "--json", "--branch", str(reply)) == 0
+    (played,) = json.loads(capsys.readouterr().out)["conversations"]
+    assert ([turn["turn"] for turn in played["turns"]], played["branches"]) == ([message, reply], [reply, newer])
+    assert replay("--verify", session_id, "--db", db, "--json", "--branch", str(reply)) == 0
+    (verified,) = json.loads(capsys.readouterr().out)["turns"]
+    assert (verified["turn"], verified["branch"]) == (reply, reply)
+    assert replay("--verify", session_id, "--db", db, "--branch", "all") == 0
+    printed = capsys.readouterr().out
+    assert "  =  4  [green-triangle.png] How many shapes are there?" in printed
+    assert "branch 2 of 2, from turn 5 to turn 5" in printed
+    assert replay("--verify", session_id, "--db", db, "--branch", "1") == 2
+    assert "there is no turn 1 in this conversation: `replay` with --json tells" in capsys.readouterr().err
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_is_named_and_the_others_are_run(
+    capsys: pytest.CaptureFixture[str], talk: Path, loads: list[CheckpointRequest]
+) -> None:
+    (talk.parent / "cut.json").write_text('{"format": ')
+    assert replay("--verify", talk.parent) == InputError.exit_code
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == "4 replies in 2 conversations: all the same; 1 file not read"
+    assert "cut.json: is not JSON" in printed.err
+    assert replay("--verify", talk.parent, "--json") == InputError.exit_code
+    report = json.loads(capsys.readouterr().out)
+    assert (report["same"], report["is_whole"], len(report["turns"])) == (False, False, 4)
+    assert "cut.json: is not JSON" in report["problems"][0]
+    change(talk, 2, token_ids=[1])
+    assert replay("--verify", talk.parent) == DIFFERENT
+    capsys.readouterr()
+    assert replay(talk.parent, "--json") == InputError.exit_code
+    assert len(json.loads(capsys.readouterr().out)["conversations"]) == 2
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_file_of_another_program_is_to_be_imported_first(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, lines: int
+) -> None:
+    path = tmp_path / "talk.jsonl"
+    messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day."}]
+    path.write_text((json.dumps({"messages": messages}) + "\n") * lines)
+    assert replay(path) == InputError.exit_code
+    assert f"import it first (`idefics-chat sessions import {path}`)" in capsys.readouterr().err
+
+
 def test_of_a_folder_every_branch_of_every_file_is_run(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, branched: str, loads: list[CheckpointRequest]
 ) -> None:
@@ -369,6 +424,31 @@ def test_what_was_run_before_a_stop_is_told(
     assert not any(line.startswith("story.json") for line in lines)
     interrupted(2)
     assert replay("--verify", talk, "--json") == INTERRUPTED
+    report = json.loads(capsys.readouterr().out)
+    assert [turn["same"] for turn in report["turns"]] == [True, True]
+    assert (report["is_whole"], report["same"]) == (False, False)
+
+
+def test_what_was_run_before_the_model_was_lost_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shapes: TextGenerator, talk: Path
+) -> None:
+    class Lost:
+        left = 2
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "generate":
+                if not self.left:
+                    raise ModelLostError("the model's process was killed: out of memory?")
+                self.left -= 1
+            return getattr(shapes, name)
+
+    monkeypatch.setattr(running, "loader", lambda _request: lambda _progress, _stop: Lost())
+    assert replay("--verify", talk.parent) == ModelLostError.exit_code
+    printed = capsys.readouterr()
+    assert [line.split()[:2] for line in printed.out.splitlines()[3:5]] == [["=", "2"], ["=", "4"]]
+    assert printed.out.splitlines()[-1] == "stopped after 2 of 4 replies in 2 conversations: all the same"
+    assert printed.err.splitlines()[-1].endswith("several-turns.json: the model's process was killed: out of memory?")
+    assert replay("--verify", talk, "--json") == ModelLostError.exit_code
     report = json.loads(capsys.readouterr().out)
     assert [turn["same"] for turn in report["turns"]] == [True, True]
     assert (report["is_whole"], report["same"]) == (False, False)

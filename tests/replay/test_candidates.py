@@ -1,5 +1,6 @@
 """Several models are asked one after the other, and what comes of it is told in figures."""
 
+import math
 import threading
 import weakref
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from chat.generation import Reply, Score, StopReason, TextGenerator
 from chat.loading import LoadProgress
 from chat.replay.candidates import Answered, Candidate, CandidateResult, Loaded, compared
 from chat.replay.compare import AnswerPiece, ComparedTurn
-from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed
+from chat.replay.figures import Figures, Speed, fixed, log_in_words, recorded_speed, share_in_words
 from chat.scripted import ScriptedGenerator
 from tests.replay.talks import candidate, results, talk, unloadable
 
@@ -129,10 +130,29 @@ def test_figures_of_nothing_are_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(None, ""), (-0.0000213456, "-2.13e-05"), (-2.5, "-2.5"), (-12.3456, "-12.3"), (0.0, "0")]
+    ("value", "expected"),
+    [
+        (None, ""),
+        (-0.0000213456, "above -0.0001"),
+        (-0.000213456, "-0.0002"),
+        (-0.0213456, "-0.0213"),
+        (-2.5, "-2.50"),
+        (-12.3456, "-12.3"),
+        (-1234.5, "-1,234"),
+        (-math.inf, "-inf"),
+        (0.0, "0"),
+    ],
 )
 def test_a_log_probability_is_told_by_its_first_digits(value: float | None, expected: str) -> None:
     assert log_in_words(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(3.28e-7, "below 0.0001 %"), (0.0000213, "0.0021 %"), (0.5, "50.0 %"), (1, "100 %"), (0, "0 %")],
+)
+def test_a_probability_is_told_without_powers_of_ten(value: float, expected: str) -> None:
+    assert share_in_words(value) == expected
 
 
 def test_what_is_rounded_to_nothing_is_not_less_than_nothing() -> None:

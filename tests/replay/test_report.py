@@ -145,7 +145,7 @@ def test_the_document_has_what_it_promises(report: Report) -> None:
     ]
     assert (document["history"], document["overrides"]) == ("recorded", {"max_new_tokens": 40})
     recorded = document["recordings"][0]["turns"][1]
-    assert (recorded["turn"], recorded["message"]) == (3, {"text": "Where is the cat?", "images": []})
+    assert (recorded["turn"], recorded["message"]) == (3, {"id": 3, "text": "Where is the cat?", "images": []})
     assert (recorded["recorded"]["text"], recorded["recorded"]["checkpoint"]) == ("There.", "recorded/model")
     assert [one["name"] for one in document["recorded_checkpoints"]] == ["recorded/model"]
     same, own, big = document["candidates"]

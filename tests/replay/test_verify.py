@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from chat.conversation import Image, assistant_turn, user_turn
-from chat.errors import ImageError, MemoryFullError, ModelLostError
+from chat.errors import ChatError, ImageError, MemoryFullError, ModelLostError, StoreError
 from chat.generation import REMOTE, GenerationSettings, StopReason, TextGenerator
 from chat.records import StoredTurn
 from chat.replay.verified import Outcome
@@ -156,11 +156,12 @@ def test_a_beam_search_that_was_broken_off_cannot_come_again(talk: list[StoredTu
     assert "beam search" in found.note
 
 
+@pytest.mark.parametrize("error", [ImageError, StoreError])
 def test_a_picture_whose_bytes_are_gone_is_named(
-    talk: list[StoredTurn], load_shapes: Callable[[], TextGenerator], scene: Image
+    talk: list[StoredTurn], load_shapes: Callable[[], TextGenerator], scene: Image, error: type[ChatError]
 ) -> None:
     def read() -> bytes:
-        raise ImageError("scene.png: its bytes are gone")
+        raise error("scene.png: its bytes are gone")
 
     gone = Image("0" * 64, scene.width, scene.height, "scene.png", read)
     (found,) = run([replace(talk[0], turn=user_turn(gone, "What is in the picture?")), talk[1]], load_shapes())

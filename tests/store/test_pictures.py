@@ -136,7 +136,7 @@ def test_bytes_that_have_changed_are_brought_back_by_the_picture(
     store.add_user_turn(session_id, user_turn(picture()))
     (image,) = store.turns(session_id)[0].turn.images
     execute(path, "UPDATE images SET data = zeroblob(length(data))")
-    with pytest.raises(StoreError, match="attach the picture again"):
+    with pytest.raises(StoreError, match="attach it again, or import a file that has it"):
         image.read()
     if way == "attached":
         store.add_image(picture().read(), picture())

@@ -154,6 +154,12 @@ async def test_every_branch_can_be_played_back_and_the_session_stays_as_it_is(
         await until(pilot, lambda: "branch 1 of 2" in desk.shown() and said(desk)[-1] == "On the left.")
         await pilot.press("left_square_bracket")
         await until(pilot, lambda: "There is no branch before this one." in desk.shown())
+        await pilot.resize_terminal(80, 24)
+        keys = "space Play  ←→ Turn  t Branches  v Verify  c Compare  esc Back  f1 Help"
+        await until(pilot, lambda: desk.shown().splitlines()[-1].strip() == keys)
+        await pilot.press("home", "space")
+        await until(pilot, lambda: desk.shown().splitlines()[-1].strip() == keys.replace("Play", "Pause"))
+        await pilot.press("space", "end")
         await pilot.press("t")
         await until(pilot, lambda: isinstance(desk.app.screen, TreeScreen))
         desk.app.screen.dismiss(other)

@@ -25,7 +25,14 @@ async def test_one_is_played_at_once_and_leaving_it_leaves() -> None:
     app = ReplayApp(named("several-turns.json"), speed=100.0, config=Config())
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "turn 10 of 10 · 100×" in shown(app))
-        assert "v Verify" not in shown(app)
+        assert "v Verify" not in shown(app) and "t Branches" not in shown(app)
+        await until(pilot, lambda: "space Play" in shown(app))
+        await pilot.press("t")
+        await until(pilot, lambda: "This conversation has one branch." in shown(app))
+        await pilot.press("v")
+        await until(pilot, lambda: "No model is here: `idefics-chat replay --verify`" in shown(app))
+        await pilot.press("c")
+        await until(pilot, lambda: "`idefics-chat replay --checkpoint NAME`" in shown(app))
         await pilot.press("escape")
         await until(pilot, lambda: not app.is_running)
     assert app.return_value is None
@@ -35,6 +42,8 @@ async def test_one_without_a_turn_says_so() -> None:
     app = ReplayApp([("empty.json", of_transcript(Transcript("Nothing")))], speed=1.0, config=Config())
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "There is nothing to play back: nothing was said." in shown(app))
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
 
 
 async def test_of_several_one_is_chosen_and_keys_go_to_those_beside_it() -> None:
@@ -43,14 +52,17 @@ async def test_of_several_one_is_chosen_and_keys_go_to_those_beside_it() -> None
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "Several turns about one picture  several-turns.json · 10 turns" in shown(app))
         assert sum("long title" in line for line in shown(app).splitlines()) == 1
+        assert "enter Play  esc Leave  f1 Help" in shown(app).splitlines()[-1]
         await pilot.press("down", "enter")
         await until(pilot, lambda: "Replay · Several turns" in shown(app))
         await pilot.press("p")
         await until(pilot, lambda: "Replay · Captions" in shown(app))
+        await pilot.press("p")
+        await until(pilot, lambda: "This is the first conversation." in shown(app))
         await pilot.press("n")
         await until(pilot, lambda: "Replay · Several turns" in shown(app))
         assert isinstance(app.screen, ReplayScreen)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RecordingsScreen))
-        await pilot.press("escape")
+        await pilot.press("ctrl+c")
         await until(pilot, lambda: not app.is_running)

@@ -91,9 +91,9 @@ class ReadingCommands(CommandGroup):
         """What is in a file, or what a saved conversation holds."""
         path = Path(os.path.expanduser(name))
         if os.path.exists(path) or path.suffix:
-            from chat.transcript import load_transcript
+            from chat.replay.files import load_recorded
 
-            return of_transcript(load_transcript(path, missing_ok=True))
+            return of_transcript(load_recorded(path))
         try:
             return of_session(self.talk.store, name)
         except UnknownSessionError as error:

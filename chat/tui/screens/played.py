@@ -30,6 +30,7 @@ class PlayedScreen(Layer[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "play", "Play", tooltip="Go on, or pause"),
+        Binding("space", "pause", "Pause", id="play", tooltip="Go on, or pause"),
         Binding("left", "turn(-1)", "Turn", key_display="←→", tooltip="Back by a turn"),
         Binding("right", "turn(1)", "Later", show=False, tooltip="On by a turn"),
         Binding("shift+left", "turn(-10)", "Ten back", show=False, tooltip="Back by ten turns"),
@@ -63,7 +64,8 @@ class PlayedScreen(Layer[None]):
         self._playback = Playback(branch.turns)
         self._speed = speed
         self._seconds = seconds
-        self._is_playing = is_playing
+        self._is_playing = self._was_playing = is_playing
+        """Whether it goes on, and whether it did when that was shown last."""
         self._moment = Moment(0, None)
         self._marks: Marks = {}
         """What is known of the turns, by their places from 0."""
@@ -148,12 +150,26 @@ class PlayedScreen(Layer[None]):
         """The turn that is shown last, from 0; -1 before the first."""
         return self._playback.position_at(self._seconds)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What plays can be paused, and nothing else."""
+        match action:
+            case "play":
+                return not self._is_playing
+            case "pause":
+                return self._is_playing
+            case _:
+                return super().check_action(action, parameters)
+
     def action_play(self) -> None:
-        """Pause, or go on; from the end it begins anew."""
+        """Go on; from the end it begins anew."""
         if self._is_over:
-            self._seconds, self._is_playing = 0.0, True
-        else:
-            self._is_playing = not self._is_playing
+            self._seconds = 0.0
+        self._is_playing = True
+        self._show_soon()
+
+    def action_pause(self) -> None:
+        """Stay where it is."""
+        self._is_playing = False
         self._show_soon()
 
     def action_turn(self, by: int) -> None:
@@ -246,7 +262,10 @@ class PlayedScreen(Layer[None]):
                 await self.show_moment(before, force=force)
 
     def show_place(self) -> None:
-        """Show where the playback is."""
+        """Show where the playback is, and what space does there."""
+        if self._is_playing != self._was_playing:
+            self._was_playing = self._is_playing
+            self.refresh_bindings()
         self.query_one(Scrubber).show(
             position=self._moment.shown,
             count=len(self._playback.steps),

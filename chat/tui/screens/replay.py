@@ -7,6 +7,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
+from textual.events import Key
 from textual.message import Message
 
 from chat.conversation import Role
@@ -43,7 +44,8 @@ class ReplayScreen(PlayedScreen):
     """Shows the turns one after the other at their recorded or a chosen speed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("comma", "slower", "Speed", key_display=",.", tooltip="Play at a lower speed"),
+        # Not named below the turns: at 80 columns there is no room for it beside the others.
+        Binding("comma", "slower", "Slower", show=False, tooltip="Play at a lower speed"),
         Binding("t,b", "tree", "Branches", tooltip="Choose another branch"),
         Binding("left_square_bracket", "branch(-1)", "Earlier branch", show=False, tooltip="Show the branch before"),
         Binding("right_square_bracket", "branch(1)", "Later branch", show=False, tooltip="Show the branch after"),
@@ -78,14 +80,26 @@ class ReplayScreen(PlayedScreen):
         self._count_missing()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A key that would do nothing is not there."""
+        """A key that would do nothing is not named."""
+        return False if self._why_not(action) else super().check_action(action, parameters)
+
+    def _why_not(self, action: str) -> str:
+        """Why something cannot be done in this replay, in words; empty where it can."""
         match action:
-            case "tree" | "branch":
-                return len(self._branch.ends) > 1
-            case "verify" | "compare":
-                return self._comparer is not None
+            case "tree" | "branch" if len(self._branch.ends) < 2:
+                return "This conversation has one branch."
+            case "verify" if self._comparer is None:
+                return "No model is here: `idefics-chat replay --verify` runs the recorded replies again."
+            case "compare" if self._comparer is None:
+                return "No model is here: `idefics-chat replay --checkpoint NAME` has another one answer."
             case _:
-                return super().check_action(action, parameters)
+                return ""
+
+    def on_key(self, event: Key) -> None:
+        """Say why a key does nothing here."""
+        bound = self._bindings.key_to_bindings.get(event.key, [])
+        if words := next(filter(None, (self._why_not(one.action.partition("(")[0]) for one in bound)), ""):
+            self.say(words, is_problem=False)
 
     @property
     def _log(self) -> ConversationLog:

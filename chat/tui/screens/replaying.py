@@ -90,10 +90,10 @@ class ReplayingScreen(FindingScreen):
 
     @work(thread=True, group="transcripts", exclusive=True)
     def _read_transcript(self, path: Path) -> None:
-        from chat.transcript import load_transcript
+        from chat.replay.files import load_recorded
 
         try:
-            self.post_message(TranscriptRead(load_transcript(path, missing_ok=True)))
+            self.post_message(TranscriptRead(load_recorded(path)))
         except ChatError as error:
             self.post_message(TranscriptRead(None, str(error)))
 
