@@ -124,7 +124,9 @@ async def test_a_picture_that_is_gone_is_told_and_the_next_one_shown(
     async with desk.app.run_test() as pilot:
         await ready(pilot, desk)
         await send(pilot, desk, "/view 1")
-        await until(pilot, lambda: isinstance(desk.app.screen, PictureScreen) and _problem(desk).endswith("again"))
+        await until(
+            pilot, lambda: isinstance(desk.app.screen, PictureScreen) and _problem(desk).endswith("a file that has it")
+        )
         await pilot.press("n")
         await until(pilot, lambda: _view(desk)._lines and not _problem(desk))
 
